@@ -1,0 +1,1 @@
+"""The exchange itself: plain Python and Redis, no Django."""

@@ -1,0 +1,94 @@
+"""What may be asked of the engine: whole numbers only, already checked for form.
+
+`account` is the number of the owner, never a name. `key_digest` is the SHA-256 of the API key the caller used, checked
+again inside the script so that a revoked key is dead at once on every worker; empty for the exchange's own commands.
+"""
+
+import msgspec
+
+from engine.types import OrderType, Side, TimeInForce
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A new order. Exactly one of `lots` and `quote_order_atoms` is above zero; `price_ticks` is 0 for MARKET."""
+
+    account: int
+    symbol: str
+    rules_version: int
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce = TimeInForce.GTC
+    price_ticks: int = 0
+    lots: int = 0
+    quote_order_atoms: int = 0
+    client_order_id: str
+    key_digest: str = ""
+
+
+class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """By `order_id`, by `client_order_id` (the order's), or by both, which then must agree.
+
+    `cancel_client_order_id` names the cancel itself in the order's executionReport.
+    """
+
+    account: int
+    symbol: str
+    order_id: int | None = None
+    client_order_id: str = ""
+    cancel_client_order_id: str = ""
+    key_digest: str = ""
+
+
+class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """Every open order of the account on the symbol."""
+
+    account: int
+    symbol: str
+    key_digest: str = ""
+
+
+class ReduceOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Quantity down to `lots` in all (filled part included), place in the queue kept."""
+
+    account: int
+    symbol: str
+    order_id: int
+    lots: int
+    key_digest: str = ""
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """Money in (`Gateway.credit`) or out (`Gateway.debit`)."""
+
+    account: int
+    asset: str
+    atoms: int
+    key_digest: str = ""
+
+
+class TapeLevel(msgspec.Struct, frozen=True, array_like=True):
+    """What a recording shows at one price after a frame; 0 lots: the level is gone."""
+
+    side: Side
+    price_ticks: int
+    lots: int
+
+
+class TapeFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded depth change: levels become what the recording shows, less what users took."""
+
+    symbol: str
+    rules_version: int
+    now_ms: int
+    levels: list[TapeLevel]
+
+
+class TapeTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded trade: played as an immediate-or-cancel order of the tape."""
+
+    symbol: str
+    rules_version: int
+    now_ms: int
+    price_ticks: int
+    lots: int
+    is_buyer_maker: bool

@@ -1,0 +1,70 @@
+"""The error tree: what the caller may conclude is the class, why is a word.
+
+Numbers, HTTP statuses and public texts stand beside these words in `api/errors.py`; a new word needs a row there.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a command was refused. A refusal has changed nothing."""
+
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    DUPLICATE_ORDER = "DUPLICATE_ORDER"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"  # on cancel and reduce
+    NO_SUCH_ORDER = "NO_SUCH_ORDER"  # on query
+    UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
+    UNKNOWN_ASSET = "UNKNOWN_ASSET"
+    UNKNOWN_USER = "UNKNOWN_USER"
+    KEY_INVALID = "KEY_INVALID"
+    FILTER_PRICE = "FILTER_PRICE"
+    FILTER_LOT_SIZE = "FILTER_LOT_SIZE"
+    FILTER_NOTIONAL = "FILTER_NOTIONAL"
+    AMOUNT_TOO_LARGE = "AMOUNT_TOO_LARGE"
+    BALANCE_TOO_LARGE = "BALANCE_TOO_LARGE"
+    CLOCK_BACKWARDS = "CLOCK_BACKWARDS"
+    CLOCK_NOT_VIRTUAL = "CLOCK_NOT_VIRTUAL"
+    RULES_FIXED = "RULES_FIXED"  # tick, lot or assets of a symbol that has a history
+    NO_TRADE_YET = "NO_TRADE_YET"
+
+
+class ExchangeError(Exception):
+    """Everything the exchange says instead of an answer."""
+
+
+class BadParameter(ExchangeError):
+    """A parameter could not be read; nothing was asked of the engine.
+
+    `problem` is one of MISSING, EMPTY, ILLEGAL_CHARACTERS, NEGATIVE, TOO_MANY_DECIMALS, TOO_LARGE, NOT_REQUIRED,
+    UNKNOWN_VALUE, DUPLICATE, BAD_COMBINATION, OUT_OF_RANGE, MALFORMED.
+    """
+
+    def __init__(self, field: str, problem: str, *, value: str = "", detail: str = "") -> None:
+        super().__init__(f"{field}: {problem}" + (f" ({value!r})" if value else ""))
+        self.field = field
+        self.problem = problem
+        self.value = value
+        self.detail = detail
+
+
+class Rejected(ExchangeError):
+    """Read and refused; nothing changed, not even an id."""
+
+    def __init__(self, reason: Reason, detail: str = "", *, existing_order_id: int | None = None) -> None:
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        self.reason = reason
+        self.detail = detail
+        self.existing_order_id = existing_order_id
+
+
+class EngineUnavailable(ExchangeError):
+    """Redis cannot be had; nothing happened, try later."""
+
+
+class OutcomeUnknown(ExchangeError):
+    """The command left and no reply came: it may have happened. Ask by client order id."""
+
+
+class InvariantBroken(ExchangeError):
+    """A script of ours failed: the books are in doubt. Halt the symbol and run `manage.py audit`."""

@@ -1,0 +1,176 @@
+"""One method per command: arguments in, one script, a typed reply out.
+
+The fact a newcomer would get wrong: an order with very many fills takes several steps. The first one answers
+"unfinished"; until the last step every command of that symbol answers "pending", and the gateway that meets it,
+whoever's order it is, runs `continue_order` and asks again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, TapeFrame, TapeTrade, Transfer
+from engine.errors import Rejected
+from engine.events import Fill, OrderContinued, OrderPlaced, OrderRecord, decode_entry, decode_fills, decode_order
+from engine.keys import Keys, order_member
+from engine.registry import Registry
+from engine.runner import Pending, Runner, Word
+from engine.types import SymbolSpec
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """The order after the command and what it matched, in the order of matching. `seq` is its first event's number."""
+
+    order: OrderRecord
+    fills: list[Fill]
+    seq: int
+
+
+class Canceled(msgspec.Struct, frozen=True):
+    order: OrderRecord
+    seq: int
+
+
+class Transferred(msgspec.Struct, frozen=True):
+    """`transfer_id` is the event's seq: unique in the venue."""
+
+    transfer_id: int
+    free_atoms: int
+    locked_atoms: int
+
+
+class Gateway:
+    """Every command that changes a market or a balance.
+
+    All methods raise Rejected or EngineUnavailable (nothing changed) or OutcomeUnknown (may have happened).
+    """
+
+    def __init__(self, runner: Runner, keys: Keys, registry: Registry) -> None:
+        self._runner = runner
+        self._keys = keys
+        self._registry = registry
+
+    async def place_order(self, order: PlaceOrder) -> Placed:
+        """Raises Stale too: the symbol's rules changed since the order was read; read it again under the new ones."""
+        arguments = (
+            order.account, order.symbol, order.key_digest, order.rules_version, order.side, order.type,
+            order.time_in_force, order.price_ticks, order.lots, order.quote_order_atoms, order.client_order_id,
+        )  # fmt: skip
+        seq, record, fills, is_final = await self._run_in_market("place_order", order.symbol, arguments)
+        if not is_final:
+            return await self._follow(order.symbol, seq)
+        return Placed(order=decode_order(record), fills=decode_fills(fills), seq=seq)
+
+    async def cancel_order(self, cancel: CancelOrder) -> Canceled:
+        """Rejected UNKNOWN_ORDER: no open order of this account by that id; a foreign order is as unknown."""
+        member = "" if cancel.order_id is None else order_member(cancel.order_id)
+        arguments = (
+            cancel.account, cancel.symbol, cancel.key_digest, member, cancel.client_order_id,
+            cancel.cancel_client_order_id,
+        )  # fmt: skip
+        seq, record = await self._run_in_market("cancel_order", cancel.symbol, arguments)
+        return Canceled(order=decode_order(record), seq=seq)
+
+    async def cancel_all_orders(self, cancel: CancelAllOrders) -> list[OrderRecord]:
+        """The cancelled orders, oldest first. Rejected UNKNOWN_ORDER: none was open.
+
+        More than 500 take several commands; each is whole, an order placed in between is cancelled as well.
+        """
+        arguments = (cancel.account, cancel.symbol, cancel.key_digest)
+        canceled: list[OrderRecord] = []
+        is_done = False
+        while not is_done:
+            try:
+                _, records, is_done = await self._run_in_market("cancel_all_orders", cancel.symbol, arguments)
+            except Rejected:
+                if canceled:
+                    break
+                raise
+            canceled.extend(decode_order(record) for record in records)
+        return canceled
+
+    async def reduce_order(self, reduce: ReduceOrder) -> Canceled:
+        """Rejected UNKNOWN_ORDER, or FILTER_LOT_SIZE when `lots` is not below the order's and above what is filled."""
+        arguments = (reduce.account, reduce.symbol, reduce.key_digest, order_member(reduce.order_id), reduce.lots)
+        seq, record = await self._run_in_market("reduce_order", reduce.symbol, arguments)
+        return Canceled(order=decode_order(record), seq=seq)
+
+    async def credit(self, transfer: Transfer) -> Transferred:
+        """Rejected BALANCE_TOO_LARGE above 9.0e18 atoms, UNKNOWN_ASSET."""
+        return await self._transfer("credit", transfer)
+
+    async def debit(self, transfer: Transfer) -> Transferred:
+        """Rejected INSUFFICIENT_BALANCE, UNKNOWN_ASSET."""
+        return await self._transfer("debit", transfer)
+
+    async def _transfer(self, name: str, transfer: Transfer) -> Transferred:
+        keys = [
+            self._keys.meta, self._keys.events, self._keys.keys, self._keys.assets, self._keys.balance(transfer.asset),
+        ]  # fmt: skip
+        arguments = (transfer.account, transfer.asset, transfer.key_digest, transfer.atoms)
+        seq, free, locked = await self._runner.run(name, keys, arguments)
+        return Transferred(transfer_id=seq, free_atoms=int(free), locked_atoms=int(locked))
+
+    async def apply_frame(self, frame: TapeFrame) -> None:
+        """Raises Stale as `place_order` does."""
+        name, arguments = frame_arguments(frame)
+        await self._run_in_market(name, frame.symbol, arguments, tape=True)
+
+    async def play_trade(self, trade: TapeTrade) -> None:
+        """Raises Stale as `place_order` does."""
+        name, arguments = trade_arguments(trade)
+        await self._run_in_market(name, trade.symbol, arguments, tape=True)
+
+    async def _run_in_market(
+        self, name: str, symbol: str, arguments: Sequence[Word], *, tape: bool = False
+    ) -> list[Any]:
+        spec = await self._registry.spec(symbol)
+        keys = self._market_keys(spec, tape=tape)
+        while True:
+            try:
+                return await self._runner.run(name, keys, arguments)
+            except Pending:
+                await self._continue(symbol, spec)
+
+    def _market_keys(self, spec: SymbolSpec, *, tape: bool = False) -> list[str]:
+        keys = self._keys.of_market(spec.symbol, spec.base, spec.quote)
+        return keys + self._keys.of_tape(spec.symbol) if tape else keys
+
+    async def _continue(self, symbol: str, spec: SymbolSpec) -> None:
+        """One more step of whatever order of the symbol is unfinished; nothing if somebody else was faster."""
+        await self._runner.run("continue_order", self._market_keys(spec), (symbol,))
+
+    async def _follow(self, symbol: str, first_seq: int) -> Placed:
+        """Bring our own unfinished order to its end and gather its fills from the events, whoever ran the steps."""
+        spec = await self._registry.spec(symbol)
+        fills: list[Fill] = []
+        seen = first_seq - 1
+        while True:
+            entries = await self._runner.command("XRANGE", self._keys.events, f"(0-{seen}", "+", "COUNT", 100)
+            for event in map(decode_entry, entries):
+                seen = event.seq
+                if isinstance(event, OrderPlaced | OrderContinued) and event.symbol == symbol:
+                    fills.extend(event.fills)
+                    if event.is_final:
+                        return Placed(order=event.order, fills=fills, seq=first_seq)
+            if not entries:
+                await self._continue(symbol, spec)
+                await asyncio.sleep(0)
+
+
+def frame_arguments(frame: TapeFrame) -> tuple[str, list[Word]]:
+    """Script name and ARGV of a recorded frame."""
+    arguments: list[Word] = [frame.symbol, frame.rules_version, frame.now_ms]
+    for level in frame.levels:
+        arguments += (level.side, level.price_ticks, level.lots)
+    return "apply_tape_frame", arguments
+
+
+def trade_arguments(trade: TapeTrade) -> tuple[str, list[Word]]:
+    """Script name and ARGV of a recorded trade."""
+    taker_side = "SELL" if trade.is_buyer_maker else "BUY"
+    return "play_tape_trade", [
+        trade.symbol, trade.rules_version, trade.now_ms, taker_side, trade.price_ticks, trade.lots
+    ]  # fmt: skip

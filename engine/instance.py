@@ -1,0 +1,171 @@
+"""A data directory and the instance that uses it: who holds it, where its Redis answers, the secrets kept in it.
+
+    lock          held with flock for as long as an instance (or a command) uses the directory
+    run.json      what the holder says about itself; true only while the lock is held
+    redis/        the embedded server's files
+    sim.token, secret_key, admin_password    made once, readable by the owner alone
+
+The lock, not the file, says whether something runs: the kernel drops it when its holder dies, whatever the reason.
+A command of a stopped exchange holds the directory too, but only for a moment, so others wait for it.
+"""
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Self
+
+import msgspec
+
+COMMAND_WAIT_SECONDS = 30.0
+
+_preparations: list[Callable[[str], None]] = []
+
+
+class DataDirectoryInUse(Exception):
+    """Another instance holds the data directory. The text is one line for the person who tried."""
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """What the holder of a data directory says about itself (run.json)."""
+
+    pid: int
+    started_ms: int
+    serves: bool  # False: a command that is gone in a moment
+    redis_url: str = ""  # empty until its Redis answers
+    url: str = ""
+
+
+class DataDirectory:
+    """One data directory. Use as a context manager to hold it; `announce` then tells others what runs there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock_file: IO[bytes] | None = None
+        self._started_ms = time.time_ns() // 1_000_000
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
+
+    def hold(self, *, serves: bool, wait_seconds: float = COMMAND_WAIT_SECONDS) -> Running | None:
+        """Take the directory, making it if needed. None when it is ours, else the serving instance that has it.
+
+        Waits for a command that holds it. Raises DataDirectoryInUse when that command does not end.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + wait_seconds
+        while not self._take():
+            holder = self._read()
+            if holder is not None and holder.serves and holder.redis_url:
+                return holder
+            if time.monotonic() > deadline:
+                who = f"process {holder.pid}" if holder else "another process"
+                raise DataDirectoryInUse(f"the data directory {self.path} is in use by {who}")
+            time.sleep(0.02)
+        self.announce(serves=serves)
+        return None
+
+    def announce(self, *, serves: bool, redis_url: str = "", url: str = "") -> None:
+        """Write run.json, whole or not at all. The caller holds the directory."""
+        note = Running(pid=os.getpid(), started_ms=self._started_ms, serves=serves, redis_url=redis_url, url=url)
+        fresh = self.path / "run.json.new"
+        fresh.write_bytes(msgspec.json.encode(note))
+        fresh.replace(self.path / "run.json")
+
+    def running(self) -> Running | None:
+        """The instance that serves from this directory now, or None."""
+        if not self.path.is_dir():
+            return None
+        if self._lock_file is None and self._take():
+            self._drop()
+            return None
+        holder = self._read()
+        return holder if holder is not None and holder.serves else None
+
+    def release(self) -> None:
+        """Let the directory go. Harmless when it is not held."""
+        if self._lock_file is not None:
+            (self.path / "run.json").unlink(missing_ok=True)
+            self._drop()
+
+    def _take(self) -> bool:
+        lock_file = (self.path / "lock").open("ab")
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock_file.close()
+            return False
+        self._lock_file = lock_file
+        return True
+
+    def _drop(self) -> None:
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
+
+    def _read(self) -> Running | None:
+        try:
+            return msgspec.json.decode((self.path / "run.json").read_bytes(), type=Running)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+
+def prepare_with(preparation: Callable[[str], None]) -> None:
+    """Name something to be done with the Redis URL before a command works on a stopped exchange (SQL migrations)."""
+    _preparations.append(preparation)
+
+
+@contextmanager
+def attached(data_dir: Path, *, redis_url: str = "", durability: str = "standard") -> Iterator[str]:
+    """The URL of the exchange's Redis, for a management command, whether the exchange runs or not.
+
+    The given `redis_url` if there is one; else that of the instance which serves from `data_dir`; else an embedded
+    server that lives as long as the block. Raises DataDirectoryInUse, or what EmbeddedServer.start raises.
+    """
+    with DataDirectory(data_dir) as directory:
+        holder = directory.hold(serves=False)
+        if holder is not None:
+            yield redis_url or holder.redis_url
+        elif redis_url:
+            _prepare(redis_url)
+            yield redis_url
+        else:
+            from engine.embedded import EmbeddedServer  # here: settings import this module, and redis-py takes 0.1 s
+
+            server = EmbeddedServer(data_dir / "redis", durability=durability)
+            server.start()
+            try:
+                _prepare(server.url)
+                yield server.url
+            finally:
+                server.stop()
+
+
+def _prepare(redis_url: str) -> None:
+    for preparation in _preparations:
+        preparation(redis_url)
+
+
+def secret_kept_in(path: Path, make: Callable[[], str] = secrets.token_hex) -> str:
+    """The secret in a file of mode 0600; made on first use. Two processes that make it at once agree on one."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    mine = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(make() + "\n")
+    try:
+        path.hardlink_to(mine)
+    except FileExistsError:
+        pass  # somebody else was first: theirs counts
+    finally:
+        mine.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,113 @@
+"""Every Redis key the exchange uses; no other module spells one out.
+
+    {venue}:meta                 hash    clock, virtual_ms, last_ms, seq, epoch, next_order_id, run_id, client_order_ids
+    {venue}:symbols              hash    symbol -> SymbolSpec (JSON), what workers read
+    {venue}:assets               hash    asset -> decimals
+    {venue}:accounts             hash    "name:<name>" -> account number, "<number>" -> name
+    {venue}:keys                 hash    sha256 of an API key -> KeyRecord (JSON array, begins with the account number)
+    {venue}:symbol:BTCUSDT       hash    what scripts read: status, rules_version, base_atoms_per_lot, multiplier,
+                                         divisor, maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
+                                         update_id, next_trade_id, changed_ms, pending
+    {venue}:book:BTCUSDT:asks    zset    order id -> price_ticks         } order ids padded to 16 digits: Redis breaks
+    {venue}:book:BTCUSDT:bids    zset    order id -> minus price_ticks   } ties by member, so equal prices queue by age
+    {venue}:levels:BTCUSDT:asks  zset    price_ticks -> +-price_ticks, best first
+    {venue}:depth:BTCUSDT:asks   hash    price_ticks -> lots
+    {venue}:orders:BTCUSDT       hash    order id -> OrderRecord of an open order
+    {venue}:ended:BTCUSDT        hash    order id -> OrderRecord of an ended one, until the archiver has it in SQL
+    {venue}:trades:BTCUSDT       stream  0-<last trade id of the command>, field "d": JSON [[fill, ...], now_ms]
+    {venue}:candles:BTCUSDT      hash    "<interval>:<open_ms>" -> packed candle, kept by clockwork
+    {venue}:tape:BTCUSDT:asks    hash    price_ticks -> [recorded, taken, left there, [order ids]] of a replay
+    {venue}:tape:BTCUSDT:touched set     "<side>:<price_ticks>" levels to put back with the next frame
+    {venue}:balance:USDT         hash    "<account>:free", "<account>:locked", "#fees", "#credited", "#debited" -> atoms
+    {venue}:open                 zset    "<account>|<symbol>|<order id>", score 0
+    {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id
+    {venue}:events               stream  0-<seq>, field "d": JSON of one event
+    {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far feeds and archiver are
+    {venue}:lease:<name>         string  who runs a task that only one process may run
+
+One venue is one hash tag: a script never leaves it, so a cluster may spread venues.
+"""
+
+from typing import Final
+
+from engine.types import Side
+
+_SIDE_NAMES: Final = {Side.BUY: "bids", Side.SELL: "asks"}
+
+
+def order_member(order_id: int) -> str:
+    """An order id as it stands in Redis: 16 digits, so that text order is age."""
+    return f"{order_id:016d}"
+
+
+class Keys:
+    """The keys of one venue."""
+
+    def __init__(self, venue: str) -> None:
+        self.venue = venue
+        self._tag = "{" + venue + "}"
+        self.meta = f"{self._tag}:meta"
+        self.symbols = f"{self._tag}:symbols"
+        self.assets = f"{self._tag}:assets"
+        self.accounts = f"{self._tag}:accounts"
+        self.keys = f"{self._tag}:keys"
+        self.open = f"{self._tag}:open"
+        self.client_ids = f"{self._tag}:client_ids"
+        self.events = f"{self._tag}:events"
+        self.readers = f"{self._tag}:readers"
+        self._of_market: dict[tuple[str, str, str], list[str]] = {}
+
+    def symbol(self, symbol: str) -> str:
+        return f"{self._tag}:symbol:{symbol}"
+
+    def book(self, symbol: str, side: Side) -> str:
+        return f"{self._tag}:book:{symbol}:{_SIDE_NAMES[side]}"
+
+    def levels(self, symbol: str, side: Side) -> str:
+        return f"{self._tag}:levels:{symbol}:{_SIDE_NAMES[side]}"
+
+    def depth(self, symbol: str, side: Side) -> str:
+        return f"{self._tag}:depth:{symbol}:{_SIDE_NAMES[side]}"
+
+    def orders(self, symbol: str) -> str:
+        return f"{self._tag}:orders:{symbol}"
+
+    def ended(self, symbol: str) -> str:
+        return f"{self._tag}:ended:{symbol}"
+
+    def trades(self, symbol: str) -> str:
+        return f"{self._tag}:trades:{symbol}"
+
+    def candles(self, symbol: str) -> str:
+        return f"{self._tag}:candles:{symbol}"
+
+    def tape(self, symbol: str, side: Side) -> str:
+        return f"{self._tag}:tape:{symbol}:{_SIDE_NAMES[side]}"
+
+    def tape_touched(self, symbol: str) -> str:
+        return f"{self._tag}:tape:{symbol}:touched"
+
+    def balance(self, asset: str) -> str:
+        return f"{self._tag}:balance:{asset}"
+
+    def lease(self, name: str) -> str:
+        return f"{self._tag}:lease:{name}"
+
+    def of_market(self, symbol: str, base: str, quote: str) -> list[str]:
+        """The keys of every command that changes a symbol's book, in the order `lua/lib/market.lua` names them."""
+        known = self._of_market.get((symbol, base, quote))
+        if known is None:
+            buy, sell = Side.BUY, Side.SELL
+            known = self._of_market[(symbol, base, quote)] = [
+                self.meta, self.symbol(symbol), self.events, self.keys,
+                self.book(symbol, buy), self.book(symbol, sell),
+                self.levels(symbol, buy), self.levels(symbol, sell),
+                self.depth(symbol, buy), self.depth(symbol, sell),
+                self.orders(symbol), self.ended(symbol), self.open, self.client_ids, self.trades(symbol),
+                self.balance(base), self.balance(quote),
+            ]  # fmt: skip
+        return known
+
+    def of_tape(self, symbol: str) -> list[str]:
+        """The keys a replay's commands take beside those of the market, in the order `lua/lib/tape.lua` names them."""
+        return [self.tape(symbol, Side.BUY), self.tape(symbol, Side.SELL), self.tape_touched(symbol)]

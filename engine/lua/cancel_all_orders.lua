@@ -1,0 +1,36 @@
+#!lua flags=allow-oom
+--[[
+cancel_all_orders: every open order of an account on a symbol leaves the book, oldest first, 500 in one command.
+KEYS   Keys.of_market (see place_order)
+ARGV   1 account 2 symbol 3 key digest or ""
+Reply  {"ok", seq, {record, ...}, 1 or 0: more are open}, {"pending"} or {"rejected", why}
+Event  orders_canceled
+Cost   O(M log N), M orders cancelled of N
+]]
+--- @include "lib/market"
+--- @include "lib/leaving"
+local MAX_ORDERS = 500
+
+-- Read.
+local account, symbol = ARGV[1], ARGV[2]
+local market, verdict = read_market(symbol, "0")
+if verdict then return verdict end
+local start = account .. "|" .. symbol .. "|"
+local found = redis.call("ZRANGEBYLEX", OPEN, "[" .. start, "(" .. start .. "\255", "LIMIT", 0, MAX_ORDERS + 1)
+
+-- Check.
+if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
+if #found == 0 then return { "rejected", "UNKNOWN_ORDER" } end
+
+-- Plan.
+local leaving, records = new_leaving(), {}
+for i = 1, math.min(#found, MAX_ORDERS) do
+  local order = find_open_order(string.sub(found[i], #start + 1), account)
+  records[i] = plan_cancel(market, leaving, order)
+end
+finish_leaving(market, leaving)
+
+-- Write.
+commit_leaving(market, leaving)
+commit_market(market, "orders_canceled", "[" .. table.concat(records, ",") .. "]")
+return { "ok", market.seq, records, #found <= MAX_ORDERS and 1 or 0 }

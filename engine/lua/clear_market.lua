@@ -1,0 +1,55 @@
+#!lua flags=allow-oom
+--[[
+clear_market: cancel every open order of a symbol and forget its trades, candles and ended orders.
+KEYS   Keys.of_market (see place_order), 18 tape bids 19 tape asks 20 tape touched 21 candles
+ARGV   1 symbol
+Reply  {"ok", seq} or {"pending"}
+Event  market_cleared
+Cost   O(N), N orders open and ended
+]]
+--- @include "lib/market"
+local TAIL = '^"(%u+)",%d+,"[A-Z_]+","%u+",%d+,"([^"]*)"'
+local CHUNK = 1000
+
+local function commit_removals(command, key, members)
+  for first = 1, #members, CHUNK do
+    redis.call(command, key, unpack(members, first, math.min(first + CHUNK - 1, #members)))
+  end
+end
+
+-- Read.
+local market, verdict = read_market(ARGV[1], "0")
+if verdict then return verdict end
+local open, ended = redis.call("HGETALL", ORDERS), redis.call("HGETALL", ENDED)
+
+-- Plan.
+local closed, client_fields = {}, {}
+for i = 1, #open, 2 do
+  local order = read_record(open[i + 1])
+  local side = string.match(order.tail, TAIL)
+  move(side == "BUY" and market.quote or market.base, order.account, order.locked, -order.locked)
+  closed[#closed + 1] = open_member(order.account, market.symbol, open[i])
+end
+for _, list in ipairs({ open, ended }) do
+  for i = 1, #list, 2 do
+    local order = read_record(list[i + 1])
+    local _, client_id = string.match(order.tail, TAIL)
+    client_fields[#client_fields + 1] = order.account .. "|" .. market.symbol .. "|" .. client_id
+  end
+end
+read_ledger(market.base)
+read_ledger(market.quote)
+check_ledger(market.base)
+check_ledger(market.quote)
+
+-- Write.
+commit_ledger(market.base)
+commit_ledger(market.quote)
+commit_removals("ZREM", OPEN, closed)
+commit_removals("HDEL", CLIENT_IDS, client_fields)
+redis.call("DEL", KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], ORDERS, ENDED, TRADES, KEYS[18], KEYS[19],
+  KEYS[20], KEYS[21])
+redis.call("HSET", SYMBOL, "changed_ms", "0", "last_price_ticks", "0", "update_id", int(market.update_id + 1))
+redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.seq))
+commit_event(EVENTS, "market_cleared", market, '["' .. market.symbol .. '"]')
+return { "ok", market.seq }

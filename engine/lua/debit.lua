@@ -1,0 +1,28 @@
+#!lua flags=allow-oom
+--[[
+debit: free money goes out.
+KEYS   1 meta 2 events 3 api keys 4 assets 5 balances of the asset
+ARGV   1 account 2 asset 3 key digest or "" 4 atoms
+Reply  {"ok", seq, free, locked} or {"rejected", why}
+Event  balance_debited
+Cost   O(1)
+]]
+--- @include "lib/transfer"
+
+-- Is free >= atoms, both whole numbers as text? Compared as text, since a debit may be above 2^53.
+local function covers(free, atoms)
+  if #free ~= #atoms then return #free > #atoms end
+  return free >= atoms
+end
+
+-- Read.
+local venue = read_venue(KEYS[1])
+local transfer = read_transfer("#debited")
+
+-- Check.
+local refusal = refusal_of_transfer()
+if refusal then return refusal end
+if not covers(transfer.free, ARGV[4]) then return { "rejected", "INSUFFICIENT_BALANCE" } end
+
+-- Write.
+return commit_transfer(venue, "balance_debited", transfer, "-" .. ARGV[4], "#debited")

@@ -1,0 +1,41 @@
+#!lua
+--[[
+define_symbol: a new symbol, or new rules or another status of one.
+KEYS   1 meta 2 events 3 symbols 4 assets 5 symbol
+ARGV   1 symbol 2 base 3 quote 4 base decimals 5 quote decimals 6 tick_units 7 lot_units 8 status
+       9 base_atoms_per_lot 10 multiplier 11 divisor 12 maker_fee_e8 13 taker_fee_e8 14 min_notional_atoms
+       15 the spec's JSON without its version
+Reply  {"ok", rules version} or {"rejected", "RULES_FIXED"}
+Event  symbol_defined, only when something changed
+Cost   O(1)
+]]
+--- @include "lib/venue"
+-- Read.
+local venue = read_venue(KEYS[1])
+local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed")
+local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3])
+
+-- Check. What whole numbers mean cannot change once there are some.
+local fixed = table.concat({ ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }, "|")
+if known[2] == ARGV[15] then return { "ok", tonumber(known[1]) } end
+if known[4] and known[4] ~= fixed and known[3] ~= "0" then return { "rejected", "RULES_FIXED" } end
+if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV[5] then
+  return { "rejected", "RULES_FIXED" }
+end
+
+-- Plan.
+local version = int(tonumber(known[1] or "0") + 1)
+local spec = string.sub(ARGV[15], 1, -2) .. ',"rules_version":' .. version .. "}"
+
+-- Write.
+redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "fixed", fixed, "status", ARGV[8],
+  "base", ARGV[2], "quote", ARGV[3], "base_atoms_per_lot", ARGV[9], "multiplier", ARGV[10], "divisor", ARGV[11],
+  "maker_fee_e8", ARGV[12], "taker_fee_e8", ARGV[13], "min_notional_atoms", ARGV[14])
+if not known[1] then
+  redis.call("HSET", KEYS[5], "update_id", "0", "next_trade_id", "1", "last_price_ticks", "0", "changed_ms", "0",
+    "pending", "")
+end
+redis.call("HSET", KEYS[3], ARGV[1], spec)
+redis.call("HSET", KEYS[4], ARGV[2], ARGV[4], ARGV[3], ARGV[5])
+commit_venue(KEYS[1], KEYS[2], venue, "symbol_defined", spec)
+return { "ok", tonumber(version) }

@@ -1,0 +1,36 @@
+-- Price levels. plan_levels reads what stands at some prices and computes what will; commit_levels writes it.
+
+local function tell_level(market, side_name, price, lots)
+  market.levels[#market.levels + 1] = '["' .. side_name .. '",' .. price .. "," .. int(lots) .. "]"
+end
+
+-- `prices` are texts without repeats, `deltas` lots by price. Nothing is read for an empty list.
+local function plan_levels(market, side, prices, deltas)
+  local plan = { side = side, set = {}, gone = {}, new = {} }
+  if #prices == 0 then return plan end
+  local before = redis.call("HMGET", side.depth, unpack(prices))
+  for i, price in ipairs(prices) do
+    local old = tonumber(before[i] or "0")
+    local lots = old + deltas[price]
+    if lots < 0 or lots >= EXACT then broken("plan_levels: " .. side.name .. " level " .. price) end
+    if lots == 0 then
+      plan.gone[#plan.gone + 1] = price
+    else
+      plan.set[#plan.set + 1], plan.set[#plan.set + 2] = price, int(lots)
+      if old == 0 then
+        plan.new[#plan.new + 1], plan.new[#plan.new + 2] = int(side.sign * tonumber(price)), price
+      end
+    end
+    tell_level(market, side.name, price, lots)
+  end
+  return plan
+end
+
+local function commit_levels(plan)
+  if #plan.set > 0 then redis.call("HSET", plan.side.depth, unpack(plan.set)) end
+  if #plan.new > 0 then redis.call("ZADD", plan.side.levels, unpack(plan.new)) end
+  if #plan.gone > 0 then
+    redis.call("HDEL", plan.side.depth, unpack(plan.gone))
+    redis.call("ZREM", plan.side.levels, unpack(plan.gone))
+  end
+end

@@ -1,0 +1,77 @@
+--- @include "lib/book"
+
+-- Orders that leave the book before they are filled: what they had locked goes back, their level shrinks.
+
+-- The order at `member` as a table with side, price and member; nil unless it is open and `account`'s own.
+local function find_open_order(member, account)
+  local text = member and redis.call("HGET", ORDERS, member)
+  if not text then return nil end
+  local order = read_record(text)
+  if order.account ~= account then return nil end
+  order.member = member
+  order.side, order.price = side_and_price(order)
+  return order
+end
+
+-- By id, by client order id, or by both, which then must agree.
+local function find_by_either_id(symbol, account, member, client_id)
+  if member == "" then
+    member = redis.call("HGET", CLIENT_IDS, account .. "|" .. symbol .. "|" .. client_id)
+    client_id = ""
+  end
+  local order = find_open_order(member, account)
+  if order and client_id ~= "" and client_id_of(order) ~= client_id then return nil end
+  return order
+end
+
+local function new_leaving()
+  return { BUY = { prices = {}, deltas = {}, members = {} }, SELL = { prices = {}, deltas = {}, members = {} },
+    members = {}, closed = {}, ended = {} }
+end
+
+-- Takes `lots` off the order's level and `locked_atoms` off what it locks.
+local function plan_shrink(market, leaving, order, lots, locked_atoms)
+  local side, price = leaving[order.side], int(order.price)
+  if not side.deltas[price] then
+    side.prices[#side.prices + 1] = price
+    side.deltas[price] = 0
+  end
+  side.deltas[price] = side.deltas[price] - lots
+  move(order.side == "BUY" and market.quote or market.base, order.account, locked_atoms, -locked_atoms)
+  order.locked = order.locked - locked_atoms
+end
+
+-- Counts one order as cancelled; returns its record.
+local function plan_cancel(market, leaving, order)
+  plan_shrink(market, leaving, order, order.left, order.locked)
+  local record = write_record(order, "CANCELED", int(market.now_ms))
+  local members = leaving[order.side].members
+  members[#members + 1] = order.member
+  leaving.members[#leaving.members + 1] = order.member
+  leaving.closed[#leaving.closed + 1] = open_member(order.account, market.symbol, order.member)
+  leaving.ended[#leaving.ended + 1], leaving.ended[#leaving.ended + 2] = order.member, record
+  return record
+end
+
+local function finish_leaving(market, leaving)
+  leaving.bid_levels = plan_levels(market, BID, leaving.BUY.prices, leaving.BUY.deltas)
+  leaving.ask_levels = plan_levels(market, ASK, leaving.SELL.prices, leaving.SELL.deltas)
+  market.update_id = market.update_id + 1
+  read_ledger(market.base)
+  read_ledger(market.quote)
+  check_ledger(market.base)
+  check_ledger(market.quote)
+end
+
+local function commit_leaving(market, leaving)
+  commit_ledger(market.base)
+  commit_ledger(market.quote)
+  commit_levels(leaving.bid_levels)
+  commit_levels(leaving.ask_levels)
+  if #leaving.BUY.members > 0 then redis.call("ZREM", BID.book, unpack(leaving.BUY.members)) end
+  if #leaving.SELL.members > 0 then redis.call("ZREM", ASK.book, unpack(leaving.SELL.members)) end
+  if #leaving.members == 0 then return end
+  redis.call("HDEL", ORDERS, unpack(leaving.members))
+  redis.call("ZREM", OPEN, unpack(leaving.closed))
+  redis.call("HSET", ENDED, unpack(leaving.ended))
+end

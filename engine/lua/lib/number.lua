@@ -1,0 +1,26 @@
+-- Whole numbers. Lua has doubles only: exact below 2^53, so a product is compared with EXACT before it is used,
+-- and a number becomes text through int() alone (`..` writes 1e15 as "1e+15", HINCRBY refuses "-0").
+
+local EXACT = 9007199254740992
+local BALANCE_LIMIT = 9000000000000000000
+local E8 = 100000000
+
+local function int(number)
+  return string.format("%d", number)
+end
+
+local function broken(why)
+  error("BROKEN " .. why)
+end
+
+-- Is the balance in `text` at least `atoms`? Right also above 2^53, where it is rounded: `atoms` stays below.
+local function enough(text, atoms)
+  return tonumber(text or "0") >= atoms
+end
+
+-- floor(atoms * rate / 1e8), exact for atoms < 2^53 and rates up to a half: no product passes 2^53.
+local function share_of(atoms, rate_e8)
+  local high = math.floor(atoms / E8)
+  local low = atoms - high * E8
+  return high * rate_e8 + math.floor(low * rate_e8 / E8)
+end

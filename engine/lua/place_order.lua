@@ -1,0 +1,100 @@
+#!lua
+--[[
+place_order: a new order meets the other side of the book; what is left rests or expires.
+KEYS   Keys.of_market: 1 meta 2 symbol 3 events 4 api keys 5 bids 6 asks 7 bid levels 8 ask levels 9 bid depth
+       10 ask depth 11 orders 12 ended 13 open 14 client ids 15 trades 16 base balances 17 quote balances
+ARGV   1 account 2 symbol 3 key digest or "" 4 rules version 5 side 6 type 7 time in force 8 price_ticks (0: MARKET)
+       9 lots 10 quote_order_atoms (one of the two is 0) 11 client order id
+Reply  {"ok", seq, record, fills, 1 or 0: more steps follow}, {"pending"}, {"stale"} or {"rejected", why, existing id?}
+Event  order_placed
+Cost   O(F log N) for F fills among N orders
+]]
+--- @include "lib/market"
+--- @include "lib/execution"
+local DAY_MS = 86400000
+
+-- The id of an order that keeps this one from using its client order id, if any.
+local function holder_of_client_id(market, field)
+  local member = redis.call("HGET", CLIENT_IDS, field)
+  if not member then return nil end
+  if redis.call("HEXISTS", ORDERS, member) == 1 then return member end
+  if market.client_order_ids ~= "day" then return nil end
+  local record = redis.call("HGET", ENDED, member)
+  if record and market.now_ms - read_record(record).updated_ms < DAY_MS then return member end
+end
+
+-- Atoms the order must find free, and for an order that needs more steps the reserve they spend from.
+-- nil: too large to be computed exactly.
+local function funds_needed(market, order, taker, plan)
+  if order.price > 0 then
+    if order.side == "BUY" then return notional_ceil(market, order.price, order.lots) end
+    return order.lots * market.base_atoms_per_lot
+  end
+  if order.side == "BUY" and order.quote_order > 0 then return order.quote_order end
+  if order.side == "SELL" then
+    return (order.quote_order > 0 and plan.lots or order.lots) * market.base_atoms_per_lot
+  end
+  if plan.stop == "capped" then
+    local _, cost = sweep(market, taker, order.lots)
+    return cost
+  end
+  local cost = 0
+  for _, price in ipairs(plan.prices) do
+    cost = cost + notional_ceil(market, tonumber(price), -plan.taken[price])
+  end
+  return cost
+end
+
+-- Read.
+local account, digest = ARGV[1], ARGV[3]
+local market, verdict = read_market(ARGV[2], ARGV[4])
+if verdict then return verdict end
+local client_field = account .. "|" .. ARGV[2] .. "|" .. ARGV[11]
+
+-- Check.
+if not key_is_good(digest, account) then return { "rejected", "KEY_INVALID" } end
+if market.status ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
+local holder = holder_of_client_id(market, client_field)
+if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
+
+-- Plan.
+local order = {
+  id = int(market.next_order_id), member = member_of(market.next_order_id), account = account, side = ARGV[5],
+  type = ARGV[6], time_in_force = ARGV[7], price = tonumber(ARGV[8]), lots = tonumber(ARGV[9]),
+  left = tonumber(ARGV[9]), quote_order = tonumber(ARGV[10]), filled_quote = 0, locked = 0,
+}
+order.tail = '"' .. order.side .. '",' .. ARGV[8] .. ',"' .. order.type .. '","' .. order.time_in_force .. '",'
+  .. int(market.now_ms) .. ',"' .. ARGV[11] .. '",' .. ARGV[10] .. "]"
+local taker = {
+  account = account, id = order.id, side = order.side, limit = order.price > 0 and order.price or nil,
+  left = order.quote_order == 0 and order.lots or nil, budget = order.quote_order > 0 and order.quote_order or nil,
+}
+if order.lots * market.base_atoms_per_lot >= EXACT or order.quote_order * market.divisor >= EXACT
+  or order.price > 0 and not notional_ceil(market, order.price, order.lots) then
+  return { "rejected", "AMOUNT_TOO_LARGE" }
+end
+local is_killed = order.time_in_force == "FOK" and (sweep(market, taker, order.lots) or 0) < order.lots
+local plan = plan_match(market, taker, is_killed and 0 or MAX_FILLS)
+if is_killed then plan.stop = "killed" end
+local needed = plan.stop ~= "too large" and funds_needed(market, order, taker, plan)
+if not needed or needed >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
+local reserve = needed
+if plan.stop == "capped" and order.side == "SELL" and order.quote_order > 0 then
+  -- How much base the rest will take is not known yet: it may spend all that is free now.
+  local free = math.min(tonumber(redis.call("HGET", BASE, account .. ":free") or "0"), EXACT - 1)
+  reserve = math.max(free - free % market.base_atoms_per_lot, needed)
+end
+market.next_order_id = market.next_order_id + 1
+plan_execution(market, order, plan, reserve)
+read_ledger(market.base)
+read_ledger(market.quote)
+local pays = order.side == "BUY" and market.quote or market.base
+if not enough(free_before(pays, account), needed) then return { "rejected", "INSUFFICIENT_BALANCE" } end
+check_ledger(market.base)
+check_ledger(market.quote)
+
+-- Write.
+commit_execution(market, order, plan)
+redis.call("HSET", CLIENT_IDS, client_field, order.member)
+commit_market(market, "order_placed", plan.record .. (plan.is_pending and ",false" or ",true"))
+return execution_reply(market, plan)

@@ -1,0 +1,25 @@
+#!lua flags=allow-oom
+--[[
+set_clock: follow the machine's clock ("real") or stand at a given time ("virtual").
+KEYS   1 meta 2 events 3... symbol, of every symbol of the venue
+ARGV   1 mode 2 now_ms (virtual)
+Reply  {"ok", now_ms} or {"rejected", "CLOCK_BACKWARDS"}
+Event  clock_set
+Cost   O(symbols)
+]]
+--- @include "lib/venue"
+-- Read.
+local venue = read_venue(KEYS[1])
+local changed_ms = 0
+for i = 3, #KEYS do
+  changed_ms = math.max(changed_ms, tonumber(redis.call("HGET", KEYS[i], "changed_ms") or "0"))
+end
+
+-- Check. Nothing of the market may be later than the new time.
+venue.now_ms = ARGV[1] == "virtual" and tonumber(ARGV[2]) or read_clock("real", "0")
+if changed_ms > venue.now_ms then return { "rejected", "CLOCK_BACKWARDS" } end
+
+-- Write.
+redis.call("HSET", KEYS[1], "clock", ARGV[1])
+commit_venue(KEYS[1], KEYS[2], venue, "clock_set", '"' .. ARGV[1] .. '"')
+return { "ok", venue.now_ms }

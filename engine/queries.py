@@ -1,0 +1,158 @@
+"""Reads of the present: each one command or one read-only script, so that what it returns belongs together.
+
+Nothing here changes anything; a lost reply is EngineUnavailable, to be asked again.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from engine.errors import EngineUnavailable, OutcomeUnknown, Reason, Rejected
+from engine.events import Fill, OrderRecord, decode_order
+from engine.keys import Keys, order_member
+from engine.runner import Runner
+from engine.types import Side, SymbolSpec
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """The venue's time and how far its history is. `mode` is "real" or "virtual"."""
+
+    now_ms: int
+    mode: str
+    epoch: int
+    seq: int
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """Price levels as [(price_ticks, lots)], best first, and the book's change number they belong to."""
+
+    update_id: int
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class Balance(msgspec.Struct, frozen=True):
+    asset: str
+    free_atoms: int
+    locked_atoms: int
+
+
+class PublicTrade(msgspec.Struct, frozen=True):
+    fill: Fill
+    now_ms: int
+
+
+class MarketState(msgspec.Struct, frozen=True):
+    """`last_price_ticks` is None before the first trade."""
+
+    last_price_ticks: int | None
+    update_id: int
+    next_trade_id: int
+    best_bid: tuple[int, int] | None
+    best_ask: tuple[int, int] | None
+
+
+class Queries:
+    """What is the case now. All raise EngineUnavailable."""
+
+    def __init__(self, runner: Runner, keys: Keys) -> None:
+        self._runner = runner
+        self._keys = keys
+
+    async def _read(self, name: str, keys: list[str], arguments: Iterable[str | int] = ()) -> list[Any]:
+        try:
+            return await self._runner.run(name, keys, tuple(arguments))
+        except OutcomeUnknown as error:
+            raise EngineUnavailable(name) from error
+
+    async def clock(self) -> Clock:
+        now_ms, mode, epoch, seq = await self._read("read_clock", [self._keys.meta])
+        return Clock(now_ms=now_ms, mode=mode.decode(), epoch=epoch, seq=seq)
+
+    async def order(
+        self, account: int, symbol: str, *, order_id: int | None = None, client_order_id: str = ""
+    ) -> OrderRecord:
+        """An order of the account, open or ended and still in Redis. By client id: the newest of that id.
+
+        Rejected NO_SUCH_ORDER: unknown, foreign, or so old that only SQL has it.
+        """
+        keys = [self._keys.orders(symbol), self._keys.ended(symbol), self._keys.client_ids]
+        member = "" if order_id is None else order_member(order_id)
+        (record,) = await self._read("read_order", keys, (account, symbol, member, client_order_id))
+        if not record:
+            raise Rejected(Reason.NO_SUCH_ORDER)
+        return decode_order(record)
+
+    async def open_orders(self, account: int, symbols: list[str]) -> list[OrderRecord]:
+        """Open orders of the account on these symbols, oldest first within a symbol."""
+        keys = [self._keys.open, *(self._keys.orders(symbol) for symbol in symbols)]
+        (records,) = await self._read("read_open_orders", keys, (account, *symbols))
+        return [decode_order(record) for record in records]
+
+    async def ended_orders(self, account: int, symbol: str) -> list[OrderRecord]:
+        """Ended orders of the account that Redis still has, oldest first: those SQL may not have yet."""
+        records = await self._runner.command("HVALS", self._keys.ended(symbol))
+        decoded = (decode_order(record) for record in records)
+        return sorted((order for order in decoded if order.account == account), key=lambda order: order.order_id)
+
+    async def depth(self, symbol: str, limit: int) -> Depth:
+        """The best `limit` levels of either side."""
+        buy, sell = Side.BUY, Side.SELL
+        keys = [
+            self._keys.symbol(symbol), self._keys.levels(symbol, buy), self._keys.levels(symbol, sell),
+            self._keys.depth(symbol, buy), self._keys.depth(symbol, sell),
+        ]  # fmt: skip
+        update_id, bids, asks, *_ = await self._read("read_depth", keys, (limit,))
+        return Depth(update_id=update_id, bids=_levels(bids), asks=_levels(asks))
+
+    async def market_state(self, symbol: str) -> MarketState:
+        """Last price, counters and best prices, in one read."""
+        buy, sell = Side.BUY, Side.SELL
+        keys = [
+            self._keys.symbol(symbol), self._keys.levels(symbol, buy), self._keys.levels(symbol, sell),
+            self._keys.depth(symbol, buy), self._keys.depth(symbol, sell),
+        ]  # fmt: skip
+        update_id, bids, asks, last_price, next_trade_id = await self._read("read_depth", keys, (1,))
+        best_bid, best_ask = _levels(bids), _levels(asks)
+        return MarketState(
+            last_price_ticks=int(last_price) or None,
+            update_id=update_id,
+            next_trade_id=int(next_trade_id),
+            best_bid=best_bid[0] if best_bid else None,
+            best_ask=best_ask[0] if best_ask else None,
+        )
+
+    async def trades(self, symbol: str, *, limit: int, from_id: int | None = None) -> list[PublicTrade]:
+        """The newest `limit` trades, or `limit` from trade `from_id` on; oldest first. Older ones are in SQL alone."""
+        key = self._keys.trades(symbol)
+        if from_id is None:
+            entries = await self._runner.command("XREVRANGE", key, "+", "-", "COUNT", limit)
+            return [trade for entry in reversed(entries) for trade in _trades(entry)][-limit:]
+        entries = await self._runner.command("XRANGE", key, f"0-{max(from_id, 1)}", "+", "COUNT", limit)
+        found = (trade for entry in entries for trade in _trades(entry))
+        return [trade for trade in found if trade.fill.trade_id >= from_id][:limit]
+
+    async def balances(self, account: int, assets: Iterable[str]) -> list[Balance]:
+        """Money of the account in each of `assets`, in that order, zeros included; one atomic read."""
+        names = list(assets)
+        (flat,) = await self._read("read_balances", [self._keys.balance(name) for name in names], (account,))
+        values = [int(value or 0) for value in flat]
+        return [
+            Balance(asset=name, free_atoms=values[2 * i], locked_atoms=values[2 * i + 1])
+            for i, name in enumerate(names)
+        ]
+
+    async def book_orders(self, spec: SymbolSpec) -> list[OrderRecord]:
+        """Every open order of a symbol, for the admin and the audit; oldest first."""
+        records = await self._runner.command("HVALS", self._keys.orders(spec.symbol))
+        return sorted((decode_order(record) for record in records), key=lambda order: order.order_id)
+
+
+def _levels(flat: list[bytes]) -> list[tuple[int, int]]:
+    return [(int(flat[i]), int(flat[i + 1])) for i in range(0, len(flat), 2)]
+
+
+def _trades(entry: list[Any]) -> list[PublicTrade]:
+    fills, now_ms = msgspec.json.decode(entry[1][1], type=tuple[list[Fill], int])
+    return [PublicTrade(fill=fill, now_ms=now_ms) for fill in fills]

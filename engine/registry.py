@@ -1,0 +1,142 @@
+"""Symbols, assets, accounts and API keys as the engine knows them: published by Django, cached by every process.
+
+The fact a newcomer would get wrong: a cached spec may be old. That is safe, because a command carries the version of
+the rules it was made under and a script refuses another one; `forget` is called when an event tells of a change.
+"""
+
+import msgspec
+
+from engine.errors import Reason, Rejected
+from engine.keys import Keys
+from engine.runner import Runner
+from engine.types import SymbolSpec
+
+
+class KeyRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What authentication needs of an API key. The account comes first: scripts compare it as text."""
+
+    account: int
+    user_name: str
+    permissions: str = "RTW"  # R read, T trade, W deposit and withdraw
+    sealed_secret: str = ""  # the signing secret, sealed; opened only by accounts.secrets
+    requires_signature: bool = False
+
+
+class Registry:
+    """Reads are cached; writes are commands, each one event. All raise EngineUnavailable or OutcomeUnknown."""
+
+    def __init__(self, runner: Runner, keys: Keys) -> None:
+        self._runner = runner
+        self._keys = keys
+        self._specs: dict[str, SymbolSpec] = {}
+        self._key_records: dict[str, KeyRecord] = {}
+        self._assets: dict[str, int] = {}
+
+    async def spec(self, symbol: str) -> SymbolSpec:
+        """The rules of a symbol. Rejected UNKNOWN_SYMBOL."""
+        known = self._specs.get(symbol)
+        if known is not None:
+            return known
+        found = await self._runner.command("HGET", self._keys.symbols, symbol)
+        if found is None:
+            raise Rejected(Reason.UNKNOWN_SYMBOL, symbol)
+        spec = self._specs[symbol] = msgspec.json.decode(found, type=SymbolSpec)
+        return spec
+
+    async def specs(self) -> dict[str, SymbolSpec]:
+        """Every symbol of the venue, by name, in the order of names; read afresh."""
+        flat = await self._runner.command("HGETALL", self._keys.symbols)
+        specs = [msgspec.json.decode(value, type=SymbolSpec) for value in flat[1::2]]
+        self._specs = {spec.symbol: spec for spec in sorted(specs, key=lambda spec: spec.symbol)}
+        return dict(self._specs)
+
+    async def assets(self) -> dict[str, int]:
+        """Asset -> decimals, in the order of names; read afresh."""
+        flat = await self._runner.command("HGETALL", self._keys.assets)
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        self._assets = dict(sorted((name.decode(), int(decimals)) for name, decimals in pairs))
+        return dict(self._assets)
+
+    async def asset_decimals(self, asset: str) -> int:
+        """Rejected UNKNOWN_ASSET."""
+        if asset not in self._assets:
+            await self.assets()
+        if asset not in self._assets:
+            raise Rejected(Reason.UNKNOWN_ASSET, asset)
+        return self._assets[asset]
+
+    async def key(self, digest: str) -> KeyRecord | None:
+        """The record of an API key (by the SHA-256 of its text, hex), None when unknown or revoked.
+
+        May be a moment old; scripts check the key again, so a command under a revoked key changes nothing.
+        """
+        known = self._key_records.get(digest)
+        if known is not None:
+            return known
+        found = await self._runner.command("HGET", self._keys.keys, digest)
+        if found is None:
+            return None
+        record = self._key_records[digest] = msgspec.json.decode(found, type=KeyRecord)
+        return record
+
+    async def account_number(self, name: str) -> int:
+        """Rejected UNKNOWN_USER."""
+        found = await self._runner.command("HGET", self._keys.accounts, f"name:{name}")
+        if found is None:
+            raise Rejected(Reason.UNKNOWN_USER, name)
+        return int(found)
+
+    async def account_name(self, account: int) -> str:
+        """The name of an account that exists. Rejected UNKNOWN_USER."""
+        found = await self._runner.command("HGET", self._keys.accounts, str(account))
+        if found is None:
+            raise Rejected(Reason.UNKNOWN_USER, str(account))
+        return str(found.decode())
+
+    def forget(self) -> None:
+        """Drop what is cached; the next use reads it again."""
+        self._specs.clear()
+        self._key_records.clear()
+        self._assets.clear()
+
+    async def define_symbol(self, spec: SymbolSpec) -> None:
+        """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED.
+
+        Tick, lot and assets of a symbol that has orders or trades cannot change. Its assets become known.
+        """
+        multiplier, divisor = spec.notional_ratio
+        keys = [
+            self._keys.meta, self._keys.events, self._keys.symbols, self._keys.assets, self._keys.symbol(spec.symbol),
+        ]  # fmt: skip
+        arguments = (
+            spec.symbol, spec.base, spec.quote, spec.base_decimals, spec.quote_decimals, spec.tick_units,
+            spec.lot_units, spec.status, spec.base_atoms_per_lot, multiplier, divisor, spec.maker_fee_e8,
+            spec.taker_fee_e8, spec.min_notional_atoms, _unversioned(spec),
+        )  # fmt: skip
+        await self._runner.run("define_symbol", keys, arguments)
+        self.forget()
+
+    async def define_account(self, account: int, name: str) -> None:
+        """Publish an account under its name; publishing it again is harmless."""
+        await self._change_account(account, name, "", b"")
+
+    async def define_key(self, digest: str, record: KeyRecord) -> None:
+        """Publish an API key of an account, or what changed about it."""
+        await self._change_account(record.account, record.user_name, digest, msgspec.json.encode(record))
+
+    async def revoke_key(self, digest: str, *, account: int, name: str) -> None:
+        """From here on every command under this key is refused, on every worker."""
+        await self._change_account(account, name, digest, b"")
+
+    async def _change_account(self, account: int, name: str, digest: str, record: bytes) -> None:
+        keys = [self._keys.meta, self._keys.events, self._keys.accounts, self._keys.keys]
+        await self._runner.run("change_account", keys, (account, name, msgspec.json.encode(name), digest, record))
+        self.forget()
+
+
+
+def _unversioned(spec: SymbolSpec) -> bytes:
+    """A spec's JSON without its version: the script, which alone knows the next one, adds it."""
+    members = msgspec.structs.asdict(spec)
+    del members["rules_version"]
+    return msgspec.json.encode(members)

@@ -1,0 +1,101 @@
+"""The words of the exchange and the rules of a symbol: frozen, no I/O.
+
+A newcomer's trap: a tick and a lot are the symbol's smallest steps, not powers of ten. Prices are counted in
+ticks, quantities in lots, money in atoms (the smallest unit of its asset, 8 decimals unless told otherwise).
+"""
+
+from enum import StrEnum
+from math import gcd
+
+import msgspec
+
+ORDER_LIMIT = 2**53 - 1  # what one command moves: Lua's numbers are doubles, exact up to here
+BALANCE_LIMIT = 9_000_000_000_000_000_000  # what a balance may reach: HINCRBY counts to 2**63
+PRICE_DECIMALS = 8  # prices and quantities are written with eight decimals on the wire
+UNIT = 10**PRICE_DECIMALS
+MAX_FILLS = 500  # fills one step of a command may write; mirrored in lua/lib/matching.lua
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def opposite(self) -> "Side":
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class OrderStatus(StrEnum):
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
+
+class SymbolStatus(StrEnum):
+    TRADING = "TRADING"
+    HALT = "HALT"
+
+
+class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of one symbol, as stored in `{venue}:symbols` (JSON).
+
+    `tick_units` and `lot_units` are the tick and lot size in 1e-8 (0.01 is 1_000_000). `rules_version` grows with
+    every change; a script refuses a command that was made under other rules, so a worker may cache a spec.
+    Fee rates are in 1e-8 of the received amount (0.1 % is 100_000).
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    base_decimals: int = 8
+    quote_decimals: int = 8
+    tick_units: int
+    lot_units: int
+    min_price_ticks: int = 1
+    max_price_ticks: int
+    min_lots: int = 1
+    max_lots: int
+    min_notional_atoms: int
+    maker_fee_e8: int = 100_000
+    taker_fee_e8: int = 100_000
+    status: SymbolStatus = SymbolStatus.TRADING
+    rules_version: int = 1
+
+    @property
+    def base_atoms_per_lot(self) -> int:
+        return self.lot_units * 10**self.base_decimals // UNIT
+
+    @property
+    def notional_ratio(self) -> tuple[int, int]:
+        """(multiplier, divisor) in lowest terms: quote_atoms = price_ticks * lots * multiplier / divisor."""
+        multiplier = self.tick_units * self.lot_units * 10**self.quote_decimals
+        divisor = UNIT * UNIT
+        common = gcd(multiplier, divisor)
+        return multiplier // common, divisor // common
+
+    def notional_floor(self, price_ticks: int, lots: int) -> int:
+        """Quote atoms that a fill moves: rounded down, the same integer on both legs."""
+        multiplier, divisor = self.notional_ratio
+        return price_ticks * lots * multiplier // divisor
+
+    def notional_ceil(self, price_ticks: int, lots: int) -> int:
+        """Quote atoms that a resting buy must set aside: rounded up, what remains is returned at its end."""
+        multiplier, divisor = self.notional_ratio
+        return -(-price_ticks * lots * multiplier // divisor)
