@@ -29,6 +29,7 @@ def to_atoms(text: str, *, decimals: int, limit: int, field: str) -> int:
     whole, fraction, exponent = match.groups()
     fraction = fraction or ""
     digits = int(whole + fraction)
+    atoms: int
     shift = decimals - len(fraction) + int(exponent or 0)
     if shift >= 0:
         atoms = digits * 10**shift
@@ -42,7 +43,7 @@ def to_atoms(text: str, *, decimals: int, limit: int, field: str) -> int:
 
 
 def to_text(atoms: int, *, decimals: int = 8, places: int | None = None) -> str:
-    """Write whole units as a plain decimal with `places` decimals (as many as the asset has, at least eight, if left out).
+    """Write whole units as a plain decimal with `places` decimals (left out: as the asset has, at least eight).
 
     to_text(1_500_000) == "0.01500000"
     """

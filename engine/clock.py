@@ -25,7 +25,7 @@ class ClockControl:
         await self._runner.run("open_venue", [self._keys.meta, self._keys.events], (identity,))
 
     async def set_virtual(self, now_ms: int) -> None:
-        """Stop the clock at `now_ms`. Rejected CLOCK_BACKWARDS when orders or trades are later: clear the market first."""
+        """Stop the clock at `now_ms`. Rejected CLOCK_BACKWARDS when orders or trades are later: clear the market."""
         await self._set("virtual", now_ms)
 
     async def set_real(self) -> None:

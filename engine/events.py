@@ -95,7 +95,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True, tag_field="kind"):
     now_ms: int
 
 
-class MarketEvent(Event):
+class MarketEvent(Event, frozen=True):
     """What every event of a symbol has; empty lists where the command had no such part.
 
     `update_id` is the book's change number after the command; it grew by one if `levels` is not empty.
@@ -111,87 +111,87 @@ class MarketEvent(Event):
     balances: list[BalanceChange]
 
 
-class OrderPlaced(MarketEvent, tag="order_placed"):
+class OrderPlaced(MarketEvent, frozen=True, tag="order_placed"):
     """An order was accepted, perhaps filled or expired at once. `is_final` is false while `order_continued` follows."""
 
     order: OrderRecord
     is_final: bool
 
 
-class OrderContinued(MarketEvent, tag="order_continued"):
+class OrderContinued(MarketEvent, frozen=True, tag="order_continued"):
     """One more step of an order whose fills did not fit into one command."""
 
     order: OrderRecord
     is_final: bool
 
 
-class OrderCanceled(MarketEvent, tag="order_canceled"):
+class OrderCanceled(MarketEvent, frozen=True, tag="order_canceled"):
     """One order left the book at its owner's wish. `cancel_client_order_id` may be empty."""
 
     order: OrderRecord
     cancel_client_order_id: str
 
 
-class OrdersCanceled(MarketEvent, tag="orders_canceled"):
+class OrdersCanceled(MarketEvent, frozen=True, tag="orders_canceled"):
     """All (or the next 500) orders of an account on a symbol left the book, oldest first."""
 
     orders: list[OrderRecord]
 
 
-class OrderReduced(MarketEvent, tag="order_reduced"):
+class OrderReduced(MarketEvent, frozen=True, tag="order_reduced"):
     """An order became smaller and kept its place."""
 
     order: OrderRecord
 
 
-class TapeFrameApplied(MarketEvent, tag="tape_frame_applied"):
+class TapeFrameApplied(MarketEvent, frozen=True, tag="tape_frame_applied"):
     """A recorded depth change reached the book. `takers` are the tape's quotes that met users' orders on the way in."""
 
     takers: list[OrderRecord]
 
 
-class TapeTradePlayed(MarketEvent, tag="tape_trade_played"):
+class TapeTradePlayed(MarketEvent, frozen=True, tag="tape_trade_played"):
     """A recorded trade was played. `takers`: the tape's orders that took, the recorded trade's own order last."""
 
     takers: list[OrderRecord]
 
 
-class BalanceCredited(Event, tag="balance_credited"):
+class BalanceCredited(Event, frozen=True, tag="balance_credited"):
     balance: BalanceChange
     atoms: int
 
 
-class BalanceDebited(Event, tag="balance_debited"):
+class BalanceDebited(Event, frozen=True, tag="balance_debited"):
     balance: BalanceChange
     atoms: int
 
 
-class SymbolDefined(Event, tag="symbol_defined"):
+class SymbolDefined(Event, frozen=True, tag="symbol_defined"):
     """A symbol is new, or its rules or status changed."""
 
     spec: SymbolSpec
 
 
-class AccountChanged(Event, tag="account_changed"):
+class AccountChanged(Event, frozen=True, tag="account_changed"):
     """An account or one of its API keys was published or revoked: cached keys are to be read again."""
 
     account: int
     name: str
 
 
-class ClockSet(Event, tag="clock_set"):
+class ClockSet(Event, frozen=True, tag="clock_set"):
     """`now_ms` is the new time. Mode "real" or "virtual"."""
 
     mode: str
 
 
-class MarketCleared(Event, tag="market_cleared"):
-    """Open orders were cancelled, trades and candles forgotten, before the clock went back. Symbols, all of the venue."""
+class MarketCleared(Event, frozen=True, tag="market_cleared"):
+    """Open orders of these symbols were cancelled, trades and candles forgotten, before the clock went back."""
 
     symbols: list[str]
 
 
-class VenueOpened(Event, tag="venue_opened"):
+class VenueOpened(Event, frozen=True, tag="venue_opened"):
     """A new epoch: the server is another one or came back; compare nothing with what was read before."""
 
     run_id: str

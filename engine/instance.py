@@ -78,6 +78,11 @@ class DataDirectory:
         fresh.write_bytes(msgspec.json.encode(note))
         fresh.replace(self.path / "run.json")
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this object holds the directory."""
+        return self._lock_file is not None
+
     def running(self) -> Running | None:
         """The instance that serves from this directory now, or None."""
         if not self.path.is_dir():

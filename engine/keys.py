@@ -22,7 +22,7 @@
     {venue}:open                 zset    "<account>|<symbol>|<order id>", score 0
     {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id
     {venue}:events               stream  0-<seq>, field "d": JSON of one event
-    {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far feeds and archiver are
+    {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is
     {venue}:lease:<name>         string  who runs a task that only one process may run
 
 One venue is one hash tag: a script never leaves it, so a cluster may spread venues.

@@ -128,9 +128,9 @@ class Queries:
         key = self._keys.trades(symbol)
         if from_id is None:
             entries = await self._runner.command("XREVRANGE", key, "+", "-", "COUNT", limit)
-            return [trade for entry in reversed(entries) for trade in _trades(entry)][-limit:]
+            return [trade for entry in reversed(entries) for trade in decode_trades(entry)][-limit:]
         entries = await self._runner.command("XRANGE", key, f"0-{max(from_id, 1)}", "+", "COUNT", limit)
-        found = (trade for entry in entries for trade in _trades(entry))
+        found = (trade for entry in entries for trade in decode_trades(entry))
         return [trade for trade in found if trade.fill.trade_id >= from_id][:limit]
 
     async def balances(self, account: int, assets: Iterable[str]) -> list[Balance]:
@@ -153,6 +153,7 @@ def _levels(flat: list[bytes]) -> list[tuple[int, int]]:
     return [(int(flat[i]), int(flat[i + 1])) for i in range(0, len(flat), 2)]
 
 
-def _trades(entry: list[Any]) -> list[PublicTrade]:
+def decode_trades(entry: list[Any]) -> list[PublicTrade]:
+    """The trades of one entry of `{venue}:trades:<symbol>`, oldest first."""
     fills, now_ms = msgspec.json.decode(entry[1][1], type=tuple[list[Fill], int])
     return [PublicTrade(fill=fill, now_ms=now_ms) for fill in fills]

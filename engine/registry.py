@@ -134,7 +134,6 @@ class Registry:
         self.forget()
 
 
-
 def _unversioned(spec: SymbolSpec) -> bytes:
     """A spec's JSON without its version: the script, which alone knows the next one, adds it."""
     members = msgspec.structs.asdict(spec)

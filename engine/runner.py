@@ -15,8 +15,11 @@ from engine.errors import EngineUnavailable, InvariantBroken, OutcomeUnknown, Re
 from engine.scripts import Script
 
 REFUSED_BEFORE_RUNNING = frozenset(
-    "LOADING OOM MISCONF READONLY NOSCRIPT BUSY TRYAGAIN MOVED ASK CLUSTERDOWN MASTERDOWN NOREPLICAS".split()
-)
+    [
+        "LOADING", "OOM", "MISCONF", "READONLY", "NOSCRIPT", "BUSY", "TRYAGAIN", "MOVED", "ASK", "CLUSTERDOWN",
+        "MASTERDOWN", "NOREPLICAS",
+    ]
+)  # fmt: skip
 
 Word = bytes | str | int
 
@@ -24,6 +27,8 @@ Word = bytes | str | int
 class AnyConnection(Protocol):
     """What `engine.connection.open_connection` returns."""
 
+    @property
+    def session(self) -> object | None: ...
     async def command(self, *words: Word) -> Any: ...
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any: ...
     async def pipeline(self, commands: Sequence[Sequence[Word]]) -> list[Any]: ...

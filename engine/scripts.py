@@ -1,7 +1,8 @@
 """Reads the Lua commands, splices their pieces in, and fails at start-up rather than at an order.
 
-A command is `lua/<name>.lua`; a line `--- @include "lib/ledger"` is replaced by that piece, once per command, and
-pieces may include pieces. The `#!lua` line stays first: Redis reads the flags from it.
+A command is `lua/<name>.lua`; a line `--- @include "lib/ledger"` is followed by that piece, once per command, and
+pieces may include pieces. The fact a newcomer would get wrong: `#!lua` is not a comment. Redis reads a command's flags
+from it, only in the very first line, and a flag it does not know makes SCRIPT LOAD fail.
 """
 
 import hashlib
@@ -10,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LUA_FOLDER = Path(__file__).parent / "lua"
-_INCLUDE = re.compile(r'--- @include "([\w/]+)"\s*')
+FLAGS = frozenset({"no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"})
+_INCLUDE = re.compile(r'---\s*@include\s+"([\w/]+)"\s*')
+_LOOKS_LIKE_INCLUDE = re.compile(r"\s*--+\s*@include\b")
+_SHEBANG = re.compile(r"#!lua(?: flags=([\w,-]+))?\s*")
 
 
 class ScriptError(Exception):
@@ -28,39 +32,62 @@ class Script:
 
 
 def load_scripts(folder: Path = LUA_FOLDER) -> dict[str, Script]:
-    """Every command of the folder by name. Raises ScriptError."""
+    """Every command of the folder by name; pieces are looked up from the folder. Raises ScriptError."""
     return {path.stem: _load(path, folder) for path in sorted(folder.glob("*.lua"))}
 
 
 def _load(path: Path, folder: Path) -> Script:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    if not lines or not lines[0].startswith("#!lua"):
-        raise ScriptError(f"{path.name}:1: a command begins with #!lua and its flags")
-    spliced = _splice(path, lines[1:], folder, done=set(), inside=())
-    text = "\n".join([lines[0], *spliced]) + "\n"
+    first, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    flags = _read_flags(first, path.name)
+    spliced = _splice(path.name, lines, folder, first_number=2, done=set(), inside=())
+    text = "\n".join([first, *spliced]) + "\n"
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-    return Script(name=path.stem, text=text, sha=sha, is_read_only="no-writes" in lines[0])
+    return Script(name=path.stem, text=text, sha=sha, is_read_only="no-writes" in flags)
 
 
-def _splice(path: Path, lines: list[str], folder: Path, *, done: set[str], inside: tuple[str, ...]) -> list[str]:
-    """The lines with every include replaced; `inside` are the pieces being spliced around this one."""
+def _read_flags(line: str, file: str) -> set[str]:
+    shebang = _SHEBANG.fullmatch(line)
+    if shebang is None:
+        raise ScriptError(f'{file}:1: a command begins with "#!lua" or "#!lua flags=...", not with {line!r}')
+    flags = set(shebang.group(1).split(",")) if shebang.group(1) else set()
+    if unknown := flags - FLAGS:
+        raise ScriptError(
+            f"{file}:1: unknown flag {', '.join(sorted(unknown))}; Redis knows {', '.join(sorted(FLAGS))}"
+        )
+    return flags
+
+
+def _splice(
+    file: str, lines: list[str], folder: Path, *, first_number: int, done: set[str], inside: tuple[str, ...]
+) -> list[str]:
+    """The lines with each included piece after its include line; `inside` are the pieces around this one."""
     spliced: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        include = _INCLUDE.fullmatch(line)
-        if include is None:
-            if line.startswith("#!"):
-                raise ScriptError(f"{path.name}:{number}: only a command's first line may begin with #!")
-            spliced.append(line)
+    for number, line in enumerate(lines, start=first_number):
+        where = f"{file}:{number}"
+        if line.startswith("#!"):
+            raise ScriptError(f"{where}: only a command's first line may begin with #!")
+        spliced.append(line)
+        piece = _included_piece(line, where)
+        if piece is None:
             continue
-        piece = include.group(1)
         if piece in inside:
-            raise ScriptError(f"{path.name}:{number}: {piece} includes itself by way of {' -> '.join(inside)}")
-        if piece in done:
-            continue
-        source = folder / f"{piece}.lua"
-        if not source.is_file():
-            raise ScriptError(f"{path.name}:{number}: there is no piece {piece}.lua")
-        done.add(piece)
-        inner = source.read_text(encoding="utf-8").splitlines()
-        spliced += _splice(source, inner, folder, done=done, inside=(*inside, piece))
+            raise ScriptError(f"{where}: {piece} includes itself: {' -> '.join((*inside, piece))}")
+        if piece not in done:
+            done.add(piece)
+            inner = _read_piece(folder, piece, where)
+            spliced += _splice(f"{piece}.lua", inner, folder, first_number=1, done=done, inside=(*inside, piece))
     return spliced
+
+
+def _included_piece(line: str, where: str) -> str | None:
+    include = _INCLUDE.fullmatch(line)
+    if include is None and _LOOKS_LIKE_INCLUDE.match(line):
+        raise ScriptError(f'{where}: cannot read this include; write --- @include "lib/name" alone on its line')
+    return include.group(1) if include else None
+
+
+def _read_piece(folder: Path, piece: str, where: str) -> list[str]:
+    source = folder / f"{piece}.lua"
+    if not source.is_file():
+        raise ScriptError(f"{where}: there is no piece {piece}.lua in {folder}")
+    return source.read_text(encoding="utf-8").splitlines()

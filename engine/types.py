@@ -12,7 +12,7 @@ import msgspec
 ORDER_LIMIT = 2**53 - 1  # what one command moves: Lua's numbers are doubles, exact up to here
 BALANCE_LIMIT = 9_000_000_000_000_000_000  # what a balance may reach: HINCRBY counts to 2**63
 PRICE_DECIMALS = 8  # prices and quantities are written with eight decimals on the wire
-UNIT = 10**PRICE_DECIMALS
+UNIT: int = 10**PRICE_DECIMALS
 MAX_FILLS = 500  # fills one step of a command may write; mirrored in lua/lib/matching.lua
 
 
@@ -23,6 +23,11 @@ class Side(StrEnum):
     @property
     def opposite(self) -> "Side":
         return Side.SELL if self is Side.BUY else Side.BUY
+
+    @property
+    def sign(self) -> int:
+        """What a price is multiplied by so that the best of the side sorts first."""
+        return -1 if self is Side.BUY else 1
 
 
 class OrderType(StrEnum):
@@ -80,12 +85,13 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def base_atoms_per_lot(self) -> int:
-        return self.lot_units * 10**self.base_decimals // UNIT
+        atoms: int = self.lot_units * 10**self.base_decimals
+        return atoms // UNIT
 
     @property
     def notional_ratio(self) -> tuple[int, int]:
         """(multiplier, divisor) in lowest terms: quote_atoms = price_ticks * lots * multiplier / divisor."""
-        multiplier = self.tick_units * self.lot_units * 10**self.quote_decimals
+        multiplier: int = self.tick_units * self.lot_units * 10**self.quote_decimals
         divisor = UNIT * UNIT
         common = gcd(multiplier, divisor)
         return multiplier // common, divisor // common

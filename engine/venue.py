@@ -1,8 +1,8 @@
 """One venue, put together: a connection and everything that can be asked over it.
 
-    venue = await Venue.connect("unix:///…/redis.sock", "main")
-    await venue.gateway.place_order(...)
-    await venue.close()
+venue = await Venue.connect("unix:///…/redis.sock", "main")
+await venue.gateway.place_order(...)
+await venue.close()
 """
 
 from collections.abc import AsyncIterator

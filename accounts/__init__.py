@@ -1,0 +1,1 @@
+"""The private side of the exchange: traders, API keys, balances, orders, user streams."""

@@ -1,0 +1,1 @@
+"""What happened, in SQL: a copy of the event stream. Only the archiver writes it."""

@@ -1,0 +1,37 @@
+"""What `up` prints when it is ready: where everything is, and one line that can be copied and works."""
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+from exchange_project.listeners import url_of
+
+
+def banner(listeners: Sequence[socket.socket], *, api_key: str | None) -> str:
+    """Plain text. `api_key` is the demo user's, None where there is no demo market."""
+    url, sockets = url_of(listeners[0]), [url_of(listener, "ws") for listener in listeners]
+    data_dir = Path(settings.EXCHANGE_DATA_DIR)
+    password = data_dir / "admin_password"
+    rows = [
+        ("REST", f"{url}/api/v1"),
+        ("WebSocket", "  ".join(f"{each}/ws" for each in sockets)),
+        ("Admin", f"{url}/admin/" + (f"  (admin, password in {password})" if password.exists() else "")),
+        ("Docs", "README.md, docs/ARCHITECTURE.md"),
+        ("Redis", "REDIS_URL" if settings.REDIS_URL_FROM_ENV else "embedded"),
+        ("Durability", settings.EXCHANGE_DURABILITY),
+        ("Data", str(data_dir)),
+    ]
+    lines = ["", "The exchange is open.", "", *(f"  {name:<11} {value}" for name, value in rows), ""]
+    if api_key:
+        lines += [
+            f"  API key of the user demo: {api_key}",
+            "",
+            f"  curl -s -H 'X-API-KEY: {api_key}' {url}/api/v1/account",
+            f"  curl -s '{url}/api/v1/depth?symbol=BTCUSDT&limit=5'",
+            "",
+        ]
+    else:
+        lines += ["  No users yet: python3 manage.py create_user alice --deposit USDT=50000 --deposit BTC=1", ""]
+    return "\n".join([*lines, "  Ctrl-C ends it; the state stays in the data directory.", ""])

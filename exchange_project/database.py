@@ -1,0 +1,29 @@
+"""The SQL side of starting: migrations that are still to be applied, and the first staff login."""
+
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from engine.instance import secret_kept_in
+
+
+def migrate_if_needed() -> None:
+    """Apply what is missing; a look at one table when nothing is."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def ensure_admin() -> Path | None:
+    """Make the superuser `admin` if nobody may enter the admin yet. The file with its password, None if not ours."""
+    file = Path(settings.EXCHANGE_DATA_DIR) / "admin_password"
+    users = get_user_model().objects
+    if not users.filter(is_superuser=True).exists():
+        password = secret_kept_in(file, lambda: secrets.token_urlsafe(12))
+        users.create_superuser(username="admin", email="", password=password)
+    return file if file.exists() else None

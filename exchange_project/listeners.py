@@ -1,0 +1,47 @@
+"""The listening sockets. The supervisor binds them before anything else starts and the workers inherit them.
+
+So a taken port is known at once, two workers share one queue of connections, and a worker that is started again
+loses nobody who was waiting.
+"""
+
+import socket
+import sys
+from contextlib import suppress
+
+SEND_BUFFER_BYTES = 262_144
+STALLED_PEER_MS = 5_000
+
+
+class PortTaken(Exception):
+    """The address cannot be listened on. The text is one line for the person who tried."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket, inheritable. Accepted connections take its options over. Raises PortTaken."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise PortTaken(f"cannot listen on {host}: {error.strerror or error}") from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # A peer that stops reading is found out by the kernel too, and cannot hold megabytes there until then.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_PEER_MS)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
+    """Where a client on this machine reaches the listener; a wildcard address is reached by loopback."""
+    host, port = listener.getsockname()[:2]
+    with suppress(KeyError):
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}[host]  # noqa: S104
+    return f"{scheme}://{host}:{port}"

@@ -1,0 +1,199 @@
+"""What can be set from outside: one table, read once by settings.py.
+
+A value comes from, in this order: the command line of `up`, `runserver` or `config`; the environment; the file `.env`
+beside manage.py; the default. `manage.py config` prints the table with the effective values and where each came from.
+An option set to the empty text counts as not set.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+COMMAND_LINE_NOTE = "EXCHANGE_FROM_COMMAND_LINE"
+COMMANDS_WITH_OPTIONS = ("up", "runserver", "config")
+
+
+def port_number(text: str) -> int:
+    """A TCP port, 0 for any free one. Raises ValueError."""
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(text)
+    return port
+
+
+def worker_count(text: str) -> int:
+    """A number of processes, 1 to 64. Raises ValueError."""
+    count = int(text)
+    if not 1 <= count <= 64:
+        raise ValueError(text)
+    return count
+
+
+def truth(text: str) -> bool:
+    """Yes or no in the usual spellings. Raises ValueError: a misspelt `true` must not quietly mean no."""
+    word = text.strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError(text)
+
+
+def host_list(text: str) -> list[str]:
+    """Host names, separated by commas."""
+    return [host.strip() for host in text.split(",") if host.strip()]
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    """A reader of one word out of a few, any case."""
+
+    def read(text: str) -> str:
+        for word in allowed:
+            if text.lower() == word.lower():
+                return word
+        raise ValueError(text)
+
+    return read
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that can be set: its environment variable, how to read it, and what it is for."""
+
+    name: str
+    cast: Callable[[str], Any]
+    default: Any
+    expects: str
+    help: str
+    is_secret: bool = False
+    flag: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An option's effective value and where it came from: command line, environment, .env, default, made once."""
+
+    option: Option
+    value: Any
+    source: str
+
+    def shown(self) -> Any:
+        """The value for people and JSON, masked when it is a secret."""
+        if self.option.is_secret and self.value:
+            return "********"
+        return str(self.value) if isinstance(self.value, Path) else self.value
+
+
+OPTIONS = (
+    Option("EXCHANGE_HOST", str, "127.0.0.1", "a host name or address", "address to listen on", flag="--host"),
+    Option("EXCHANGE_PORT", port_number, 8000, "0 to 65535", "port for everything", flag="--port"),
+    Option("EXCHANGE_WS_PORT", port_number, None, "0 to 65535", "one more port, same application", flag="--ws-port"),
+    Option("EXCHANGE_WORKERS", worker_count, 1, "1 to 64", "web processes", flag="--workers"),
+    Option("EXCHANGE_DATA_DIR", Path, Path("var"), "a path", "where the state is kept", flag="--data-dir"),
+    Option("EXCHANGE_VENUE", str, "main", "a name", "the exchange inside that Redis"),
+    Option(
+        "EXCHANGE_DURABILITY",
+        one_of("ci", "standard", "durable", "replicated"),
+        "standard",
+        "ci, standard, durable or replicated",
+        "what an acknowledged order survives",
+    ),
+    Option("EXCHANGE_ALLOW_UNSIGNED", truth, False, "true or false", "unsigned v1 keys also off loopback"),
+    Option("EXCHANGE_REDIS_SERVER", str, "", "a path", "server binary to embed instead of the one from pip"),
+    Option("REDIS_URL", str, "", "a Redis URL", "a Redis of your own; empty: an embedded one", is_secret=True),
+    Option("DATABASE_URL", str, "", "a database URL", "empty: SQLite in the data directory", is_secret=True),
+    Option("EXCHANGE_SECRET_KEY", str, "", "a long random text", "empty: made once, kept in the data directory", True),
+    Option("EXCHANGE_DEBUG", truth, False, "true or false", "Django's debug pages, loopback only"),
+    Option("EXCHANGE_ALLOWED_HOSTS", host_list, [], "names with commas", "Host headers to accept; empty: loopback"),
+    Option(
+        "EXCHANGE_LOG_LEVEL",
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "WARNING",
+        "DEBUG, INFO, WARNING or ERROR",
+        "from which level on the log speaks",
+    ),
+)
+
+
+class Options:
+    """The effective settings. Raises ImproperlyConfigured, in one line, for a value that cannot be read."""
+
+    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
+        self._root = root
+        dot_env = _dot_env(root)
+        self.settings = [self._read(option, environment, dot_env) for option in OPTIONS]
+        self._by_name = {setting.option.name: setting for setting in self.settings}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._by_name[name].value
+
+    @property
+    def data_dir(self) -> Path:
+        """The data directory, absolute: typed paths start where the user stands, the project's own at its root."""
+        setting = self._by_name["EXCHANGE_DATA_DIR"]
+        path: Path = setting.value.expanduser()
+        return self._root / path if setting.source in {"default", ".env"} else path.absolute()
+
+    @staticmethod
+    def _read(option: Option, environment: Mapping[str, str], dot_env: Mapping[str, str]) -> Setting:
+        from_command_line = environment.get(COMMAND_LINE_NOTE, "").split(",")
+        text, source = environment.get(option.name, ""), "environment"
+        if option.name in from_command_line:
+            source = "command line"
+        elif not text:
+            text, source = dot_env.get(option.name, ""), ".env"
+        if not text:
+            return Setting(option, option.default, "made once" if option.name == "EXCHANGE_SECRET_KEY" else "default")
+        try:
+            return Setting(option, option.cast(text), source)
+        except ValueError as error:
+            name = option.flag if source == "command line" else f"{option.name} ({source})"
+            given = "this value" if option.is_secret else repr(text)
+            raise ImproperlyConfigured(f"{name} must be {option.expects}, not {given}") from error
+
+
+def _dot_env(root: Path) -> dict[str, str]:
+    class DotEnv(environ.Env):
+        ENVIRON: dict[str, str] = {}  # read into a dictionary of its own, so that the source stays known
+
+    DotEnv.read_env(root / ".env")
+    return dict(DotEnv.ENVIRON)
+
+
+def note_command_line(arguments: Sequence[str]) -> None:
+    """Put the options of `manage.py up --port 9000 ...` into the environment, before settings are read.
+
+    The data directory decides where the database is, so this cannot wait until Django parses the command's arguments.
+    """
+    if len(arguments) < 2 or arguments[1] not in COMMANDS_WITH_OPTIONS:
+        return
+    flags = {option.flag: option.name for option in OPTIONS if option.flag}
+    named = []
+    for position, argument in enumerate(arguments[2:], start=3):
+        flag, equals, value = argument.partition("=")
+        if flag in flags and (equals or position < len(arguments)):
+            os.environ[flags[flag]] = value if equals else arguments[position]
+            named.append(flags[flag])
+    os.environ[COMMAND_LINE_NOTE] = ",".join(named)
+
+
+def add_option_arguments(parser: Any) -> None:
+    """Declare the flags, for --help and so that a misspelt one is refused. Their values are already in settings."""
+    for option in OPTIONS:
+        if option.flag:
+            parser.add_argument(option.flag, help=f"{option.help} ({option.name}; default {option.default})")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on `host`."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+if sys.platform == "win32":
+    raise ImproperlyConfigured("the exchange needs Linux or macOS; on Windows run it in WSL")

@@ -1,0 +1,187 @@
+"""What `manage.py up` runs: one parent that prepares the data directory, starts Redis and the processes of the
+exchange, watches them, and ends them in the order in which nothing is lost (those who write last, Redis at the end).
+
+The parent answers no request itself: it holds the lock of the data directory and the listening sockets.
+"""
+
+import os
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+from django.conf import settings
+from django.core.management import call_command
+
+from engine.embedded import EmbeddedServer, check_server
+from engine.instance import DataDirectory, DataDirectoryInUse, secret_kept_in
+from exchange_project.children import Child, Pause
+from exchange_project.database import ensure_admin, migrate_if_needed
+from exchange_project.listeners import url_of
+
+READY_SECONDS = 45.0
+WORKERS_END_SECONDS = 2.8
+OTHERS_END_SECONDS = 1.0
+WATCH_SECONDS = 0.1
+
+
+class CannotStart(Exception):
+    """Nothing was started, or it was ended again. The text is one line for the person who tried."""
+
+
+class Supervisor:
+    """The instance of one data directory, with `workers` web processes on the given sockets (none for runserver)."""
+
+    def __init__(self, listeners: Sequence[socket.socket], *, workers: int, say: Callable[[str], None]) -> None:
+        self._listeners = listeners
+        self._say = say
+        self._directory = DataDirectory(settings.EXCHANGE_DATA_DIR)
+        self._server: EmbeddedServer | None = None
+        self._server_started = 0.0
+        self._server_pause = Pause()
+        self._workers = [self._worker(number) for number in range(1, workers + 1)]
+        self._helpers = [self._child("archiver", "run_archiver"), self._child("clockwork", "run_clockwork")]
+        self._signals = 0
+        self._is_stopping = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether SIGINT or SIGTERM came."""
+        return self._signals > 0
+
+    def heed_signals(self) -> None:
+        """SIGINT and SIGTERM end the watch; a second one, during the good-byes, kills what is left."""
+
+        def count(number: int, frame: FrameType | None) -> None:
+            self._signals += 1
+
+        signal.signal(signal.SIGINT, count)
+        signal.signal(signal.SIGTERM, count)
+
+    def start(self, *, demo: bool) -> None:
+        """Everything up to running processes. Raises CannotStart; what was started by then ends in `stop`."""
+        self._hold_directory()
+        os.environ["EXCHANGE_DATA_DIR"] = str(settings.EXCHANGE_DATA_DIR)
+        redis_url = settings.REDIS_URL_FROM_ENV or self._start_server()
+        try:
+            check_server(redis_url)
+        except Exception as error:
+            raise CannotStart(str(error)) from error
+        os.environ["EXCHANGE_INSTANCE_REDIS_URL"] = settings.REDIS_URL = redis_url
+        self._directory.announce(serves=True, redis_url=redis_url, url=self.url)
+        self._prepare(demo=demo)
+        for child in (*self._workers, *self._helpers):
+            child.start()
+
+    @property
+    def url(self) -> str:
+        """Where REST answers; empty without sockets of our own."""
+        return url_of(self._listeners[0]) if self._listeners else ""
+
+    def wait_until_ready(self) -> None:
+        """Until /healthz says 200. Raises CannotStart when a process ends instead, or after 45 s."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.is_asked_to_stop and not _answers(f"{self.url}/healthz"):
+            for child in (*self._workers, *self._helpers):
+                if (code := child.exit_code()) is not None:
+                    raise CannotStart(f"the {child.name} ended with code {code} while starting")
+            if time.monotonic() > deadline:
+                raise CannotStart(f"{self.url}/healthz was not ready within {READY_SECONDS:.0f} s")
+            time.sleep(0.03)
+
+    def watch(self) -> None:
+        """Start again what dies, until asked to stop."""
+        while not (self.is_asked_to_stop or self._is_stopping):
+            self._revive_server()
+            for child in (*self._workers, *self._helpers):
+                child.revive(self._say)
+            time.sleep(WATCH_SECONDS)
+
+    def stop(self) -> None:
+        """End everything within five seconds: workers, then archiver and clockwork, then Redis. Safe to repeat."""
+        self._is_stopping = True
+        signals_before = self._signals
+        if self._directory.is_held:
+            self._directory.announce(serves=False)  # commands that come now wait for the end
+        for group, seconds in ((self._workers, WORKERS_END_SECONDS), (self._helpers, OTHERS_END_SECONDS)):
+            deadline = time.monotonic() + seconds
+            for child in group:
+                child.ask_to_end()
+            for child in group:
+                child.wait(deadline, lambda: self._signals > max(signals_before, 1))
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        self._directory.release()
+
+    def _worker(self, number: int) -> Child:
+        descriptors = [listener.fileno() for listener in self._listeners]
+        return self._child(f"web worker {number}", "run_worker", *map(str, descriptors), descriptors=descriptors)
+
+    @staticmethod
+    def _child(name: str, *arguments: str, descriptors: Sequence[int] = ()) -> Child:
+        return Child(name, Path(settings.BASE_DIR) / "manage.py", arguments, descriptors)
+
+    def _hold_directory(self) -> None:
+        try:
+            holder = self._directory.hold(serves=True)
+        except DataDirectoryInUse as error:
+            raise CannotStart(str(error)) from error
+        if holder is not None:
+            at = f" at {holder.url}" if holder.url else ""
+            raise CannotStart(
+                f"the data directory {self._directory.path} is in use by an exchange{at} (process {holder.pid}); "
+                "stop it, or choose another with --data-dir"
+            )
+
+    def _start_server(self) -> str:
+        self._server = EmbeddedServer(settings.EXCHANGE_DATA_DIR / "redis", durability=settings.EXCHANGE_DURABILITY)
+        try:
+            self._server.start()
+        except Exception as error:
+            raise CannotStart(f"the embedded Redis did not start: {error}") from error
+        self._server_started = time.monotonic()
+        return self._server.url
+
+    def _prepare(self, *, demo: bool) -> None:
+        secret_kept_in(settings.EXCHANGE_SIM_TOKEN_FILE)
+        migrate_if_needed()
+        ensure_admin()
+        call_command("seed_demo", symbols_only=not demo, verbosity=0)
+
+    def _revive_server(self) -> None:
+        if self._server is None or self._server.is_alive():
+            return
+        if self._server_started:
+            pause = self._server_pause.begin(time.monotonic() - self._server_started)
+            self._server_started = 0.0
+            self._say(f"Redis died; starting it again in {pause:.1f} s")
+        elif self._server_pause.is_over():
+            self._try_server_again(self._server)
+
+    def _try_server_again(self, server: EmbeddedServer) -> None:
+        try:
+            server.start()
+        except Exception as error:
+            pause = self._server_pause.begin(0.0)
+            self._say(f"Redis did not start ({error}); trying again in {pause:.1f} s")
+        else:
+            self._server_started = time.monotonic()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own listener
+            return bool(answer.status == 200)
+    except OSError:
+        return False

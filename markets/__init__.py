@@ -1,0 +1,1 @@
+"""The public side of the exchange: assets, symbols and their rules, market data."""
