@@ -142,7 +142,7 @@ def _order_differences(market: _Market, member: str, order: OrderRecord, found: 
         yield f"is recorded under the id {order.order_id}"
     if not order.status.is_open:
         yield f"is {order.status} and among the open orders"
-    if found != member:
+    if order.client_order_id and found != member:  # a replay's orders have none
         yield f"has the client order id {order.client_order_id!r}, which leads to {found or 'no order'}"
     if member == market.pending:
         return

@@ -6,16 +6,12 @@ lease is no longer ours. So a second writer, a restart or a lost reply can neith
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import msgspec
-from redis.exceptions import ResponseError
 
-from engine.connection import NotSent, ReplyLost
 from engine.errors import EngineUnavailable, OutcomeUnknown
 from engine.queries import PublicTrade, decode_trades
-from engine.runner import Word, named_failure
-from engine.scripts import Script, load_scripts
+from engine.runner import Word
 from engine.venue import Venue
 
 READER = "clockwork"  # our field of {venue}:readers
@@ -50,11 +46,6 @@ class Stored(msgspec.Struct, frozen=True):
     missing: list[PublicTrade]
 
 
-@cache
-def _store_script() -> Script:
-    return load_scripts()["store_candles"]
-
-
 class CandleStore:
     """The candles of a venue. Methods raise EngineUnavailable, the writing ones OutcomeUnknown and LeaseLost too."""
 
@@ -81,11 +72,8 @@ class CandleStore:
         arguments: list[Word] = [token, 0 if release else LEASE_MS, READER, told]
         for change in changes.values():
             arguments += change.words()
-        try:
-            reply = await self._venue.connection.run(_store_script(), keys, arguments)
-        except (NotSent, ReplyLost, ResponseError) as error:
-            raise named_failure("store_candles", error) from error
-        if reply[0] != b"ok":
+        (is_holder,) = await self._venue.runner.run("store_candles", keys, arguments)
+        if not is_holder:
             raise LeaseLost
 
     async def position(self) -> tuple[int, int, int] | None:

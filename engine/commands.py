@@ -74,21 +74,32 @@ class TapeLevel(msgspec.Struct, frozen=True, array_like=True):
     lots: int
 
 
-class TapeFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """A recorded depth change: levels become what the recording shows, less what users took."""
+class TapeCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recording's commands share.
+
+    The clock takes `now_ms` unless it is later already. `mark` is this command's name, kept by the venue; a command
+    with `after` is refused as stale unless that is the newest mark: what was sent behind a refused command changes
+    nothing either, and whoever lost a reply reads the mark to know how far the venue came. Empty: no check.
+    """
 
     symbol: str
     rules_version: int
     now_ms: int
+    maker_account: int
+    taker_account: int
+    after: str = ""
+    mark: str = ""
+
+
+class TapeFrame(TapeCommand, frozen=True, kw_only=True):
+    """A recorded depth change: levels become what the recording shows, less what users took."""
+
     levels: list[TapeLevel]
 
 
-class TapeTrade(msgspec.Struct, frozen=True, kw_only=True):
+class TapeTrade(TapeCommand, frozen=True, kw_only=True):
     """A recorded trade: played as an immediate-or-cancel order of the tape."""
 
-    symbol: str
-    rules_version: int
-    now_ms: int
     price_ticks: int
     lots: int
     is_buyer_maker: bool

@@ -357,11 +357,13 @@ class Connection:
             await wire.loop.create_unix_connection(lambda: wire, address.path)
         else:
             await wire.loop.create_connection(lambda: wire, address.host, address.port)
-        for words in address.greeting:
+        # A dying or frozen server's socket still takes connections: only one that answers counts, whatever it says
+        # to PING (it may be loading), or the first commands would be lost instead of not sent.
+        for words in (*address.greeting, ("PING",)):
             future: asyncio.Future[Any] = wire.loop.create_future()
             wire.ask(_pack(words), future)
             reply = await future
-            if isinstance(reply, ResponseError):
+            if isinstance(reply, ResponseError) and words != ("PING",):
                 raise reply
 
 

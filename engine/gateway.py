@@ -11,7 +11,16 @@ from typing import Any
 
 import msgspec
 
-from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, TapeFrame, TapeTrade, Transfer
+from engine.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    PlaceOrder,
+    ReduceOrder,
+    TapeCommand,
+    TapeFrame,
+    TapeTrade,
+    Transfer,
+)
 from engine.errors import Rejected
 from engine.events import Fill, OrderContinued, OrderPlaced, OrderRecord, decode_entry, decode_fills, decode_order
 from engine.keys import Keys, order_member
@@ -114,12 +123,12 @@ class Gateway:
         return Transferred(transfer_id=seq, free_atoms=int(free), locked_atoms=int(locked))
 
     async def apply_frame(self, frame: TapeFrame) -> None:
-        """Raises Stale as `place_order` does."""
+        """Raises Stale as `place_order` does, and for a mark that is not the newest. Rejected CLOCK_NOT_VIRTUAL."""
         name, arguments = frame_arguments(frame)
         await self._run_in_market(name, frame.symbol, arguments, tape=True)
 
     async def play_trade(self, trade: TapeTrade) -> None:
-        """Raises Stale as `place_order` does."""
+        """Raises what `apply_frame` raises."""
         name, arguments = trade_arguments(trade)
         await self._run_in_market(name, trade.symbol, arguments, tape=True)
 
@@ -162,7 +171,7 @@ class Gateway:
 
 def frame_arguments(frame: TapeFrame) -> tuple[str, list[Word]]:
     """Script name and ARGV of a recorded frame."""
-    arguments: list[Word] = [frame.symbol, frame.rules_version, frame.now_ms]
+    arguments = _tape_arguments(frame)
     for level in frame.levels:
         arguments += (level.side, level.price_ticks, level.lots)
     return "apply_tape_frame", arguments
@@ -171,6 +180,11 @@ def frame_arguments(frame: TapeFrame) -> tuple[str, list[Word]]:
 def trade_arguments(trade: TapeTrade) -> tuple[str, list[Word]]:
     """Script name and ARGV of a recorded trade."""
     taker_side = "SELL" if trade.is_buyer_maker else "BUY"
-    return "play_tape_trade", [
-        trade.symbol, trade.rules_version, trade.now_ms, taker_side, trade.price_ticks, trade.lots
+    return "play_tape_trade", [*_tape_arguments(trade), taker_side, trade.price_ticks, trade.lots]
+
+
+def _tape_arguments(command: TapeCommand) -> list[Word]:
+    return [
+        command.symbol, command.rules_version, command.now_ms, command.after, command.mark, command.maker_account,
+        command.taker_account,
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from engine.connection import NotSent, Word, error_reply
 from engine.scripts import Script
 
 POLL_S = 0.01
+INFO = b"# Server\r\nredis_mode:in-process\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n"
 
 _servers: dict[str, Any] = {}  # URL -> fakeredis.FakeServer: the same URL is the same data, as with a real one
 
@@ -37,10 +38,12 @@ class InProcessConnection:
         return None if self._is_closed else self
 
     async def command(self, *words: Word) -> Any:
-        """The reply. XREAD with BLOCK polls, so that the rest of the process goes on."""
-        names = [_upper(word) for word in words]
-        if names[0] == "XREAD" and "BLOCK" in names[: names.index("STREAMS")]:
-            return await self._poll(words, names.index("BLOCK"))
+        """The reply. XREAD with BLOCK polls, so that the rest of the process goes on; INFO, unknown there, is ours."""
+        name = _upper(words[0])
+        if name == "XREAD":
+            return await self._read_streams(words)
+        if name == "INFO" and not self._is_closed:
+            return INFO
         return self._ask(words)
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
@@ -72,14 +75,18 @@ class InProcessConnection:
             code = error.status_code
             raise error_reply(f"{code} {error}" if code else str(error)) from None
 
-    async def _poll(self, words: Sequence[Word], block: int) -> Any:
-        """XREAD until there is something, or the milliseconds after BLOCK (0: no end) are over."""
+    async def _read_streams(self, words: Sequence[Word]) -> Any:
+        """XREAD until there is something, or the milliseconds after BLOCK (0: no end) are over; then None."""
+        options = [_upper(word) for word in words[: [_upper(word) for word in words].index("STREAMS")]]
+        if "BLOCK" not in options:
+            return self._ask(words) or None
+        block = options.index("BLOCK")
         wait_s = int(words[block + 1]) / 1000
         unblocked = (*words[:block], *words[block + 2 :])
         deadline = time.monotonic() + wait_s if wait_s else float("inf")
-        while (reply := self._ask(unblocked)) is None and time.monotonic() < deadline:  # noqa: ASYNC110 - nobody tells
+        while not (reply := self._ask(unblocked)) and time.monotonic() < deadline:  # noqa: ASYNC110 - nobody tells us
             await asyncio.sleep(POLL_S)
-        return reply
+        return reply or None
 
 
 def _upper(word: Word) -> str:

@@ -1,6 +1,7 @@
 """Every Redis key the exchange uses; no other module spells one out.
 
     {venue}:meta                 hash    clock, virtual_ms, last_ms, seq, epoch, next_order_id, run_id, client_order_ids
+                                         (and tape: the newest mark of a replay)
     {venue}:symbols              hash    symbol -> SymbolSpec (JSON), what workers read
     {venue}:assets               hash    asset -> decimals
     {venue}:accounts             hash    "name:<name>" -> account number, "<number>" -> name
@@ -16,7 +17,7 @@
     {venue}:ended:BTCUSDT        hash    order id -> OrderRecord of an ended one, until the archiver has it in SQL
     {venue}:trades:BTCUSDT       stream  0-<last trade id of the command>, field "d": JSON [[fill, ...], now_ms]
     {venue}:candles:BTCUSDT      hash    "<interval>:<open_ms>" -> packed candle, kept by clockwork
-    {venue}:tape:BTCUSDT:asks    hash    price_ticks -> [recorded, taken, left there, [order ids]] of a replay
+    {venue}:tape:BTCUSDT:asks    hash    price_ticks -> "recorded,taken,left there,order ids" of a replay
     {venue}:tape:BTCUSDT:touched set     "<side>:<price_ticks>" levels to put back with the next frame
     {venue}:balance:USDT         hash    "<account>:free", "<account>:locked", "#fees", "#credited", "#debited" -> atoms
     {venue}:open                 zset    "<account>|<symbol>|<order id>", score 0

@@ -1,4 +1,8 @@
-"""The wiring as a Django app: for its management commands, its checks, and migrations before the first command."""
+"""The wiring as a Django app: for its management commands, its checks, and migrations before the first command.
+
+And daphne's app without daphne's server: that brings Twisted along, half of what every process would take to start, and
+only `runserver` needs it.
+"""
 
 from django.apps import AppConfig
 
@@ -9,6 +13,7 @@ class ExchangeProjectConfig(AppConfig):
     """Its commands replace daphne's `runserver` and Django's `test`, so it stands first in INSTALLED_APPS."""
 
     name = "exchange_project"
+    default = True
 
     def ready(self) -> None:
         """Register what Django and the engine call back."""
@@ -16,6 +21,13 @@ class ExchangeProjectConfig(AppConfig):
 
         prepare_with(_migrate)
         assert checks.check_binding  # importing the module has registered it
+
+
+class Daphne(AppConfig):
+    """In place of daphne's own; our `runserver`, which extends daphne's, imports the server when it is run."""
+
+    name = "daphne"
+    verbose_name = "Daphne"
 
 
 def _migrate(redis_url: str) -> None:

@@ -63,7 +63,7 @@ def _install(root: Path, venv: Path, lock: Path) -> None:
         command = [*_pip(python), "install", "--quiet", "--disable-pip-version-check"]
     _run([*command, "--require-hashes", "-r", str(lock)], f"could not install the packages of {lock.name}")
     # What `pip install -e .` would do for our own packages, without a build: they stand where they are.
-    where = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    where = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = Path(subprocess.check_output(where, text=True).strip())
     (packages / "simulated_exchange.pth").write_text(f"{root}\n")
     # The developers' lock holds all of the other, in the same versions.

@@ -4,16 +4,42 @@ So a taken port is known at once, two workers share one queue of connections, an
 loses nobody who was waiting.
 """
 
+import errno
 import socket
 import sys
 from contextlib import suppress
 
 SEND_BUFFER_BYTES = 262_144
 STALLED_PEER_MS = 5_000
+NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class PortTaken(Exception):
     """The address cannot be listened on. The text is one line for the person who tried."""
+
+
+def listen_all(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for every address of the host, IPv4 first. Raises PortTaken.
+
+    "localhost" is 127.0.0.1 for some clients and ::1 for others. An address that this machine lacks is left out.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise PortTaken(f"cannot listen on {host}: {error.strerror or error}") from error
+    addresses = sorted({address[0] for *_, address in found}, key=lambda address: ":" in str(address))
+    listeners: list[socket.socket] = []
+    for number, address in enumerate(addresses, start=1):
+        try:
+            listeners.append(listen(str(address), listeners[0].getsockname()[1] if listeners else port))
+        except PortTaken as error:
+            is_lacking = isinstance(error.__cause__, OSError) and error.__cause__.errno in NO_SUCH_ADDRESS
+            if is_lacking and (listeners or number < len(addresses)):
+                continue
+            for listener in listeners:
+                listener.close()
+            raise
+    return listeners
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -94,6 +94,7 @@ OPTIONS = (
     Option("EXCHANGE_HOST", str, "127.0.0.1", "a host name or address", "address to listen on", flag="--host"),
     Option("EXCHANGE_PORT", port_number, 8000, "0 to 65535", "port for everything", flag="--port"),
     Option("EXCHANGE_WS_PORT", port_number, None, "0 to 65535", "one more port, same application", flag="--ws-port"),
+    Option("EXCHANGE_WS_HOST", str, "", "a host name or address", "address of that port, if another", flag="--ws-host"),
     Option("EXCHANGE_WORKERS", worker_count, 1, "1 to 64", "web processes", flag="--workers"),
     Option("EXCHANGE_DATA_DIR", Path, Path("var"), "a path", "where the state is kept", flag="--data-dir"),
     Option("EXCHANGE_VENUE", str, "main", "a name", "the exchange inside that Redis"),
@@ -126,7 +127,8 @@ class Options:
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         self._root = root
-        dot_env = _dot_env(root)
+        # A program's own exchange (qte) shall be what the program asked for, not what somebody set up in this folder.
+        dot_env = {} if environment.get("EXCHANGE_NO_DOT_ENV") == "1" else _dot_env(root)
         self.settings = [self._read(option, environment, dot_env) for option in OPTIONS]
         self._by_name = {setting.option.name: setting for setting in self.settings}
 

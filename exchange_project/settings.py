@@ -5,6 +5,7 @@ is made, and kept in the data directory, when first used; REDIS_URL is empty whi
 """
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from engine.instance import DataDirectory, secret_kept_in
 from exchange_project.options import Options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+EXCHANGE_VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 EXCHANGE_OPTIONS = Options(BASE_DIR, os.environ)
 
 EXCHANGE_HOST: str = EXCHANGE_OPTIONS["EXCHANGE_HOST"]
 EXCHANGE_PORT: int = EXCHANGE_OPTIONS["EXCHANGE_PORT"]
 EXCHANGE_WS_PORT: int | None = EXCHANGE_OPTIONS["EXCHANGE_WS_PORT"]
+EXCHANGE_WS_HOST: str = EXCHANGE_OPTIONS["EXCHANGE_WS_HOST"] or EXCHANGE_HOST
 EXCHANGE_WORKERS: int = EXCHANGE_OPTIONS["EXCHANGE_WORKERS"]
 EXCHANGE_DATA_DIR: Path = EXCHANGE_OPTIONS.data_dir
 EXCHANGE_VENUE: str = EXCHANGE_OPTIONS["EXCHANGE_VENUE"]
@@ -50,7 +53,7 @@ ALLOWED_HOSTS: list[str] = EXCHANGE_OPTIONS["EXCHANGE_ALLOWED_HOSTS"] or ["local
 
 INSTALLED_APPS = [
     "exchange_project",  # its commands replace daphne's runserver and Django's test
-    "daphne",
+    "exchange_project.apps.Daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

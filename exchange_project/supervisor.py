@@ -5,11 +5,13 @@ The parent answers no request itself: it holds the lock of the data directory an
 """
 
 import os
+import shutil
 import signal
 import socket
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -17,16 +19,24 @@ from typing import Self
 from django.conf import settings
 from django.core.management import call_command
 
-from engine.embedded import EmbeddedServer, check_server
+from engine.embedded import EmbeddedServer, EmbeddedServerError, check_server
 from engine.instance import DataDirectory, DataDirectoryInUse, secret_kept_in
 from exchange_project.children import Child, Pause
 from exchange_project.database import ensure_admin, migrate_if_needed
 from exchange_project.listeners import url_of
 
 READY_SECONDS = 45.0
-WORKERS_END_SECONDS = 2.8
+WORKERS_END_SECONDS = 2.5
 OTHERS_END_SECONDS = 1.0
 WATCH_SECONDS = 0.1
+
+
+class Content(Enum):
+    """What an exchange has in it when it is new."""
+
+    NOTHING = "nothing"
+    SYMBOLS = "symbols"
+    DEMO = "demo"
 
 
 class CannotStart(Exception):
@@ -46,6 +56,8 @@ class Supervisor:
         self._workers = [self._worker(number) for number in range(1, workers + 1)]
         self._helpers = [self._child("archiver", "run_archiver"), self._child("clockwork", "run_clockwork")]
         self._signals = 0
+        self._parent: int | None = None
+        self._discards = False
         self._is_stopping = False
 
     def __enter__(self) -> Self:
@@ -56,8 +68,8 @@ class Supervisor:
 
     @property
     def is_asked_to_stop(self) -> bool:
-        """Whether SIGINT or SIGTERM came."""
-        return self._signals > 0
+        """Whether SIGINT or SIGTERM came, or the process that this exchange belongs to is gone."""
+        return self._signals > 0 or self._parent not in (None, os.getppid())
 
     def heed_signals(self) -> None:
         """SIGINT and SIGTERM end the watch; a second one, during the good-byes, kills what is left."""
@@ -68,18 +80,26 @@ class Supervisor:
         signal.signal(signal.SIGINT, count)
         signal.signal(signal.SIGTERM, count)
 
-    def start(self, *, demo: bool) -> None:
+    def end_with(self, parent: int) -> None:
+        """From now on the end of our parent process, killed or not, counts as being asked to stop."""
+        self._parent = parent
+
+    def discard_at_end(self) -> None:
+        """Leave nothing behind: the data directory goes too, if it was ours to use."""
+        self._discards = True
+
+    def start(self, content: Content) -> None:
         """Everything up to running processes. Raises CannotStart; what was started by then ends in `stop`."""
         self._hold_directory()
         os.environ["EXCHANGE_DATA_DIR"] = str(settings.EXCHANGE_DATA_DIR)
         redis_url = settings.REDIS_URL_FROM_ENV or self._start_server()
-        try:
-            check_server(redis_url)
-        except Exception as error:
-            raise CannotStart(str(error)) from error
+        if redis_url.startswith("fakeredis:"):
+            raise CannotStart("fakeredis lives inside one process, and the exchange is several: give a real REDIS_URL")
+        if problems := check_server(redis_url):
+            raise CannotStart(" ".join(problems))
         os.environ["EXCHANGE_INSTANCE_REDIS_URL"] = settings.REDIS_URL = redis_url
         self._directory.announce(serves=True, redis_url=redis_url, url=self.url)
-        self._prepare(demo=demo)
+        self._prepare(content)
         for child in (*self._workers, *self._helpers):
             child.start()
 
@@ -120,8 +140,10 @@ class Supervisor:
             for child in group:
                 child.wait(deadline, lambda: self._signals > max(signals_before, 1))
         if self._server is not None:
-            self._server.stop()
+            self._server.stop(save=not self._discards)
             self._server = None
+        if self._discards and self._directory.is_held:
+            shutil.rmtree(self._directory.path, ignore_errors=True)
         self._directory.release()
 
     def _worker(self, number: int) -> Child:
@@ -148,16 +170,17 @@ class Supervisor:
         self._server = EmbeddedServer(settings.EXCHANGE_DATA_DIR / "redis", durability=settings.EXCHANGE_DURABILITY)
         try:
             self._server.start()
-        except Exception as error:
-            raise CannotStart(f"the embedded Redis did not start: {error}") from error
+        except EmbeddedServerError as error:
+            raise CannotStart(str(error)) from error
         self._server_started = time.monotonic()
         return self._server.url
 
-    def _prepare(self, *, demo: bool) -> None:
+    def _prepare(self, content: Content) -> None:
         secret_kept_in(settings.EXCHANGE_SIM_TOKEN_FILE)
         migrate_if_needed()
-        ensure_admin()
-        call_command("seed_demo", symbols_only=not demo, verbosity=0)
+        if content is not Content.NOTHING:  # the login takes a third of a second, the hash of its password
+            ensure_admin()
+            call_command("seed_demo", symbols_only=content is Content.SYMBOLS, verbosity=0)
 
     def _revive_server(self) -> None:
         if self._server is None or self._server.is_alive():
@@ -172,9 +195,9 @@ class Supervisor:
     def _try_server_again(self, server: EmbeddedServer) -> None:
         try:
             server.start()
-        except Exception as error:
+        except EmbeddedServerError as error:
             pause = self._server_pause.begin(0.0)
-            self._say(f"Redis did not start ({error}); trying again in {pause:.1f} s")
+            self._say(f"{error}; trying again in {pause:.1f} s")
         else:
             self._server_started = time.monotonic()
 

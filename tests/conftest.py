@@ -1,46 +1,86 @@
-"""A real Redis server for the whole run, a fresh venue for every test, and an audit of the books at its end."""
+"""A real Redis server for the whole run, a fresh venue for every test, and an audit of the books at its end.
+
+The fact a newcomer would get wrong: the server is shared by every test of a process (pytest-xdist gives each of its
+processes one), so nothing may flush it; a test's keys are those of its venue, and they are deleted when it ends.
+"""
 
 import itertools
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
-from engine.commands import PlaceOrder, Transfer
+from engine.audit import audit
+from engine.commands import CancelOrder, PlaceOrder, Transfer
 from engine.embedded import EmbeddedServer
 from engine.types import OrderType, Side, SymbolSpec, TimeInForce
 from engine.venue import Venue
-from tests.checks import differences
 
 BTCUSDT = SymbolSpec(
     symbol="BTCUSDT", base="BTC", quote="USDT", tick_units=1_000_000, lot_units=1_000, max_price_ticks=100_000_000,
     max_lots=900_000_000, min_notional_atoms=500_000_000,
 )  # fmt: skip
+ETHUSDT = SymbolSpec(
+    symbol="ETHUSDT", base="ETH", quote="USDT", tick_units=1_000_000, lot_units=10_000, max_price_ticks=100_000_000,
+    max_lots=900_000_000, min_notional_atoms=500_000_000,
+)  # fmt: skip
+# Six decimals of price and three of quantity make nine, and BTC has eight: notionals do not come out even.
 ETHBTC = SymbolSpec(
     symbol="ETHBTC", base="ETH", quote="BTC", tick_units=100, lot_units=100_000, max_price_ticks=100_000_000,
     max_lots=900_000_000, min_notional_atoms=10_000,
 )  # fmt: skip
+SPECS = {spec.symbol: spec for spec in (BTCUSDT, ETHUSDT, ETHBTC)}
 RICH_ATOMS = 10**6 * 10**8
 _client_ids = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedServer(Path(tmp_path_factory.mktemp("redis")), durability="ci") as server:
+    """The server of EXCHANGE_REDIS_SERVER, or the one that comes with pip; in memory only."""
+    with EmbeddedServer(tmp_path_factory.mktemp("redis"), durability="ci") as server:
         yield server.url
 
 
 @pytest.fixture
-async def venue(redis_url: str) -> AsyncIterator[Venue]:
-    """BTCUSDT and ETHBTC (whose notionals do not come out even), nobody has money; ends with a recount."""
-    opened = await Venue.connect(redis_url, f"test-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    for spec in (BTCUSDT, ETHBTC):
-        await opened.registry.define_symbol(spec)
+def venue_name() -> str:
+    """A name no other test has, in any process."""
+    return f"test-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def venue(redis_url: str, venue_name: str) -> AsyncIterator[Venue]:
+    """BTCUSDT, ETHUSDT and ETHBTC, nobody has money; ends with the audit and leaves no key behind."""
+    opened = await Venue.connect(redis_url, venue_name)
+    await define_symbols(opened)
     yield opened
-    assert await differences(opened) == []
+    await finish(opened)
     await opened.close()
+
+
+async def define_symbols(venue: Venue) -> None:
+    for spec in SPECS.values():
+        await venue.registry.define_symbol(spec)
+
+
+async def finish(venue: Venue) -> None:
+    """The books must agree; then the venue's keys go."""
+    try:
+        assert (await audit(venue)).differences == []
+    finally:
+        keys = await keys_of(venue)
+        if keys:
+            await venue.runner.command("DEL", *keys)
+
+
+async def keys_of(venue: Venue) -> list[bytes]:
+    """Every key of the venue, sorted."""
+    cursor, keys = b"0", set[bytes]()
+    while True:
+        cursor, page = await venue.runner.command("SCAN", cursor, "MATCH", f"{{{venue.name}}}:*", "COUNT", 1_000)
+        keys.update(page)
+        if cursor == b"0":
+            return sorted(keys)
 
 
 async def fund(venue: Venue, account: int, **atoms: int) -> None:
@@ -49,32 +89,53 @@ async def fund(venue: Venue, account: int, **atoms: int) -> None:
         await venue.gateway.credit(Transfer(account=account, asset=asset, atoms=amount))
 
 
+async def balance(venue: Venue, account: int, asset: str) -> tuple[int, int]:
+    """(free, locked) in atoms."""
+    (found,) = await venue.queries.balances(account, [asset])
+    return found.free_atoms, found.locked_atoms
+
+
 @pytest.fixture
 async def alice(venue: Venue) -> int:
-    await fund(venue, 1, BTC=RICH_ATOMS, ETH=RICH_ATOMS, USDT=RICH_ATOMS)
-    return 1
+    """An account with a million of everything, as bob and carol are."""
+    return await _rich(venue, 1)
 
 
 @pytest.fixture
 async def bob(venue: Venue) -> int:
-    await fund(venue, 2, BTC=RICH_ATOMS, ETH=RICH_ATOMS, USDT=RICH_ATOMS)
-    return 2
+    return await _rich(venue, 2)
+
+
+@pytest.fixture
+async def carol(venue: Venue) -> int:
+    return await _rich(venue, 3)
+
+
+async def _rich(venue: Venue, account: int) -> int:
+    await fund(venue, account, BTC=RICH_ATOMS, ETH=RICH_ATOMS, USDT=RICH_ATOMS)
+    return account
 
 
 def limit(
     account: int, side: Side, price_ticks: int, lots: int, *, tif: TimeInForce = TimeInForce.GTC, client_id: str = "",
     symbol: str = "BTCUSDT",
 ) -> PlaceOrder:  # fmt: skip
-    """A LIMIT order; prices in ticks of 0.01 and quantities in lots of 0.00001 on BTCUSDT."""
+    """A LIMIT order; on BTCUSDT prices are in ticks of 0.01 and quantities in lots of 0.00001."""
     return PlaceOrder(
         account=account, symbol=symbol, rules_version=1, side=side, type=OrderType.LIMIT, time_in_force=tif,
         price_ticks=price_ticks, lots=lots, client_order_id=client_id or f"c{next(_client_ids)}",
     )  # fmt: skip
 
 
-def market(account: int, side: Side, *, lots: int = 0, quote_atoms: int = 0) -> PlaceOrder:
-    """A MARKET order on BTCUSDT, by quantity or by what it may spend or wants to receive."""
+def market(
+    account: int, side: Side, *, lots: int = 0, quote_atoms: int = 0, client_id: str = "", symbol: str = "BTCUSDT"
+) -> PlaceOrder:
+    """A MARKET order by quantity, or by the quote amount it may spend or wants to receive."""
     return PlaceOrder(
-        account=account, symbol="BTCUSDT", rules_version=1, side=side, type=OrderType.MARKET, lots=lots,
-        quote_order_atoms=quote_atoms, client_order_id=f"c{next(_client_ids)}",
+        account=account, symbol=symbol, rules_version=1, side=side, type=OrderType.MARKET, lots=lots,
+        quote_order_atoms=quote_atoms, client_order_id=client_id or f"c{next(_client_ids)}",
     )  # fmt: skip
+
+
+def cancel(account: int, order_id: int | None = None, *, client_id: str = "", symbol: str = "BTCUSDT") -> CancelOrder:
+    return CancelOrder(account=account, symbol=symbol, order_id=order_id, client_order_id=client_id)

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --[[
-cancel_all_orders: every open order of an account on a symbol leaves the book, oldest first, 500 in one command.
+cancel_all_orders: every open order of an account on a symbol leaves the book, oldest first, 500 in one command and
+only as many as free less than 2^53 atoms.
 KEYS   Keys.of_market (see place_order)
 ARGV   1 account 2 symbol 3 key digest or ""
 Reply  {"ok", seq, {record, ...}, 1 or 0: more are open}, {"pending"} or {"rejected", why}
@@ -23,9 +24,11 @@ if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } e
 if #found == 0 then return { "rejected", "UNKNOWN_ORDER" } end
 
 -- Plan.
-local leaving, records = new_leaving(), {}
+local leaving, records, freed = new_leaving(), {}, { BUY = 0, SELL = 0 }
 for i = 1, math.min(#found, MAX_ORDERS) do
   local order = find_open_order(string.sub(found[i], #start + 1), account)
+  freed[order.side] = freed[order.side] + order.locked
+  if freed[order.side] >= EXACT then break end
   records[i] = plan_cancel(market, leaving, order)
 end
 finish_leaving(market, leaving)
@@ -33,4 +36,4 @@ finish_leaving(market, leaving)
 -- Write.
 commit_leaving(market, leaving)
 commit_market(market, "orders_canceled", "[" .. table.concat(records, ",") .. "]")
-return { "ok", market.seq, records, #found <= MAX_ORDERS and 1 or 0 }
+return { "ok", market.seq, records, #records == #found and 1 or 0 }

@@ -17,6 +17,17 @@ local function commit_removals(command, key, members)
   end
 end
 
+-- Counts what an order gets back. A ledger's sums stay exact: before one could pass 2^53 another goes on.
+local function plan_return(ledgers, order)
+  local ledger = ledgers[#ledgers]
+  if (ledger.moved or 0) + order.locked >= EXACT then
+    ledger = new_ledger(ledger.asset, ledger.key)
+    ledgers[#ledgers + 1] = ledger
+  end
+  ledger.moved = (ledger.moved or 0) + order.locked
+  move(ledger, order.account, order.locked, -order.locked)
+end
+
 -- Read.
 local market, verdict = read_market(ARGV[1], "0")
 if verdict then return verdict end
@@ -24,10 +35,11 @@ local open, ended = redis.call("HGETALL", ORDERS), redis.call("HGETALL", ENDED)
 
 -- Plan.
 local closed, client_fields = {}, {}
+local ledgers = { BUY = { market.quote }, SELL = { market.base } }
 for i = 1, #open, 2 do
   local order = read_record(open[i + 1])
   local side = string.match(order.tail, TAIL)
-  move(side == "BUY" and market.quote or market.base, order.account, order.locked, -order.locked)
+  plan_return(ledgers[side], order)
   closed[#closed + 1] = open_member(order.account, market.symbol, open[i])
 end
 for _, list in ipairs({ open, ended }) do
@@ -37,14 +49,17 @@ for _, list in ipairs({ open, ended }) do
     client_fields[#client_fields + 1] = order.account .. "|" .. market.symbol .. "|" .. client_id
   end
 end
-read_ledger(market.base)
-read_ledger(market.quote)
-check_ledger(market.base)
-check_ledger(market.quote)
+for _, side in ipairs({ "BUY", "SELL" }) do
+  for _, ledger in ipairs(ledgers[side]) do
+    read_ledger(ledger)
+    check_ledger(ledger)
+  end
+end
 
 -- Write.
-commit_ledger(market.base)
-commit_ledger(market.quote)
+for _, side in ipairs({ "BUY", "SELL" }) do
+  for _, ledger in ipairs(ledgers[side]) do commit_ledger(ledger) end
+end
 commit_removals("ZREM", OPEN, closed)
 commit_removals("HDEL", CLIENT_IDS, client_fields)
 redis.call("DEL", KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], ORDERS, ENDED, TRADES, KEYS[18], KEYS[19],

@@ -30,7 +30,8 @@ if order.quote_order > 0 then
   if side == "SELL" then taker.left = order.locked / market.base_atoms_per_lot end
 end
 local plan = plan_match(market, taker, MAX_FILLS)
-if plan.stop == "too large" then broken("continue_order: a fill of order " .. order.id .. " cannot be exact") end
+if plan.stop == "too large" then plan.stop = "capped" end -- the step ends here, the next one goes on
+if plan.stop == "capped" and plan.lots == 0 then broken("continue_order: order " .. order.id .. " cannot go on") end
 plan_execution(market, order, plan, order.locked)
 read_ledger(market.base)
 read_ledger(market.quote)

@@ -9,23 +9,38 @@ Reply  {"ok", seq, record, fills, 1 or 0: more steps follow}, {"pending"}, {"sta
 Event  order_placed
 Cost   O(F log N) for F fills among N orders
 ]]
+--- @include "lib/entry"
+--- @include "lib/resting"
+
+-- Read.
+local account, side, is_buy = ARGV[1], ARGV[5], ARGV[5] == "BUY"
+local s, m = read_fields()
+local verdict = early_verdict(s, ARGV[4])
+if verdict then return verdict end
+local now_ms = read_clock(m[1], m[2])
+local client_field = account .. "|" .. ARGV[2] .. "|" .. ARGV[11]
+
+-- Check.
+if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
+if s[3] ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
+local holder = holder_of_client_id(client_field, m[6], now_ms)
+if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
+
+-- Most orders only rest. They take a short way, on numbers in hand: the pieces below are not even built for them.
+if ARGV[7] == "GTC" and ARGV[8] ~= "0" and not meets_other_side(is_buy, tonumber(ARGV[8])) then
+  return rest_order(s, m, now_ms, client_field)
+end
 --- @include "lib/market"
 --- @include "lib/execution"
-local DAY_MS = 86400000
-
--- The id of an order that keeps this one from using its client order id, if any.
-local function holder_of_client_id(market, field)
-  local member = redis.call("HGET", CLIENT_IDS, field)
-  if not member then return nil end
-  if redis.call("HEXISTS", ORDERS, member) == 1 then return member end
-  if market.client_order_ids ~= "day" then return nil end
-  local record = redis.call("HGET", ENDED, member)
-  if record and market.now_ms - read_record(record).updated_ms < DAY_MS then return member end
-end
 
 -- Atoms the order must find free, and for an order that needs more steps the reserve they spend from.
--- nil: too large to be computed exactly.
+-- nil: too large to be computed exactly, now or in a later step.
 local function funds_needed(market, order, taker, plan)
+  local cost = 0
+  if plan.stop == "capped" and order.quote_order == 0 then
+    cost = select(2, sweep(market, taker, order.lots))
+    if not cost then return nil end
+  end
   if order.price > 0 then
     if order.side == "BUY" then return notional_ceil(market, order.price, order.lots) end
     return order.lots * market.base_atoms_per_lot
@@ -34,30 +49,17 @@ local function funds_needed(market, order, taker, plan)
   if order.side == "SELL" then
     return (order.quote_order > 0 and plan.lots or order.lots) * market.base_atoms_per_lot
   end
-  if plan.stop == "capped" then
-    local _, cost = sweep(market, taker, order.lots)
-    return cost
-  end
-  local cost = 0
+  if plan.stop == "capped" then return cost end
   for _, price in ipairs(plan.prices) do
-    cost = cost + notional_ceil(market, tonumber(price), -plan.taken[price])
+    local level_cost = notional_ceil(market, tonumber(price), -plan.taken[price])
+    if not level_cost then return nil end
+    cost = cost + level_cost
   end
   return cost
 end
 
--- Read.
-local account, digest = ARGV[1], ARGV[3]
-local market, verdict = read_market(ARGV[2], ARGV[4])
-if verdict then return verdict end
-local client_field = account .. "|" .. ARGV[2] .. "|" .. ARGV[11]
-
--- Check.
-if not key_is_good(digest, account) then return { "rejected", "KEY_INVALID" } end
-if market.status ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
-local holder = holder_of_client_id(market, client_field)
-if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
-
 -- Plan.
+local market = new_market(ARGV[2], s, m, now_ms)
 local order = {
   id = int(market.next_order_id), member = member_of(market.next_order_id), account = account, side = ARGV[5],
   type = ARGV[6], time_in_force = ARGV[7], price = tonumber(ARGV[8]), lots = tonumber(ARGV[9]),
@@ -73,7 +75,7 @@ if order.lots * market.base_atoms_per_lot >= EXACT or order.quote_order * market
   or order.price > 0 and not notional_ceil(market, order.price, order.lots) then
   return { "rejected", "AMOUNT_TOO_LARGE" }
 end
-local is_killed = order.time_in_force == "FOK" and (sweep(market, taker, order.lots) or 0) < order.lots
+local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.lots) < order.lots
 local plan = plan_match(market, taker, is_killed and 0 or MAX_FILLS)
 if is_killed then plan.stop = "killed" end
 local needed = plan.stop ~= "too large" and funds_needed(market, order, taker, plan)

@@ -5,7 +5,7 @@ KEYS   1 lease 2 readers 3... candles, of every symbol that changed
 ARGV   1 the holder's token 2 how long the lease goes on in ms, 0 to give it up 3 reader 4 its position "" or JSON
        then for each of KEYS[3...]: 1 to forget all candles first or 0, how many fields to set, field and value of
        each, how many fields to drop, each of them
-Reply  {"ok"}, or {"lost"} when somebody else holds the lease or nobody does: nothing was written
+Reply  {"ok", 1}, or {"ok", 0} when somebody else holds the lease or nobody does: nothing was written
 Event  none: candles are a copy of what the events say
 Cost   O(fields)
 ]]
@@ -21,7 +21,7 @@ end
 local holder = redis.call("GET", KEYS[1])
 
 -- Check.
-if holder ~= ARGV[1] then return { "lost" } end
+if holder ~= ARGV[1] then return { "ok", 0 } end
 
 -- Plan.
 local next_word = 5
@@ -51,4 +51,4 @@ if ARGV[2] == "0" then
 else
   redis.call("PEXPIRE", KEYS[1], ARGV[2])
 end
-return { "ok" }
+return { "ok", 1 }

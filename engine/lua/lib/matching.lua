@@ -8,7 +8,7 @@ local function is_beyond(taker_is_buy, price, limit)
 end
 
 -- What the other side offers within `limit` for at most `lots`, level by level: lots and their cost, each level's
--- rounded up. nil when the cost cannot be computed exactly. Reads only as many levels as it needs.
+-- rounded up; the cost is nil when it cannot be computed exactly. Reads only as many levels as it needs.
 local function sweep(market, taker, lots)
   local side, is_buy = other_side(taker.side), taker.side == "BUY"
   local found, cost, offset = 0, 0, 0
@@ -20,8 +20,9 @@ local function sweep(market, taker, lots)
       if is_beyond(is_buy, tonumber(price), taker.limit) then return found, cost end
       local take = math.min(tonumber(depth[i]), lots - found)
       local level_cost = notional_ceil(market, tonumber(price), take)
-      if not level_cost or cost + level_cost >= EXACT then return nil end
-      found, cost = found + take, cost + level_cost
+      cost = cost and level_cost and cost + level_cost
+      if cost and cost >= EXACT then cost = nil end
+      found = found + take
       if found == lots then break end
     end
     offset = offset + #prices
@@ -34,11 +35,12 @@ local function affordable_lots(market, budget, price)
   return math.floor(budget * market.divisor / (price * market.multiplier))
 end
 
--- Plans one match and counts it towards maker, taker and fees. False when the fill's notional cannot be exact.
+-- Plans one match and counts it towards maker, taker and fees. False, with nothing counted, when what the step moves
+-- could not be exact any more.
 local function plan_fill(market, taker, plan, maker, price, lots)
-  local quote = notional_floor(market, price, lots)
+  local quote, base = notional_floor(market, price, lots), lots * market.base_atoms_per_lot
   if not quote or plan.quote + quote >= EXACT then return false end
-  local base = lots * market.base_atoms_per_lot
+  if plan.lots * market.base_atoms_per_lot + base >= EXACT then return false end
   local taker_fee, maker_fee
   maker.left, maker.filled_quote = maker.left - lots, maker.filled_quote + quote
   if taker.side == "BUY" then

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from exchange_project.checks import unsafe_binding
-from exchange_project.supervisor import CannotStart, Supervisor
+from exchange_project.supervisor import CannotStart, Content, Supervisor
 
 
 class Command(DaphneCommand):
@@ -42,7 +42,7 @@ class Command(DaphneCommand):
             sys.exit(f"runserver: {complaint}")
         with Supervisor([], workers=0, say=self.stdout.write) as supervisor:
             try:
-                supervisor.start(demo=not options["no_demo"])
+                supervisor.start(Content.SYMBOLS if options["no_demo"] else Content.DEMO)
             except CannotStart as error:
                 sys.exit(f"runserver: {error}")
             threading.Thread(target=supervisor.watch, daemon=True).start()

@@ -9,9 +9,11 @@ from django.core.management.base import BaseCommand
 
 from exchange_project.banner import banner
 from exchange_project.checks import unsafe_binding
-from exchange_project.listeners import PortTaken, listen
+from exchange_project.database import ensure_admin
+from exchange_project.listeners import PortTaken, listen_all
 from exchange_project.options import add_option_arguments
-from exchange_project.supervisor import CannotStart, Supervisor
+from exchange_project.supervisor import CannotStart, Content, Supervisor
+from simulation.demo import demo_api_key
 
 
 class Command(BaseCommand):
@@ -24,28 +26,38 @@ class Command(BaseCommand):
         """The flags; their values are in settings by now (options.note_command_line)."""
         add_option_arguments(parser)
         parser.add_argument("--no-demo", action="store_true", help="only the symbols: no users, nobody trades")
+        # What a program's own exchange is started with (qte.process).
+        parser.add_argument("--bare", action="store_true", help="not even symbols")
+        parser.add_argument("--parent", type=int, help="the process that started this one: when it is gone, stop too")
+        parser.add_argument("--discard", action="store_true", help="remove the data directory at the end")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exits with 1, and one line, when it cannot start."""
-        if complaint := unsafe_binding(settings.EXCHANGE_HOST):
+        if complaint := unsafe_binding(settings.EXCHANGE_HOST) or unsafe_binding(settings.EXCHANGE_WS_HOST):
             sys.exit(f"up: {complaint}")
+        content = Content.NOTHING if options["bare"] else Content.SYMBOLS if options["no_demo"] else Content.DEMO
         try:
-            self._run(demo=not options["no_demo"])
+            self._run(content, parent=options["parent"], discard=options["discard"])
         except (CannotStart, PortTaken) as error:
             sys.exit(f"up: {error}")
 
-    def _run(self, *, demo: bool) -> None:
-        listeners = [listen(settings.EXCHANGE_HOST, settings.EXCHANGE_PORT)]
+    def _run(self, content: Content, *, parent: int | None, discard: bool) -> None:
+        listeners = listen_all(settings.EXCHANGE_HOST, settings.EXCHANGE_PORT)
         if settings.EXCHANGE_WS_PORT is not None:
-            listeners.append(listen(settings.EXCHANGE_HOST, settings.EXCHANGE_WS_PORT))
+            listeners += listen_all(settings.EXCHANGE_WS_HOST, settings.EXCHANGE_WS_PORT)
         with Supervisor(listeners, workers=settings.EXCHANGE_WORKERS, say=self._say) as supervisor:
             supervisor.heed_signals()
-            supervisor.start(demo=demo)
+            if parent is not None:
+                supervisor.end_with(parent)
+            if discard:
+                supervisor.discard_at_end()
+            supervisor.start(content)
             supervisor.wait_until_ready()
             if not supervisor.is_asked_to_stop:
-                self._say(banner(listeners, demo=demo))
+                ensure_admin()
+                self._say(banner(listeners, api_key=demo_api_key() if content is Content.DEMO else None))
             supervisor.watch()
-        self._say("stopped; the state is kept in the data directory")
+        self._say("stopped" if discard else "stopped; the state is kept in the data directory")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)

@@ -1,0 +1,8 @@
+"""How an API key is known to the exchange: by its SHA-256, never by its text."""
+
+import hashlib
+
+
+def key_digest(api_key: str) -> str:
+    """The SHA-256 of a key's text in hex: a field of `{venue}:keys`, and what commands carry."""
+    return hashlib.sha256(api_key.encode()).hexdigest()

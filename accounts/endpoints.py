@@ -1,0 +1,250 @@
+"""Private endpoints: orders, balances, history, money in and out. The key says whose.
+
+The fact a newcomer would get wrong: whose is never a parameter. The account comes from the key alone, and somebody
+else's order is as unknown as one that never was.
+"""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from accounts.history import Span, all_orders, one_order, trades_of
+from accounts.orders import NewOrder, check_form, checked_client_id, new_client_id, to_command
+from accounts.rendering import (
+    CanceledView,
+    OrderView,
+    PlacedView,
+    canceled_view,
+    order_view,
+    own_trade_view,
+    placed_view,
+)
+from api.callers import Caller, Permission
+from api.errors import one_of_two_missing
+from api.router import EndpointTable
+from api.runtime import Runtime
+from engine.amounts import to_atoms
+from engine.commands import CancelAllOrders, CancelOrder, Transfer
+from engine.errors import BadParameter, EngineUnavailable
+from engine.filters import check_order
+from engine.runner import Stale
+from engine.types import BALANCE_LIMIT, SymbolSpec
+from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
+from markets.rendering import atoms_text, units_text
+
+ENDPOINTS: Final = EndpointTable()
+
+RULES_TRIES: Final = 5  # how often an order is read again because its symbol's rules have just changed
+Limit = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class OneOrder(OfSymbol, kw_only=True, rename="camel"):
+    """An order by its id, by its client's id, or by both, which then must agree."""
+
+    order_id: int | None = None
+    orig_client_order_id: str | None = None
+
+
+class CancelRequest(OneOrder, kw_only=True, rename="camel"):
+    new_client_order_id: str | None = None
+
+
+class OpenOrdersRequest(msgspec.Struct, kw_only=True):
+    symbol: str | None = None
+
+
+class AllOrdersRequest(OfSymbol, kw_only=True, rename="camel"):
+    order_id: int | None = None
+    start_time: int | None = None
+    end_time: int | None = None
+    limit: Limit = 500
+
+
+class MyTradesRequest(AllOrdersRequest, kw_only=True, rename="camel"):
+    from_id: int | None = None
+
+
+class AccountRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    omit_zero_balances: bool = False
+
+
+class TransferRequest(msgspec.Struct, kw_only=True):
+    asset: str
+    amount: str
+
+
+@ENDPOINTS.endpoint("POST", "/order", permission=Permission.TRADE)
+async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> PlacedView:
+    """A new order."""
+    client_order_id = check_form(request, caller)
+    for _ in range(RULES_TRIES):
+        spec = await spec_of(runtime, request.symbol)
+        command = to_command(request, spec, caller, client_order_id)
+        check_order(command, spec)
+        try:
+            return placed_view(spec, await runtime.venue.gateway.place_order(command))
+        except Stale:
+            runtime.venue.registry.forget()
+    raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
+
+
+@ENDPOINTS.endpoint("DELETE", "/order", permission=Permission.TRADE)
+async def cancel_order(request: CancelRequest, caller: Caller, runtime: Runtime) -> CanceledView:
+    """Take an order off the book."""
+    client_order_id = _which_order(request)
+    cancel_id = checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
+    spec = await spec_of(runtime, request.symbol)
+    command = CancelOrder(
+        account=caller.account,
+        symbol=spec.symbol,
+        order_id=request.order_id,
+        client_order_id=client_order_id,
+        cancel_client_order_id=cancel_id,
+        key_digest=caller.key_digest,
+    )
+    canceled = await runtime.venue.gateway.cancel_order(command)
+    return canceled_view(spec, canceled.order, cancel_id)
+
+
+@ENDPOINTS.endpoint("GET", "/order", permission=Permission.READ)
+async def get_order(request: OneOrder, caller: Caller, runtime: Runtime) -> OrderView:
+    """An order in any state."""
+    client_order_id = _which_order(request)
+    spec = await spec_of(runtime, request.symbol)
+    order = await one_order(
+        runtime.venue, caller.account, spec.symbol, order_id=request.order_id, client_order_id=client_order_id
+    )
+    return order_view(spec, order)
+
+
+def _which_order(request: OneOrder) -> str:
+    """The order's client id if one came. Raises BadParameter, also when there is no id at all."""
+    if request.order_id is None and request.orig_client_order_id is None:
+        raise one_of_two_missing("origClientOrderId", "orderId")
+    return checked_client_id(request.orig_client_order_id, "origClientOrderId")
+
+
+@ENDPOINTS.endpoint("GET", "/openOrders", permission=Permission.READ)
+async def open_orders(request: OpenOrdersRequest, caller: Caller, runtime: Runtime) -> list[OrderView]:
+    """The orders on the book, of a symbol or of all, oldest first within a symbol."""
+    if request.symbol is None:
+        specs = list((await runtime.venue.registry.specs()).values())
+    else:
+        specs = [await spec_of(runtime, request.symbol)]
+    views = []
+    for spec in specs:
+        orders = await runtime.venue.queries.open_orders(caller.account, [spec.symbol])
+        views += [order_view(spec, order) for order in orders]
+    return views
+
+
+@ENDPOINTS.endpoint("DELETE", "/openOrders", permission=Permission.TRADE)
+async def cancel_open_orders(request: OfSymbol, caller: Caller, runtime: Runtime) -> list[CanceledView]:
+    """Take all orders of a symbol off the book. They have no cancel's id: both ids shown are the order's own."""
+    spec = await spec_of(runtime, request.symbol)
+    command = CancelAllOrders(account=caller.account, symbol=spec.symbol, key_digest=caller.key_digest)
+    orders = await runtime.venue.gateway.cancel_all_orders(command)
+    return [canceled_view(spec, order, order.client_order_id) for order in orders]
+
+
+@ENDPOINTS.endpoint("GET", "/allOrders", permission=Permission.READ)
+async def get_all_orders(request: AllOrdersRequest, caller: Caller, runtime: Runtime) -> list[OrderView]:
+    """Orders in all states, oldest first."""
+    spec = await spec_of(runtime, request.symbol)
+    span = _span(request, from_id=request.order_id)
+    orders = await all_orders(runtime.venue, caller.account, spec.symbol, span)
+    return [order_view(spec, order) for order in orders]
+
+
+@ENDPOINTS.endpoint("GET", "/myTrades", permission=Permission.READ)
+async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
+    """The account's trades, oldest first."""
+    spec = await spec_of(runtime, request.symbol)
+    span = _span(request, from_id=request.from_id)
+    trades = await trades_of(runtime.venue, caller.account, spec.symbol, span, order_id=request.order_id)
+    return [own_trade_view(spec, trade, caller.account, request.order_id) for trade in trades]
+
+
+def _span(request: AllOrdersRequest, *, from_id: int | None) -> Span:
+    check_times(request.start_time, request.end_time)
+    return Span(
+        from_id=from_id,
+        start_ms=request.start_time,
+        end_ms=request.end_time,
+        limit=min(request.limit, MOST_ROWS),
+    )
+
+
+@ENDPOINTS.endpoint("GET", "/account", permission=Permission.READ)
+async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Balances and fees."""
+    queries, registry = runtime.venue.queries, runtime.venue.registry
+    decimals = await registry.assets()
+    balances = await queries.balances(caller.account, decimals)
+    maker_fee_e8, taker_fee_e8 = _fees(list((await registry.specs()).values()))
+    view: dict[str, Any] = {
+        "makerCommission": maker_fee_e8 // 10_000,
+        "takerCommission": taker_fee_e8 // 10_000,
+        "buyerCommission": 0,
+        "sellerCommission": 0,
+        "commissionRates": {
+            "maker": units_text(maker_fee_e8),
+            "taker": units_text(taker_fee_e8),
+            "buyer": units_text(0),
+            "seller": units_text(0),
+        },
+        "canTrade": True,
+        "canWithdraw": True,
+        "canDeposit": True,
+        "brokered": False,
+        "requireSelfTradePrevention": False,
+        "preventSor": False,
+        "updateTime": (await queries.clock()).now_ms,
+        "accountType": "SPOT",
+        "balances": [
+            {
+                "asset": balance.asset,
+                "free": atoms_text(balance.free_atoms, decimals[balance.asset]),
+                "locked": atoms_text(balance.locked_atoms, decimals[balance.asset]),
+            }
+            for balance in balances
+            if not request.omit_zero_balances or balance.free_atoms or balance.locked_atoms
+        ],
+        "permissions": ["SPOT"],
+        "uid": caller.account,
+    }
+    if caller.dialect.account_names_user:
+        view |= {"accountId": caller.account, "userId": caller.user_name}
+    return view
+
+
+def _fees(specs: list[SymbolSpec]) -> tuple[int, int]:
+    """(maker, taker) in 1e-8: fees belong to symbols, an account has none of its own, so the highest is told."""
+    maker = max((spec.maker_fee_e8 for spec in specs), default=0)
+    return maker, max((spec.taker_fee_e8 for spec in specs), default=0)
+
+
+@ENDPOINTS.endpoint("POST", "/deposit", permission=Permission.WITHDRAW)
+async def deposit(request: TransferRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Money in."""
+    transfer, amount = await _transfer(request, caller, runtime)
+    done = await runtime.venue.gateway.credit(transfer)
+    return {"status": "ok", "tranId": done.transfer_id, "asset": transfer.asset, "amount": amount}
+
+
+@ENDPOINTS.endpoint("POST", "/withdraw", permission=Permission.WITHDRAW)
+async def withdraw(request: TransferRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Free money out."""
+    transfer, amount = await _transfer(request, caller, runtime)
+    done = await runtime.venue.gateway.debit(transfer)
+    return {"status": "ok", "tranId": done.transfer_id, "asset": transfer.asset, "amount": amount}
+
+
+async def _transfer(request: TransferRequest, caller: Caller, runtime: Runtime) -> tuple[Transfer, str]:
+    """The command, and its amount as text. Raises Rejected UNKNOWN_ASSET, BadParameter."""
+    decimals = await runtime.venue.registry.asset_decimals(request.asset)
+    atoms = to_atoms(request.amount, decimals=decimals, limit=BALANCE_LIMIT, field="amount")
+    if atoms == 0:
+        raise BadParameter("amount", "OUT_OF_RANGE", value=request.amount)
+    transfer = Transfer(account=caller.account, asset=request.asset, atoms=atoms, key_digest=caller.key_digest)
+    return transfer, atoms_text(atoms, decimals)

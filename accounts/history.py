@@ -1,0 +1,121 @@
+"""Orders and trades of an account, however old: SQL's, and what SQL does not have yet from Redis.
+
+The fact a newcomer would get wrong: the archiver is at most a moment behind, so it is waited for (1 s at most). Only
+if it does not come, or does not run, Redis is asked for everything it still has.
+"""
+
+import asyncio
+
+from django.db import DatabaseError
+
+from archive import queries as archive
+from engine.errors import EngineUnavailable, Reason, Rejected
+from engine.events import OrderRecord
+from engine.queries import PublicTrade
+from engine.venue import Venue
+
+PAGE = 1_000
+
+
+class Span:
+    """Which rows are asked for: from an id or a time on the first `limit`, otherwise the newest."""
+
+    def __init__(self, *, from_id: int | None, start_ms: int | None, end_ms: int | None, limit: int) -> None:
+        self.from_id = from_id
+        self.start_ms = start_ms
+        self.end_ms = end_ms
+        self.limit = limit
+
+    def has(self, number: int, at_ms: int) -> bool:
+        """Whether a row with this id and time belongs to it."""
+        return (
+            (self.from_id is None or number >= self.from_id)
+            and (self.start_ms is None or at_ms >= self.start_ms)
+            and (self.end_ms is None or at_ms <= self.end_ms)
+        )
+
+    def ids_shown(self, ids: list[int]) -> list[int]:
+        """Of all ids in range, those within the limit; oldest first."""
+        is_forward = self.from_id is not None or self.start_ms is not None
+        return sorted(ids)[: self.limit] if is_forward else sorted(ids)[-self.limit :]
+
+
+async def all_orders(venue: Venue, account: int, symbol: str, span: Span) -> list[OrderRecord]:
+    """Orders in any state, oldest first; a span's times are when they were placed. Raises EngineUnavailable."""
+    is_complete = await _wait_for_archive(venue)
+    try:
+        stored = await archive.orders(
+            venue.name, account, symbol,
+            from_id=span.from_id, start_ms=span.start_ms, end_ms=span.end_ms, limit=span.limit,
+        )  # fmt: skip
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    if is_complete:
+        return stored
+    # Ended ones last: an order that ended between the two reads is in both.
+    newest = await venue.queries.open_orders(account, [symbol])
+    newest += await venue.queries.ended_orders(account, symbol)
+    found = {order.order_id: order for order in [*stored, *newest] if span.has(order.order_id, order.created_ms)}
+    return [found[order_id] for order_id in span.ids_shown(list(found))]
+
+
+async def one_order(
+    venue: Venue, account: int, symbol: str, *, order_id: int | None, client_order_id: str
+) -> OrderRecord:
+    """An order in any state. By client id: the newest of that id. Raises Rejected NO_SUCH_ORDER, EngineUnavailable."""
+    try:
+        return await venue.queries.order(account, symbol, order_id=order_id, client_order_id=client_order_id)
+    except Rejected:
+        pass  # unknown, or so old that only SQL has it
+    try:
+        stored = await archive.order(venue.name, account, symbol, order_id=order_id, client_order_id=client_order_id)
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    if stored is None:
+        raise Rejected(Reason.NO_SUCH_ORDER)
+    return stored
+
+
+async def trades_of(
+    venue: Venue, account: int, symbol: str, span: Span, *, order_id: int | None = None
+) -> list[PublicTrade]:
+    """Trades of the account (with `order_id`: of that order), oldest first. Raises EngineUnavailable."""
+    is_complete = await _wait_for_archive(venue)
+    try:
+        stored, newest = await asyncio.gather(
+            archive.trades_of(
+                venue.name, account, symbol, order_id=order_id,
+                from_id=span.from_id, start_ms=span.start_ms, end_ms=span.end_ms, limit=span.limit,
+            ),
+            archive.public_trades(venue.name, symbol, limit=1),
+        )  # fmt: skip
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    if is_complete:
+        return stored
+    found = {trade.fill.trade_id: trade for trade in stored}
+    for trade in await _trades_since(venue, symbol, newest[-1].fill.trade_id + 1 if newest else 1):
+        if span.has(trade.fill.trade_id, trade.now_ms) and _is_of(trade, account, order_id):
+            found[trade.fill.trade_id] = trade
+    return [found[trade_id] for trade_id in span.ids_shown(list(found))]
+
+
+async def _wait_for_archive(venue: Venue) -> bool:
+    clock = await venue.queries.clock()
+    return await archive.wait_until_archived(venue, clock.seq)
+
+
+async def _trades_since(venue: Venue, symbol: str, first_id: int) -> list[PublicTrade]:
+    """All trades that Redis has from `first_id` on."""
+    found: list[PublicTrade] = []
+    while page := await venue.queries.trades(symbol, limit=PAGE, from_id=first_id):
+        found += page
+        first_id = page[-1].fill.trade_id + 1
+    return found
+
+
+def _is_of(trade: PublicTrade, account: int, order_id: int | None) -> bool:
+    fill = trade.fill
+    is_taker = fill.taker_account == account and order_id in (None, fill.taker_order_id)
+    is_maker = fill.maker_account == account and order_id in (None, fill.maker_order_id)
+    return is_taker or is_maker

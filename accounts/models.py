@@ -1,0 +1,132 @@
+"""Who trades, and the API keys they trade with; saving either publishes it to the engine.
+
+The fact a newcomer would get wrong: a trader is not a login of the admin. It is an account number in the engine with a
+name; keys act for it. Of a key only the digest is kept, so its text can be shown exactly once.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+
+from engine.events import OrderRecord
+from engine.registry import KeyRecord
+from engine.venue import Venue
+from markets.models import Symbol
+from markets.publish import run_in_venue
+
+LONGEST_NAME = 36
+PREFIX_LENGTH = 6
+
+
+def check_name(name: str) -> None:
+    """Refuse names that streams, keys of Redis or people could misread. Raises ValidationError."""
+    if not name.isprintable() or name != name.strip():
+        raise ValidationError(f"{name!r}: no control characters, and no spaces at either end.")
+    if bad := [character for character in "@|" if character in name]:
+        raise ValidationError(f"{name!r}: {bad[0]} is not possible in a name; streams are called name@stream.")
+    if name.startswith("#"):
+        raise ValidationError(f"{name!r}: names beginning with # belong to the exchange.")
+    if Symbol.objects.filter(symbol=name).exists():
+        raise ValidationError(f"{name!r} is the name of a symbol: {name}@trade would mean two things.")
+
+
+def refuse_name_of_trader(symbol: str) -> None:
+    """The other way round, for new symbols. Raises ValidationError."""
+    if Trader.objects.filter(name=symbol).exists():
+        raise ValidationError({"symbol": f"{symbol} is the name of a user: {symbol}@trade would mean two things."})
+
+
+class Trader(models.Model):
+    """An account of the exchange."""
+
+    account = models.BigAutoField(primary_key=True)
+    name = models.CharField(
+        max_length=LONGEST_NAME, unique=True, validators=[check_name], help_text="What streams and reports call it."
+    )
+    display_name = models.CharField(max_length=100, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and make the account known once that is committed. Raises ExchangeError when only the second failed."""
+        super().save(*args, **kwargs)
+        transaction.on_commit(lambda: publish([self], []))
+
+
+class ApiKey(models.Model):
+    """A key of a trader: what is needed to know it again and to check signatures, not the key itself."""
+
+    trader = models.ForeignKey(Trader, on_delete=models.PROTECT, related_name="keys")
+    label = models.CharField(max_length=100, blank=True)
+    prefix = models.CharField(max_length=PREFIX_LENGTH, editable=False, help_text="The key's first characters.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    sealed_secret = models.TextField(editable=False)
+    permissions = models.CharField(max_length=3, default="RTW", help_text="R read, T trade, W deposit and withdraw.")
+    requires_signature = models.BooleanField(default=False, help_text="Refuse unsigned requests also on /api/v1.")
+    created = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-created"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… of {self.trader}"
+
+    def record(self) -> KeyRecord:
+        """What the engine is told about the key."""
+        return KeyRecord(
+            account=self.trader.account,
+            user_name=self.trader.name,
+            permissions=self.permissions,
+            sealed_secret=self.sealed_secret,
+            requires_signature=self.requires_signature,
+        )
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and bring the key into (or out of) force once that is committed. Raises as Trader.save."""
+        super().save(*args, **kwargs)
+        transaction.on_commit(lambda: publish([], [self]))
+
+
+class LiveOrder(models.Model):
+    """An open order as the engine has it now. No table: the admin's rows come from Redis."""
+
+    order_id = models.BigIntegerField(primary_key=True)
+    symbol = models.CharField(max_length=20)
+    account = models.BigIntegerField()
+    record: OrderRecord
+    trader_name: str
+
+    class Meta:
+        managed = False
+        verbose_name = "open order (live)"
+        verbose_name_plural = "open orders (live)"
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} on {self.symbol}"
+
+
+def publish(traders: Iterable[Trader], keys: Iterable[ApiKey]) -> None:
+    """Make the engine know these accounts and keys as SQL has them. Raises EngineUnavailable, OutcomeUnknown."""
+
+    accounts = [(trader.account, trader.name) for trader in traders]
+    records = [(key.digest, key.record(), key.revoked_at is None) for key in keys]
+
+    async def define(venue: Venue) -> None:
+        for account, name in accounts:
+            await venue.registry.define_account(account, name)
+        for digest, record, is_valid in records:
+            if is_valid:
+                await venue.registry.define_key(digest, record)
+            else:
+                await venue.registry.revoke_key(digest, account=record.account, name=record.user_name)
+
+    run_in_venue(define)

@@ -1,0 +1,146 @@
+"""What may be done about traders and their keys, for commands, endpoints and the demo. Synchronous: it uses the ORM.
+
+The fact a newcomer would get wrong: the key and secret that come back exist nowhere else. What is stored is the key's
+digest and the sealed secret.
+"""
+
+import secrets
+import string
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.digests import key_digest
+from accounts.models import PREFIX_LENGTH, ApiKey, Trader, publish
+from accounts.secrets import seal
+from engine.amounts import to_atoms
+from engine.commands import Transfer
+from engine.errors import BadParameter, Reason, Rejected
+from engine.gateway import Transferred
+from engine.types import BALANCE_LIMIT
+from engine.venue import Venue
+from markets.publish import run_in_venue
+from markets.services import bad_parameter, publish_symbols
+
+KEY_LENGTH = 64
+KEY_ALPHABET = string.ascii_letters + string.digits
+PERMISSIONS = "RTW"
+
+
+@dataclass(frozen=True)
+class CreatedUser:
+    """A user and a new key of his. Key and secret are left out of repr: reprs end up in logs."""
+
+    name: str
+    account: int
+    api_key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+def create_user(name: str, display_name: str = "", *, label: str = "") -> CreatedUser:
+    """A user with a key; for a name that exists, one more key.
+
+    Raises BadParameter for a name that cannot be, EngineUnavailable or OutcomeUnknown when the engine was not told.
+    """
+    ensure_trader(name, display_name)
+    return create_api_key(name, label=label)
+
+
+def ensure_trader(name: str, display_name: str = "") -> Trader:
+    """The account of that name, made if needed, without a key. Raises as `create_user`."""
+    known = find(name)
+    if known is not None:
+        return known
+    trader = Trader(name=name, display_name=display_name)
+    try:
+        trader.full_clean()
+    except ValidationError as error:
+        raise bad_parameter(error) from error
+    trader.save()
+    return trader
+
+
+def find(name: str) -> Trader | None:
+    """The trader of that name."""
+    return Trader.objects.filter(name=name).first()
+
+
+def create_api_key(
+    name: str, *, label: str = "", permissions: str = PERMISSIONS, requires_signature: bool = False
+) -> CreatedUser:
+    """One more key for a user. `permissions`: letters of RTW. Raises Rejected UNKNOWN_USER, BadParameter, as above."""
+    trader = find(name)
+    if trader is None:
+        raise Rejected(Reason.UNKNOWN_USER, name)
+    if not permissions or set(permissions) - set(PERMISSIONS):
+        raise BadParameter("permissions", "UNKNOWN_VALUE", value=permissions, detail=f"letters of {PERMISSIONS}")
+    api_key, secret = _random_key(), _random_key()
+    digest = key_digest(api_key)
+    ApiKey(
+        trader=trader,
+        label=label,
+        prefix=api_key[:PREFIX_LENGTH],
+        digest=digest,
+        sealed_secret=seal(secret, digest=digest),
+        permissions=permissions,
+        requires_signature=requires_signature,
+    ).save()
+    return CreatedUser(name=trader.name, account=trader.account, api_key=api_key, secret=secret)
+
+
+def _random_key() -> str:
+    return "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
+
+
+def find_api_key(api_key: str) -> ApiKey | None:
+    """The row of a key by its text."""
+    return ApiKey.objects.select_related("trader").filter(digest=key_digest(api_key)).first()
+
+
+def revoke_api_key(key: ApiKey) -> bool:
+    """From here on every command under the key is refused. False when it was revoked before (it is made sure again)."""
+    with transaction.atomic():
+        row = ApiKey.objects.select_for_update().select_related("trader").get(pk=key.pk)
+        was_valid = row.revoked_at is None
+        if was_valid:
+            row.revoked_at = timezone.now()
+        row.save()
+    return was_valid
+
+
+def read_amounts(amounts: list[tuple[str, str]]) -> list[tuple[str, int]]:
+    """Texts by asset, [("BTC", "0.5")], as atoms. Raises BadParameter, Rejected UNKNOWN_ASSET, EngineUnavailable."""
+
+    async def read(venue: Venue) -> list[tuple[str, int]]:
+        return [(asset, _above_zero(text, await venue.registry.asset_decimals(asset))) for asset, text in amounts]
+
+    return run_in_venue(read) if amounts else []
+
+
+def _above_zero(text: str, decimals: int) -> int:
+    atoms = to_atoms(text, decimals=decimals, limit=BALANCE_LIMIT, field="amount")
+    if atoms == 0:
+        raise BadParameter("amount", "OUT_OF_RANGE", value=text, detail=f"{text} is nothing; it must be above zero")
+    return atoms
+
+
+def credit(account: int, amounts: list[tuple[str, int]]) -> list[Transferred]:
+    """Credit an account, [(asset, atoms)], one command after the other. Raises what `Gateway.credit` raises."""
+
+    async def ask(venue: Venue) -> list[Transferred]:
+        return [
+            await venue.gateway.credit(Transfer(account=account, asset=asset, atoms=atoms)) for asset, atoms in amounts
+        ]
+
+    return run_in_venue(ask) if amounts else []
+
+
+def publish_all() -> None:
+    """Tell the engine every symbol, account and key that SQL has, after a loss of Redis. Repeats are harmless.
+
+    Balances and books are not in SQL's keeping: they come back only from Redis' own files.
+    """
+    publish_symbols()
+    publish(Trader.objects.all(), ApiKey.objects.select_related("trader").order_by("pk"))

@@ -1,0 +1,48 @@
+"""In what /api/v1 (the guide's) and later /api/v3 (Binance's) differ; everything else they share.
+
+The fact a newcomer would get wrong: a handler never asks which dialect it serves, only what that dialect wants.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from engine.types import TimeInForce
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """How one family of paths reads requests and writes answers. Paths of the family begin with `prefix`."""
+
+    name: str
+    prefix: str
+    key_headers: tuple[bytes, ...] = (b"x-mbx-apikey",)
+    default_time_in_force: TimeInForce | None = None  # of a LIMIT order; None: it has to be sent
+    default_depth: int = 100
+    depth_names_symbol: bool = False
+    account_names_user: bool = False
+    errors_repeat_text: bool = False  # "error" beside "msg"
+    ping: dict[str, str] = {}
+
+    def error_body(self, code: int, text: str, *, existing_order_id: int | None = None) -> bytes:
+        """An error as JSON."""
+        body: dict[str, Any] = {"code": code, "msg": text}
+        if self.errors_repeat_text:
+            body["error"] = text
+            if existing_order_id is not None:
+                body["existingOrderId"] = existing_order_id
+        return msgspec.json.encode(body)
+
+
+V1: Final = Dialect(
+    name="v1",
+    prefix="/api/v1",
+    key_headers=(b"x-api-key", b"x-mbx-apikey"),
+    default_time_in_force=TimeInForce.GTC,
+    default_depth=10,
+    depth_names_symbol=True,
+    account_names_user=True,
+    errors_repeat_text=True,
+    ping={"status": "ok"},
+)
+SIMULATION: Final = Dialect(name="simulation", prefix="/_sim", errors_repeat_text=True)  # what is not the exchange
+BARE: Final = Dialect(name="bare", prefix="", errors_repeat_text=True)  # /healthz

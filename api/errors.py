@@ -1,0 +1,144 @@
+"""From an error to an answer: HTTP status, Binance's code, the exact public text. One table.
+
+The fact a newcomer would get wrong: clients match on these texts to the letter ("Filter failure: LOT_SIZE"), so they
+are Binance's and say nothing more. What a text leaves open stands in the error's `detail`, for logs.
+"""
+
+from typing import Final, NamedTuple
+
+from engine.amounts import LEGAL_DECIMAL
+from engine.errors import BadParameter, EngineUnavailable, ExchangeError, OutcomeUnknown, Reason, Rejected
+
+LEGAL_CLIENT_ORDER_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
+LEGAL_INTEGER = "^[0-9]{1,20}$"
+LEGAL_SYMBOL = r"^[\w\-._&&[^a-z]]{1,50}$"
+
+
+class Answer(NamedTuple):
+    """What a caller gets to see of an error."""
+
+    status: int
+    code: int
+    text: str
+
+
+class Refused(ExchangeError):
+    """A request that never became a command, for a reason of HTTP's: path, method, size, credentials."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.text)
+        self.answer = answer
+
+
+UNKNOWN: Final = Answer(500, -1000, "An unknown error occurred while processing the request.")
+BUSY: Final = Answer(
+    503, -1008, "Server is currently overloaded with other requests. Please try again in a few minutes."
+)
+TIMEOUT: Final = Answer(
+    504,
+    -1007,
+    "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
+)
+BODY_TOO_LARGE: Final = Answer(413, -1000, "The request body is larger than 64 KiB.")
+NO_SIM_TOKEN: Final = Answer(
+    401, -1002, "You are not authorized to execute this request. X-Sim-Token must be the text of the file sim.token."
+)
+ILLEGAL_TEXT: Final = Answer(400, -1100, "Illegal characters found in a parameter.")
+BAD_KEY_FORMAT: Final = Answer(401, -2014, "API-key format invalid.")
+BAD_KEY: Final = Answer(401, -2015, "Invalid API-key, IP, or permissions for action.")
+
+OF_REASON: Final[dict[Reason, Answer]] = {
+    Reason.INSUFFICIENT_BALANCE: Answer(400, -2010, "Account has insufficient balance for requested action."),
+    Reason.DUPLICATE_ORDER: Answer(400, -2010, "Duplicate order sent."),
+    Reason.MARKET_CLOSED: Answer(400, -2010, "Market is closed."),
+    Reason.UNKNOWN_ORDER: Answer(400, -2011, "Unknown order sent."),
+    Reason.NO_SUCH_ORDER: Answer(400, -2013, "Order does not exist."),
+    Reason.UNKNOWN_SYMBOL: Answer(400, -1121, "Invalid symbol."),
+    Reason.UNKNOWN_ASSET: Answer(400, -1130, "Data sent for parameter 'asset' is not valid."),
+    Reason.UNKNOWN_USER: Answer(400, -1130, "There is no such user."),
+    Reason.KEY_INVALID: BAD_KEY,
+    Reason.FILTER_PRICE: Answer(400, -1013, "Filter failure: PRICE_FILTER"),
+    Reason.FILTER_LOT_SIZE: Answer(400, -1013, "Filter failure: LOT_SIZE"),
+    Reason.FILTER_NOTIONAL: Answer(400, -1013, "Filter failure: NOTIONAL"),
+    # Price and quantity alone were within bounds, or the filters had refused them: it is their product.
+    Reason.AMOUNT_TOO_LARGE: Answer(400, -1013, "Filter failure: NOTIONAL"),
+    Reason.BALANCE_TOO_LARGE: Answer(400, -2010, "The venue cannot hold that much of one asset."),
+    Reason.CLOCK_BACKWARDS: Answer(409, -1020, "The market has orders or trades that are later: clear it first."),
+    Reason.CLOCK_NOT_VIRTUAL: Answer(409, -1020, "The venue's clock follows the machine's: set it to a time first."),
+    Reason.RULES_FIXED: Answer(
+        409, -1020, "Tick size, lot size and assets of a symbol that has a history cannot change."
+    ),
+    Reason.NO_TRADE_YET: Answer(404, -1000, "There was no trade on this symbol yet."),
+}
+
+# By problem of a BadParameter; {field} and {legal} are filled in.
+OF_PROBLEM: Final[dict[str, tuple[int, str]]] = {
+    "MISSING": (-1102, "Mandatory parameter '{field}' was not sent, was empty/null, or malformed."),
+    "EMPTY": (-1105, "Parameter '{field}' was empty."),
+    "ILLEGAL_CHARACTERS": (-1100, "Illegal characters found in parameter '{field}'; legal range is '{legal}'."),
+    "NEGATIVE": (-1100, "Illegal characters found in parameter '{field}'; legal range is '{legal}'."),
+    "TOO_MANY_DECIMALS": (-1111, "Parameter '{field}' has too much precision."),
+    "TOO_LARGE": (-1108, "Parameter '{field}' overflowed."),
+    "NOT_REQUIRED": (-1106, "Parameter '{field}' sent when not required."),
+    "UNKNOWN_VALUE": (-1130, "Data sent for parameter '{field}' is not valid."),
+    "OUT_OF_RANGE": (-1130, "Data sent for parameter '{field}' is not valid."),
+    "DUPLICATE": (-1101, "Duplicate values for a parameter detected."),
+    "BAD_COMBINATION": (-1128, "Combination of optional parameters invalid."),
+    "MALFORMED": (-1135, "Invalid JSON Request"),
+}
+OF_UNKNOWN_VALUE: Final[dict[str, tuple[int, str]]] = {
+    "side": (-1117, "Invalid side."),
+    "type": (-1116, "Invalid orderType."),
+    "timeInForce": (-1115, "Invalid timeInForce."),
+    "interval": (-1120, "Invalid interval."),
+}
+LEGAL_RANGES: Final[dict[str, str]] = {
+    "symbol": LEGAL_SYMBOL,
+    "newClientOrderId": LEGAL_CLIENT_ORDER_ID,
+    "origClientOrderId": LEGAL_CLIENT_ORDER_ID,
+    "quantity": LEGAL_DECIMAL,
+    "quoteOrderQty": LEGAL_DECIMAL,
+    "price": LEGAL_DECIMAL,
+    "amount": LEGAL_DECIMAL,
+}
+
+
+def answer_to(error: Exception) -> Answer:
+    """What to say. Whatever is not one of ours, and InvariantBroken, is UNKNOWN: the caller logs it."""
+    if isinstance(error, Rejected):
+        return OF_REASON[error.reason]
+    if isinstance(error, BadParameter):
+        return _answer_to_bad_parameter(error)
+    if isinstance(error, Refused):
+        return error.answer
+    if isinstance(error, EngineUnavailable):
+        return BUSY
+    if isinstance(error, OutcomeUnknown):
+        return TIMEOUT
+    return UNKNOWN
+
+
+def unknown_path(path: str) -> Refused:
+    return Refused(Answer(404, -1000, f"There is nothing at {path[:200]}."))
+
+
+def wrong_method(method: str, path: str, allowed: str) -> Refused:
+    return Refused(Answer(405, -1000, f"{path} cannot be asked with {method[:20]}, only with {allowed}."))
+
+
+def one_of_two_missing(first: str, second: str) -> BadParameter:
+    """Either of two parameters has to be sent, and none was."""
+    text = f"Param '{first}' or '{second}' must be sent, but both were empty/null!"
+    return BadParameter(first, "MISSING", detail=text)
+
+
+def _answer_to_bad_parameter(error: BadParameter) -> Answer:
+    field, problem = error.field, error.problem
+    if error.detail:
+        return Answer(400, OF_PROBLEM[problem][0], error.detail)
+    if problem == "ILLEGAL_CHARACTERS" and not field:
+        return ILLEGAL_TEXT
+    code, text = OF_PROBLEM[problem]
+    if problem == "UNKNOWN_VALUE":
+        code, text = OF_UNKNOWN_VALUE.get(field, (code, text))
+    return Answer(400, code, text.format(field=field, legal=LEGAL_RANGES.get(field, LEGAL_INTEGER)))

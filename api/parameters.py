@@ -1,0 +1,164 @@
+"""Query, form or JSON body -> flat text by name -> a typed request.
+
+The fact a newcomer would get wrong: the content type says nothing (clients send JSON's with an empty body, forms as
+octet-stream), so the body's first character decides. And a number in JSON never becomes a float: its text is kept,
+to be read with the decimals that its asset has.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum, EnumMeta
+from json import loads
+from types import NoneType, UnionType
+from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from engine.errors import BadParameter
+
+Request = TypeVar("Request", bound=msgspec.Struct)
+Texts = dict[str, str]
+
+LARGEST_INTEGER: Final = 2**63 - 1  # what SQL and Redis can count to
+MOST_DIGITS: Final = 20
+QUOTE: Final = ord('"')
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+
+
+def gather(query: bytes, body: bytes) -> Texts:
+    """All parameters of a request by name; where query and body name the same one, the query wins.
+
+    Raises BadParameter: DUPLICATE for a name twice in one place, ILLEGAL_CHARACTERS for what is not UTF-8, MALFORMED
+    for JSON that is none.
+    """
+    if not body:
+        return read_form(query) if query else {}
+    texts = read_json(body) if body.lstrip()[:1] in (b"{", b"[") else read_form(body)
+    return texts | read_form(query) if query else texts
+
+
+def read_form(data: bytes) -> Texts:
+    """`a=1&b=2` with percent and plus encoding; empty pieces are skipped."""
+    if b"+" in data:
+        data = data.replace(b"+", b" ")
+    is_encoded = b"%" in data
+    texts: Texts = {}
+    try:
+        for pair in data.split(b"&"):
+            if not pair:
+                continue
+            name, _, value = pair.partition(b"=")
+            if is_encoded:
+                name, value = unquote_to_bytes(name), unquote_to_bytes(value)
+            key = name.decode()
+            if key in texts:
+                raise BadParameter(key, "DUPLICATE")
+            texts[key] = value.decode()
+    except UnicodeDecodeError as error:
+        raise BadParameter("", "ILLEGAL_CHARACTERS") from error
+    return texts
+
+
+def read_json(data: bytes) -> Texts:
+    """A JSON object's members as text: strings as they are, numbers, booleans and lists as written, null left out."""
+    try:
+        members = _members.decode(data)
+        texts = {}
+        for name, raw in members.items():
+            text = bytes(raw)
+            if text[0] == QUOTE:
+                texts[name] = _text.decode(text)
+            elif text != b"null":
+                texts[name] = text.decode()
+        # One colon for each member: more of them may stand in texts and lists, or hide a name that came twice.
+        if data.count(b":") != len(members):
+            _refuse_duplicates(loads(data, object_pairs_hook=list))
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise BadParameter("", "MALFORMED") from error
+    return texts
+
+
+def _refuse_duplicates(pairs: Sequence[tuple[str, Any]]) -> None:
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise BadParameter(name, "DUPLICATE")
+        seen.add(name)
+
+
+class RequestReader(Generic[Request]):
+    """Reads texts as one kind of request; what a text may be is worked out once, when the reader is made.
+
+    A request is a msgspec Struct (keyword only) of fields of type str, int, bool or an enum of texts, each perhaps
+    `| None`; a field without a default has to be sent. msgspec.Meta(ge=..., le=...) bounds an integer.
+    """
+
+    def __init__(self, kind: type[Request]) -> None:
+        self._kind = kind
+        fields = msgspec.structs.fields(kind)
+        self._readers = {field.encode_name: (field.name, _reader(field.encode_name, field.type)) for field in fields}
+        self._required = {field.name: field.encode_name for field in fields if field.required}
+        self._names_required = self._required.keys()
+
+    def read(self, texts: Texts) -> Request:
+        """Unknown names are ignored. Raises BadParameter."""
+        values: dict[str, Any] = {}
+        readers = self._readers
+        for name, text in texts.items():
+            known = readers.get(name)
+            if known is not None:
+                if not text:
+                    raise BadParameter(name, "EMPTY")
+                values[known[0]] = known[1](text)
+        if not self._names_required <= values.keys():
+            missing = next(name for field, name in self._required.items() if field not in values)
+            raise BadParameter(missing, "MISSING")
+        return self._kind(**values)
+
+
+def _reader(name: str, annotation: Any) -> Callable[[str], Any]:
+    """How to read a text as a field's type."""
+    meta = None
+    if hasattr(annotation, "__metadata__"):
+        annotation, meta = annotation.__origin__, annotation.__metadata__[0]
+    if get_origin(annotation) in (Union, UnionType):
+        (inner,) = [part for part in get_args(annotation) if part is not NoneType]
+        return _reader(name, inner)
+    if annotation is str:
+        return str
+    if annotation is int:
+        return _integer_reader(name, meta)
+    if annotation is bool:
+        return _choice_reader(name, {"true": True, "false": False, "TRUE": True, "FALSE": False})
+    if isinstance(annotation, EnumMeta):
+        members: Iterable[Enum] = annotation
+        return _choice_reader(name, {str(member.value): member for member in members})
+    raise TypeError(f"a request's field {name} cannot be of type {annotation}")
+
+
+def _integer_reader(name: str, meta: msgspec.Meta | None) -> Callable[[str], int]:
+    least = int(meta.ge) if meta is not None and meta.ge is not None else 0
+    most = int(meta.le) if meta is not None and meta.le is not None else LARGEST_INTEGER
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+            raise BadParameter(name, "ILLEGAL_CHARACTERS", value=text)
+        number = int(text)
+        if number > LARGEST_INTEGER:
+            raise BadParameter(name, "TOO_LARGE", value=text)
+        if not least <= number <= most:
+            raise BadParameter(name, "OUT_OF_RANGE", value=text)
+        return number
+
+    return read
+
+
+def _choice_reader(name: str, choices: dict[str, Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return choices[text]
+        except KeyError:
+            raise BadParameter(name, "UNKNOWN_VALUE", value=text) from None
+
+    return read

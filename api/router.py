@@ -1,0 +1,251 @@
+"""Tables of endpoints, and the ASGI application made of them: bytes in, one handler, bytes out, without Django.
+
+    ENDPOINTS = EndpointTable()
+
+    @ENDPOINTS.endpoint("POST", "/order", permission=Permission.TRADE)
+    async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> OrderPlaced: ...
+
+The fact a newcomer would get wrong: everything a request needs that can be known beforehand is worked out when the
+router is made. What stands in `Router.__call__` and below it is paid by every order.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from typing import Any, Final, Protocol, TypeVar, get_type_hints
+
+import msgspec
+
+from api.callers import Caller, Permission
+from api.dialects import BARE, SIMULATION, V1, Dialect
+from api.errors import BODY_TOO_LARGE, NO_SIM_TOKEN, UNKNOWN, Answer, Refused, answer_to, unknown_path, wrong_method
+from api.parameters import RequestReader, gather
+from api.runtime import Runtime
+from engine.errors import InvariantBroken, Rejected
+
+logger = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Handler = Callable[[Any, Caller, Runtime], Awaitable[Any]]
+AnyHandler = TypeVar("AnyHandler", bound=Handler)
+
+LARGEST_BODY: Final = 64 * 1024
+LARGEST_DRAINED: Final = 1024 * 1024  # read and thrown away, so that the sender gets to see why it was refused
+CONTENT_TYPE: Final = (b"content-type", b"application/json;charset=UTF-8")
+
+
+class Nothing(msgspec.Struct, kw_only=True):
+    """The request of an endpoint that takes no parameters."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer with a status of its own."""
+
+    status: int
+    body: Any
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: what is asked how, who may, and the handler. `path` stands after the dialect's prefix."""
+
+    method: str
+    path: str
+    handler: Handler
+    request: type[msgspec.Struct]
+    permission: Permission | None  # None: no key is asked for
+    needs_venue: bool  # False: answers also while Redis is away
+    dialect: Dialect | None  # None: all that the router serves
+
+    @property
+    def summary(self) -> str:
+        """The handler's first line, for people."""
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+
+class EndpointTable:
+    """The rows of one module, in the order they were written."""
+
+    def __init__(self, dialect: Dialect | None = None) -> None:
+        self._dialect = dialect
+        self._rows: list[Endpoint] = []
+
+    def __iter__(self) -> Iterator[Endpoint]:
+        return iter(self._rows)
+
+    def endpoint(
+        self, method: str, path: str, *, permission: Permission | None = None, needs_venue: bool = True
+    ) -> Callable[[AnyHandler], AnyHandler]:
+        """Adds the decorated handler as a row; what it takes is the type of its argument `request`."""
+
+        def add(handler: AnyHandler) -> AnyHandler:
+            request = get_type_hints(handler)["request"]
+            self._rows.append(
+                Endpoint(
+                    method=method,
+                    path=path,
+                    handler=handler,
+                    request=request,
+                    permission=permission,
+                    needs_venue=needs_venue,
+                    dialect=self._dialect,
+                )
+            )
+            return handler
+
+        return add
+
+
+def sim_endpoints() -> EndpointTable:
+    """A table under /_sim: its callers show the instance's secret instead of a key."""
+    return EndpointTable(SIMULATION)
+
+
+class Authenticator(Protocol):
+    """Who carries this key. Raises Refused: no key, unknown, revoked, or not allowed to do this."""
+
+    async def __call__(
+        self, runtime: Runtime, headers: dict[bytes, bytes], permission: Permission, dialect: Dialect
+    ) -> Caller: ...
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A row in one dialect, ready to be called."""
+
+    handler: Handler
+    reader: RequestReader[Any]
+    permission: Permission | None
+    needs_venue: bool
+    dialect: Dialect
+    anonymous: Caller
+
+
+class Router:
+    """The ASGI application for the paths of `prefixes`; give it http scopes only."""
+
+    prefixes: Final = ("/api/", "/sapi/", "/_sim/")
+
+    def __init__(
+        self,
+        tables: Iterable[Iterable[Endpoint]],
+        runtime: Runtime,
+        *,
+        authenticate: Authenticator,
+        dialects: Iterable[Dialect] = (V1,),
+    ) -> None:
+        self._runtime = runtime
+        self._authenticate = authenticate
+        self._dialects = tuple(dialects)
+        self._routes: dict[str, dict[str, Route]] = {}
+        for row in (row for table in tables for row in table):
+            for dialect in self._dialects if row.dialect is None else (row.dialect,):
+                self._add(row, dialect)
+        self._encode = msgspec.json.Encoder().encode
+
+    def _add(self, row: Endpoint, dialect: Dialect) -> None:
+        methods = self._routes.setdefault(dialect.prefix + row.path, {})
+        if row.method in methods:
+            raise ValueError(f"two endpoints for {row.method} {dialect.prefix}{row.path}")
+        methods[row.method] = Route(
+            row.handler, RequestReader(row.request), row.permission, row.needs_venue, dialect, Caller(dialect)
+        )
+
+    def answers(self, path: str) -> bool:
+        """Whether a path is the router's, also to say that there is nothing."""
+        return path.startswith(self.prefixes) or path in self._routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        extra: tuple[bytes, bytes] | None = None
+        try:
+            body = await _read_body(scope, receive)
+            if body is None:
+                return  # the caller has gone
+            status, data = await self._answer(scope, body)
+        except Exception as error:
+            status, data, extra = self._answer_to_error(scope, error)
+        headers = [CONTENT_TYPE, (b"content-length", b"%d" % len(data))]
+        if extra is not None:
+            headers.append(extra)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": data})
+
+    async def _answer(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
+        route = self._find(scope)
+        texts = gather(scope["query_string"], body)
+        runtime = self._runtime
+        if route.needs_venue and not runtime.is_open:
+            await runtime.open_venue()
+        caller = route.anonymous
+        if route.permission is not None:
+            caller = await self._authenticate(runtime, dict(scope["headers"]), route.permission, route.dialect)
+        elif route.dialect is SIMULATION and not runtime.is_sim_token(dict(scope["headers"]).get(b"x-sim-token", b"")):
+            raise Refused(NO_SIM_TOKEN)
+        result = await route.handler(route.reader.read(texts), caller, runtime)
+        if type(result) is Reply:
+            return result.status, self._encode(result.body)
+        return 200, self._encode(result)
+
+    def _find(self, scope: Scope) -> Route:
+        path, method = scope["path"], scope["method"]
+        methods = self._routes.get(path)
+        if methods is None:
+            raise unknown_path(path)
+        route = methods.get(method)
+        if route is None:
+            raise wrong_method(method, path, ", ".join(sorted(methods)))
+        return route
+
+    def _answer_to_error(self, scope: Scope, error: Exception) -> tuple[int, bytes, tuple[bytes, bytes] | None]:
+        """Status, body and a header; the one place where an error that is not ours becomes a 500."""
+        try:
+            answer = answer_to(error)
+        except Exception:  # a reason or problem without a row: still an answer
+            answer = UNKNOWN
+        if answer is UNKNOWN or isinstance(error, InvariantBroken):
+            logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        existing = error.existing_order_id if isinstance(error, Rejected) else None
+        data = self._dialect_of(scope["path"]).error_body(answer.code, answer.text, existing_order_id=existing)
+        return answer.status, data, _extra_header(answer, scope, self._routes, existing)
+
+    def _dialect_of(self, path: str) -> Dialect:
+        for dialect in self._dialects:
+            if path.startswith(dialect.prefix):
+                return dialect
+        return BARE
+
+
+def _extra_header(
+    answer: Answer, scope: Scope, routes: dict[str, dict[str, Route]], existing_order_id: int | None
+) -> tuple[bytes, bytes] | None:
+    if existing_order_id is not None:
+        return b"x-existing-order-id", b"%d" % existing_order_id
+    if answer.status == 405:
+        return b"allow", ", ".join(sorted(routes[scope["path"]])).encode()
+    if answer is BODY_TOO_LARGE:
+        return b"connection", b"close"
+    return None
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
+    """The request's body, None if its sender has gone. Raises Refused above 64 KiB."""
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        pieces, size = [body], len(body)
+        while message.get("more_body", False) and size <= LARGEST_DRAINED:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size <= LARGEST_BODY:
+                pieces.append(piece)
+        if size > LARGEST_BODY:
+            raise Refused(BODY_TOO_LARGE)
+        body = b"".join(pieces)
+    if len(body) > LARGEST_BODY:
+        raise Refused(BODY_TOO_LARGE)
+    return body

@@ -1,0 +1,108 @@
+"""What one process of the exchange has while it serves: its venue, its feed, and whether Redis can be had.
+
+The fact a newcomer would get wrong: Redis may be away when the process starts, and come back as another server with an
+older past. So nothing here fails at start, and the first request over a new connection begins with `open_venue`,
+which starts a new epoch if the past is no longer the one we knew.
+"""
+
+import asyncio
+import hmac
+import logging
+from pathlib import Path
+
+from api.feed import Feed
+from engine.connection import open_connection
+from engine.errors import EngineUnavailable, ExchangeError, OutcomeUnknown
+from engine.venue import Venue
+
+logger = logging.getLogger(__name__)
+
+
+class Runtime:
+    """One per process; `start` within the event loop that serves.
+
+    `durability` and `version` are for /healthz. `sim_token_file`: the secret of /_sim, made at the instance's first
+    start; without it nobody gets in there.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        venue_name: str,
+        *,
+        durability: str = "",
+        version: str = "",
+        sim_token_file: Path | None = None,
+    ) -> None:
+        self.venue = Venue(open_connection(redis_url), venue_name)
+        self.feed = Feed(redis_url, venue_name)
+        self.feed.watch(self.venue.registry)
+        self.durability = durability
+        self.version = version
+        self._sim_token_file = sim_token_file
+        self._session: object | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to follow the events, and become the process's `current` runtime. Redis may be away."""
+        global _current
+        _current = self
+        await self.feed.start()
+        try:
+            await self.open_venue()
+        except ExchangeError as error:
+            logger.warning("Venue %s cannot be opened yet: %s", self.venue.name, error)
+
+    async def stop(self) -> None:
+        global _current
+        if _current is self:
+            _current = None
+        await self.feed.stop()
+        await self.venue.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the venue was opened over the connection that is there now."""
+        return self._session is not None and self._session is self.venue.connection.session
+
+    async def open_venue(self) -> None:
+        """Make sure that `is_open`. Everybody who waits shares one attempt. Raises EngineUnavailable."""
+        if self.is_open:
+            return
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(self._opened)
+        await asyncio.shield(self._opening)
+
+    async def _open(self) -> None:
+        try:
+            await self.venue.clock.open_venue()
+        except OutcomeUnknown as error:
+            raise EngineUnavailable("open_venue") from error
+        self.venue.registry.forget()
+        self._session = self.venue.connection.session
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening = None
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; without a waiter it is not worth asyncio's complaint
+
+    def is_sim_token(self, text: bytes) -> bool:
+        """Whether a caller of /_sim knows the instance's secret."""
+        if self._sim_token_file is None:
+            return False
+        try:
+            token = self._sim_token_file.read_bytes().strip()
+        except OSError:
+            return False
+        return bool(token) and hmac.compare_digest(token, text)
+
+
+_current: Runtime | None = None
+
+
+def current() -> Runtime:
+    """The runtime of this process. Raises EngineUnavailable before `start` and after `stop`."""
+    if _current is None:
+        raise EngineUnavailable("this process does not serve the exchange")
+    return _current

@@ -1,0 +1,133 @@
+"""Who hears what: a socket's bounded queue, and the streams that fill many of them with the same text.
+
+The fact a newcomer would get wrong: a subscriber that falls behind is cut, never skipped. Its queue is thrown away
+and the socket closed with 1013; it starts again from a snapshot, so nobody ever sees a stream with a hole.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+TRY_AGAIN_LATER = 1013
+POLICY_VIOLATION = 1008
+MAX_MESSAGES = 1_000
+MAX_BYTES = 1 << 20
+
+
+class Envelope(NamedTuple):
+    """What stands around a stream's data: the guide and Binance's combined form name it, the raw form is bare."""
+
+    before: str
+    after: str
+
+
+BARE = Envelope("", "")
+
+
+def named_envelope(stream: str) -> Envelope:
+    """{"stream": name, "data": ...}, the name as its subscriber wrote it."""
+    return Envelope(f'{{"stream":{msgspec.json.encode(stream).decode()},"data":', "}")
+
+
+class Subscriber:
+    """The frames one socket has still to send, at most `max_messages` of them and `max_bytes` together.
+
+    One task takes them: `while True: for frame in await subscriber.take(): ...`. `on_cut(close code)` is called once,
+    when the subscriber fell behind or lost its right to listen; nothing is queued after it. One event may bring more
+    frames than fit, so the bounds are judged after that task has had its turn: only a socket that cannot be written
+    to is over them then.
+    """
+
+    __slots__ = ("_frames", "_is_judged", "_max_bytes", "_max_messages", "_on_cut", "_size", "_waiter", "cut_code")
+
+    def __init__(
+        self, on_cut: Callable[[int], None], *, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES
+    ) -> None:
+        self._frames: list[str] = []
+        self._size = 0
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._waiter: asyncio.Future[None] | None = None
+        self._on_cut = on_cut
+        self._is_judged = False
+        self.cut_code: int | None = None
+
+    def push(self, frame: str) -> None:
+        """Queue a frame; one too many, and the subscriber will be cut."""
+        if self.cut_code is not None:
+            return
+        self._frames.append(frame)
+        self._size += len(frame)
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+        if not self._is_judged and self._is_over:
+            self._is_judged = True
+            asyncio.get_running_loop().call_soon(self._judge)
+
+    @property
+    def _is_over(self) -> bool:
+        return len(self._frames) > self._max_messages or self._size > self._max_bytes
+
+    def _judge(self) -> None:
+        self._is_judged = False
+        if self._is_over:
+            self.cut(TRY_AGAIN_LATER)
+
+    async def take(self) -> list[str]:
+        """All frames that are queued, oldest first; waits for the first one."""
+        if not self._frames:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        frames, self._frames, self._size = self._frames, [], 0
+        return frames
+
+    def cut(self, code: int) -> None:
+        """Stop here: forget what is queued and have the socket closed with `code`."""
+        if self.cut_code is None:
+            self.cut_code = code
+            self._frames, self._size = [], 0
+            self._on_cut(code)
+
+    @property
+    def fullness_percent(self) -> int:
+        return max(100 * len(self._frames) // self._max_messages, 100 * self._size // self._max_bytes)
+
+
+class Stream:
+    """The subscribers of one stream, grouped by the envelope they want: a frame is built once for each group."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Envelope, set[Subscriber]] = {}
+
+    @property
+    def is_heard(self) -> bool:
+        return bool(self._groups)
+
+    def add(self, subscriber: Subscriber, envelope: Envelope) -> None:
+        self._groups.setdefault(envelope, set()).add(subscriber)
+
+    def remove(self, subscriber: Subscriber, envelope: Envelope) -> None:
+        group = self._groups.get(envelope, set())
+        group.discard(subscriber)
+        if not group:
+            self._groups.pop(envelope, None)
+
+    def publish(self, data: str) -> None:
+        """Hand one event, JSON text, to everybody who listens."""
+        for (before, after), subscribers in self._groups.items():
+            frame = f"{before}{data}{after}"
+            for subscriber in subscribers:
+                subscriber.push(frame)
+
+    def cut_all(self, code: int) -> None:
+        for subscribers in self._groups.values():
+            for subscriber in subscribers:
+                subscriber.cut(code)

@@ -1,0 +1,32 @@
+--- @include "lib/number"
+--- @include "lib/clock"
+
+-- The keys of a market command, in the order of Keys.of_market.
+local META, SYMBOL, EVENTS, API_KEYS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local BASE, QUOTE = KEYS[16], KEYS[17]
+local BID = { book = KEYS[5], levels = KEYS[7], depth = KEYS[9], sign = -1, name = "BUY" }
+local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name = "SELL" }
+
+-- The fields of the symbol and of the venue that a market command needs, in the order read_market unpacks them.
+local function read_fields()
+  return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "next_trade_id", "base",
+    "quote", "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks"),
+    redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
+end
+
+-- What ends a market command before it begins: "pending" while an earlier order has fills left to do, "stale" when it
+-- was made under other rules (0: it depends on none).
+local function early_verdict(s, rules_version)
+  if not s[1] then return { "rejected", "UNKNOWN_SYMBOL" } end
+  if rules_version ~= "0" and s[1] ~= rules_version then return { "stale" } end
+  if s[2] ~= "" then return { "pending" } end
+end
+
+-- False when a key was given that is not (or no longer) one of the account's.
+local function key_is_good(digest, account)
+  if digest == "" then return true end
+  local record = redis.call("HGET", API_KEYS, digest)
+  local start = "[" .. account .. ","
+  return record and string.sub(record, 1, #start) == start
+end

@@ -1,0 +1,50 @@
+"""The answer to exchangeInfo: what can be traded, and under which rules.
+
+The fact a newcomer would get wrong: it tells what is the case here, not what Binance offers. Clients refuse orders on
+their own by what they read here, and miss fields that they do not need.
+"""
+
+from typing import Any
+
+from engine.types import OrderType, SymbolSpec
+from markets.rendering import filters_view
+
+
+def exchange_info(specs: list[SymbolSpec], now_ms: int) -> dict[str, Any]:
+    """`rateLimits` is empty: none is enforced."""
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ms,
+        "rateLimits": [],
+        "exchangeFilters": [],
+        "symbols": [symbol_view(spec) for spec in specs],
+    }
+
+
+def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
+    return {
+        "symbol": spec.symbol,
+        "status": spec.status,
+        "baseAsset": spec.base,
+        "baseAssetPrecision": spec.base_decimals,
+        "quoteAsset": spec.quote,
+        "quotePrecision": spec.quote_decimals,
+        "quoteAssetPrecision": spec.quote_decimals,
+        "baseCommissionPrecision": spec.base_decimals,
+        "quoteCommissionPrecision": spec.quote_decimals,
+        "orderTypes": list(OrderType),
+        "icebergAllowed": False,
+        "ocoAllowed": False,
+        "otoAllowed": False,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": False,
+        "cancelReplaceAllowed": False,
+        "amendAllowed": False,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": filters_view(spec),
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": "NONE",
+        "allowedSelfTradePreventionModes": ["NONE"],
+    }

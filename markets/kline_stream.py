@@ -1,0 +1,100 @@
+"""`<symbol>@kline_<interval>`: the newest candle while it changes, and its end (`"x": true`), also in silence.
+
+The fact a newcomer would get wrong: a candle must not be closed by a local timer. A trade of its last millisecond may
+still be on its way; only an event, or a reading of the venue's clock that the feed has caught up with, ends it.
+"""
+
+from api.conflation import Cadence
+from api.feed import Feed
+from engine.events import AnyEvent, ClockSet, MarketCleared, MarketEvent
+from engine.types import SymbolSpec
+from markets.candles import Candle, first_candle, next_open, open_of, read_view, silent_candle, venue_now
+from markets.market_stream import NO_END, MarketStream, StreamName
+from markets.rendering import price_text, quantity_text, quote_text
+
+PERIOD_MS = 250
+MOST_SILENT = 100  # candles closed one by one after a leap of the clock; older silent ones are passed over
+
+
+def render_kline(spec: SymbolSpec, interval: str, open_ms: int, candle: Candle, now_ms: int, *, is_closed: bool) -> str:
+    """The data of a `kline` event."""
+    return (
+        f'{{"e":"kline","E":{now_ms},"s":"{spec.symbol}","k":{{"t":{open_ms},"T":{next_open(interval, open_ms) - 1},'
+        f'"s":"{spec.symbol}","i":"{interval}","f":{candle.first_trade_id},"L":{candle.last_trade_id},'
+        f'"o":"{price_text(spec, candle.open_ticks)}","c":"{price_text(spec, candle.close_ticks)}",'
+        f'"h":"{price_text(spec, candle.high_ticks)}","l":"{price_text(spec, candle.low_ticks)}",'
+        f'"v":"{quantity_text(spec, candle.lots)}","n":{candle.trade_count},"x":{"true" if is_closed else "false"},'
+        f'"q":"{quote_text(spec, candle.quote_atoms)}","V":"{quantity_text(spec, candle.taker_buy_lots)}",'
+        f'"Q":"{quote_text(spec, candle.taker_buy_quote_atoms)}","B":"0"}}}}'
+    )
+
+
+class KlineStream(MarketStream):
+    """The newest candle of one interval; None before the symbol's first trade."""
+
+    def __init__(self, feed: Feed, spec: SymbolSpec, name: StreamName) -> None:
+        super().__init__(feed, spec, name)
+        self._candle: Candle | None = None
+        self._open_ms = 0
+        self._end_ms = NO_END
+        self._last_trade_id = 0
+        self._cadence = Cadence(PERIOD_MS, self._publish_change)
+
+    @property
+    def ends_ms(self) -> int:
+        return self._end_ms
+
+    async def load(self) -> None:
+        now_ms = await venue_now(self.venue)
+        open_ms = open_of(self.name.interval, now_ms)
+        view = await read_view(self.venue, self.name.symbol, [(self.name.interval, open_ms)])
+        self._cadence.cancel()
+        self._candle, self._end_ms = None, NO_END
+        if view.last is not None:
+            self._last_trade_id = view.last.trade_id
+            known = view.get(self.name.interval, open_ms)
+            self._begin(open_ms, known or silent_candle(view.last.price_ticks))
+
+    def apply(self, event: AnyEvent) -> None:
+        if isinstance(event, MarketEvent) and event.fills:
+            self._count(event)
+        elif isinstance(event, MarketCleared):
+            self._cadence.cancel()
+            self._candle, self._end_ms = None, NO_END
+        elif isinstance(event, ClockSet) and self._candle is not None and event.now_ms < self._open_ms:
+            self.reload()
+
+    def on_time(self, now_ms: int) -> None:
+        """End what has ended by `now_ms`: the candle, and silent ones after it."""
+        interval = self.name.interval
+        while self._candle is not None and now_ms >= self._end_ms:
+            self._cadence.cancel()
+            self.publish(render_kline(self.spec, interval, self._open_ms, self._candle, now_ms, is_closed=True))
+            earliest = next_open(interval, open_of(interval, now_ms), -MOST_SILENT)
+            self._begin(max(self._end_ms, earliest), silent_candle(self._candle.close_ticks))
+
+    def close(self) -> None:
+        super().close()
+        self._cadence.cancel()
+
+    def _count(self, event: MarketEvent) -> None:
+        new = [fill for fill in event.fills if fill.trade_id > self._last_trade_id]
+        if not new:
+            return
+        self.on_time(event.now_ms)
+        for fill in new:
+            if self._candle is None:
+                self._begin(open_of(self.name.interval, event.now_ms), first_candle(fill, 0))
+            assert self._candle is not None
+            self._candle.add(fill)
+        self._last_trade_id = new[-1].trade_id
+        self._cadence.touch(event.now_ms)
+
+    def _begin(self, open_ms: int, candle: Candle) -> None:
+        self._open_ms, self._end_ms = open_ms, next_open(self.name.interval, open_ms)
+        self._candle = candle
+
+    def _publish_change(self, now_ms: int) -> None:
+        if self._candle is not None:
+            interval = self.name.interval
+            self.publish(render_kline(self.spec, interval, self._open_ms, self._candle, now_ms, is_closed=False))

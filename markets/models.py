@@ -1,0 +1,126 @@
+"""Assets and symbols as the owner of the exchange edits them; saving one publishes it to the engine.
+
+The fact a newcomer would get wrong: rules are decimal text, not database decimals. SQLite would keep those as binary
+floats, and a tick size must be exact.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, RegexValidator
+from django.db import models, transaction
+
+from engine.errors import ExchangeError
+from engine.types import PRICE_DECIMALS, SymbolSpec, SymbolStatus
+from markets.publish import breaks_history, explain, publish_specs
+from markets.rules import BadRules, spec_from
+
+MOST_ASSET_DECIMALS = 12
+RULE_FIELDS = (
+    "tick_size", "lot_size", "min_price", "max_price", "min_quantity", "max_quantity", "min_notional", "maker_fee",
+    "taker_fee",
+)  # fmt: skip
+
+# Other rooms add what a symbol must not be called (a user's name: streams would be ambiguous). Raise ValidationError.
+symbol_name_checks: list[Callable[[str], None]] = []
+
+
+class Asset(models.Model):
+    """Something that can be owned. The engine learns of it with the first symbol that trades it."""
+
+    name = models.CharField(
+        max_length=16,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Z0-9]{1,16}\Z", "An asset is 1 to 16 capital letters and digits, like BTC.")],
+    )
+    decimals = models.PositiveSmallIntegerField(
+        default=PRICE_DECIMALS,
+        validators=[MaxValueValidator(MOST_ASSET_DECIMALS)],
+        help_text="Digits after the point of its smallest unit; cannot change once a symbol trades it.",
+    )
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _rule(default: str, help_text: str, *, blank: bool = False) -> "models.CharField[str, str]":
+    return models.CharField(max_length=40, default=default, help_text=help_text, blank=blank)
+
+
+class Symbol(models.Model):
+    """A market and its rules. Amounts are decimal text; `spec` turns them into whole numbers."""
+
+    class Status(models.TextChoices):
+        TRADING = SymbolStatus.TRADING.value, "trading"
+        HALT = SymbolStatus.HALT.value, "halted"
+
+    symbol = models.CharField(
+        max_length=20,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Z0-9]{2,20}\Z", "A symbol is 2 to 20 capitals and digits, like BTCUSDT.")],
+    )
+    base = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", help_text="What is traded.")
+    quote = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", help_text="What is paid with.")
+    tick_size = _rule("0.01", "Smallest step of a price; fixed once the symbol has orders.")
+    lot_size = _rule("0.00001", "Smallest step of a quantity; fixed once the symbol has orders.")
+    min_price = _rule("", "Empty: one tick.", blank=True)
+    max_price = _rule("1000000", "Highest price of an order.")
+    min_quantity = _rule("", "Empty: one lot.", blank=True)
+    max_quantity = _rule("9000", "Largest quantity of an order.")
+    min_notional = _rule("5", "Smallest price times quantity of an order, in the quote asset.")
+    maker_fee = _rule("0.001", "Share of what the resting side receives: 0.001 is 0.1 %.")
+    taker_fee = _rule("0.001", "Share of what the incoming side receives.")
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.TRADING)
+
+    class Meta:
+        ordering = ["symbol"]
+
+    def __str__(self) -> str:
+        return self.symbol
+
+    def spec(self) -> SymbolSpec:
+        """The rules as the engine takes them. Raises BadRules."""
+        return spec_from(
+            {field: getattr(self, field) for field in RULE_FIELDS},
+            symbol=self.symbol,
+            base=(self.base.name, self.base.decimals),
+            quote=(self.quote.name, self.quote.decimals),
+            status=SymbolStatus(self.status),
+        )
+
+    def clean(self) -> None:
+        """Refuse rules that contradict themselves, the symbol's history or a user's name."""
+        for field in RULE_FIELDS:
+            setattr(self, field, getattr(self, field).strip())
+        if not (self.base_id and self.quote_id):
+            return  # the form already says that they are missing
+        try:
+            spec = self.spec()
+        except BadRules as error:
+            raise ValidationError(dict(error.problems)) from error
+        for check in symbol_name_checks:
+            check(self.symbol)
+        if self.pk:
+            _refuse_broken_history(spec)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and bring the rules into force once that is committed. Raises BadRules before, ExchangeError after."""
+        spec = self.spec()
+        super().save(*args, **kwargs)
+        transaction.on_commit(lambda: publish_specs([spec]))
+
+
+def _refuse_broken_history(spec: SymbolSpec) -> None:
+    try:
+        is_broken = breaks_history(spec)
+    except ExchangeError as error:
+        raise ValidationError(f"Nothing was saved: {explain(error)}.") from error
+    if is_broken:
+        raise ValidationError(
+            f"{spec.symbol} has a history: its assets, tick size and lot size cannot change any more. "
+            "Halt it and add another symbol instead."
+        )

@@ -1,0 +1,97 @@
+"""The bridge from Django's synchronous code to the engine: one helper that asks the venue, and what it publishes.
+
+The fact a newcomer would get wrong: SQL holds what was configured, Redis what is in force. Saving publishes after the
+commit; were Redis away then, SQL is ahead until somebody saves again or `publish_symbols` runs.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+
+from engine.errors import BadParameter, EngineUnavailable, ExchangeError, Reason, Rejected
+from engine.types import SymbolSpec
+from engine.venue import Venue, opened
+
+Answer = TypeVar("Answer")
+
+FIXED_FIELDS = ("base", "quote", "base_decimals", "quote_decimals", "tick_units", "lot_units")
+
+
+def run_in_venue(ask: Callable[[Venue], Awaitable[Answer]]) -> Answer:
+    """Run `ask` with the exchange's venue over a connection of its own. For synchronous code, in any thread.
+
+    Raises what the engine raises; EngineUnavailable too when no exchange runs here.
+    """
+    if not settings.REDIS_URL:
+        raise EngineUnavailable("no exchange runs here: start one with `manage.py up`, or set REDIS_URL")
+
+    async def asked() -> Answer:
+        async with opened(settings.REDIS_URL, settings.EXCHANGE_VENUE) as venue:
+            return await ask(venue)
+
+    return async_to_sync(asked)()
+
+
+def explain(error: ExchangeError) -> str:
+    """What happened in one sentence without its full stop, for admin messages and commands."""
+    if isinstance(error, BadParameter):
+        return _explain_parameter(error)
+    if isinstance(error, EngineUnavailable):
+        return f"the exchange's Redis cannot be reached ({error}): nothing changed there, try again later"
+    if isinstance(error, Rejected):
+        why = _REFUSALS.get(error.reason, str(error.reason))
+        return f"refused: {why} ({error.detail})" if error.detail else f"refused: {why}"
+    return f"the outcome is not known ({error}): look before you try again"
+
+
+def _explain_parameter(error: BadParameter) -> str:
+    field = error.field.replace("_", " ")
+    if error.detail:
+        return f"{field}: {error.detail}" if error.field not in ("", "all") else error.detail
+    return f"{field}: {error.value!r} is {_PROBLEMS.get(error.problem, 'not possible')}"
+
+
+_PROBLEMS = {
+    "ILLEGAL_CHARACTERS": "not a plain decimal number such as 1.5",
+    "NEGATIVE": "negative",
+    "TOO_MANY_DECIMALS": "finer than the asset's smallest unit",
+    "TOO_LARGE": "too large",
+}
+_REFUSALS = {
+    Reason.INSUFFICIENT_BALANCE: "the account does not have so much free",
+    Reason.UNKNOWN_ORDER: "the order is not open any more",
+    Reason.UNKNOWN_SYMBOL: "there is no such symbol",
+    Reason.UNKNOWN_ASSET: "no symbol trades this asset",
+    Reason.UNKNOWN_USER: "there is no such user",
+    Reason.BALANCE_TOO_LARGE: "the venue cannot count so much of one asset",
+    Reason.RULES_FIXED: "tick size, lot size and assets cannot change once a symbol has a history",
+}
+
+
+def publish_specs(specs: list[SymbolSpec]) -> None:
+    """Bring these rules into force. Raises Rejected RULES_FIXED, EngineUnavailable, OutcomeUnknown."""
+
+    async def define(venue: Venue) -> None:
+        for spec in specs:
+            await venue.registry.define_symbol(spec)
+
+    run_in_venue(define)
+
+
+def breaks_history(spec: SymbolSpec) -> bool:
+    """Whether the venue would refuse these rules because orders or trades were made under others."""
+
+    async def look(venue: Venue) -> bool:
+        known = (await venue.registry.specs()).get(spec.symbol)
+        assets = await venue.registry.assets()
+        if assets.get(spec.base, spec.base_decimals) != spec.base_decimals:
+            return True
+        if assets.get(spec.quote, spec.quote_decimals) != spec.quote_decimals:
+            return True
+        if known is None or all(getattr(known, field) == getattr(spec, field) for field in FIXED_FIELDS):
+            return False
+        return (await venue.queries.market_state(spec.symbol)).update_id != 0
+
+    return run_in_venue(look)

@@ -1,0 +1,130 @@
+"""Whole numbers as the wire has them: plain decimal text with eight places, never an exponent.
+
+The fact a newcomer would get wrong: ticks and lots are not powers of ten, so every number needs its symbol's spec.
+"""
+
+from engine.amounts import to_text
+from engine.filters import max_notional_atoms
+from engine.queries import PublicTrade
+from engine.types import PRICE_DECIMALS, UNIT, SymbolSpec
+from markets.candles import Kline
+from markets.tickers import Ticker24h
+
+
+def units_text(units: int) -> str:
+    """A number of 1e-8, zero or above: units_text(1_500_000) == "0.01500000"."""
+    return f"{units // UNIT}.{units % UNIT:08d}"
+
+
+def price_text(spec: SymbolSpec, price_ticks: int) -> str:
+    return units_text(price_ticks * spec.tick_units)
+
+
+def quantity_text(spec: SymbolSpec, lots: int) -> str:
+    return units_text(lots * spec.lot_units)
+
+
+def atoms_text(atoms: int, decimals: int) -> str:
+    """An amount of an asset, zero or above."""
+    return units_text(atoms) if decimals == PRICE_DECIMALS else to_text(atoms, decimals=decimals)
+
+
+def quote_text(spec: SymbolSpec, quote_atoms: int) -> str:
+    return atoms_text(quote_atoms, spec.quote_decimals)
+
+
+def level_texts(spec: SymbolSpec, levels: list[tuple[int, int]]) -> list[tuple[str, str]]:
+    """[(price_ticks, lots)] as [(price, quantity)], in the same order."""
+    return [(price_text(spec, price_ticks), quantity_text(spec, lots)) for price_ticks, lots in levels]
+
+
+def trade_view(spec: SymbolSpec, trade: PublicTrade) -> dict[str, object]:
+    """One public trade."""
+    fill = trade.fill
+    return {
+        "id": fill.trade_id,
+        "price": price_text(spec, fill.price_ticks),
+        "qty": quantity_text(spec, fill.lots),
+        "quoteQty": quote_text(spec, fill.quote_atoms),
+        "time": trade.now_ms,
+        "isBuyerMaker": fill.is_buyer_maker,
+        "isBestMatch": True,
+    }
+
+
+def kline_row(spec: SymbolSpec, kline: Kline) -> list[object]:
+    """The twelve columns of a candle."""
+    candle = kline.candle
+    return [
+        kline.open_ms,
+        price_text(spec, candle.open_ticks),
+        price_text(spec, candle.high_ticks),
+        price_text(spec, candle.low_ticks),
+        price_text(spec, candle.close_ticks),
+        quantity_text(spec, candle.lots),
+        kline.close_ms,
+        quote_text(spec, candle.quote_atoms),
+        candle.trade_count,
+        quantity_text(spec, candle.taker_buy_lots),
+        quote_text(spec, candle.taker_buy_quote_atoms),
+        "0",
+    ]
+
+
+def ticker_view(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
+    """The 24 hours of a symbol: Binance's 21 fields."""
+    bid_ticks, bid_lots = ticker.best_bid or (0, 0)
+    ask_ticks, ask_lots = ticker.best_ask or (0, 0)
+    return {
+        "symbol": spec.symbol,
+        "priceChange": to_text(ticker.change_ticks * spec.tick_units),
+        "priceChangePercent": to_text(ticker.change_percent_e3, decimals=3, places=3),
+        "weightedAvgPrice": units_text(ticker.weighted_average_e8),
+        "prevClosePrice": price_text(spec, ticker.previous_close_ticks),
+        "lastPrice": price_text(spec, ticker.last_ticks),
+        "lastQty": quantity_text(spec, ticker.last_lots),
+        "bidPrice": price_text(spec, bid_ticks),
+        "bidQty": quantity_text(spec, bid_lots),
+        "askPrice": price_text(spec, ask_ticks),
+        "askQty": quantity_text(spec, ask_lots),
+        "openPrice": price_text(spec, ticker.open_ticks),
+        "highPrice": price_text(spec, ticker.high_ticks),
+        "lowPrice": price_text(spec, ticker.low_ticks),
+        "volume": quantity_text(spec, ticker.lots),
+        "quoteVolume": quote_text(spec, ticker.quote_atoms),
+        "openTime": ticker.open_ms,
+        "closeTime": ticker.close_ms,
+        "firstId": ticker.first_trade_id,
+        "lastId": ticker.last_trade_id,
+        "count": ticker.trade_count,
+    }
+
+
+def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
+    """A symbol's filters, PRICE_FILTER first: clients take the first entry for it.
+
+    avgPriceMins is 0, since no average price is looked at: a market order by quantity is not judged by NOTIONAL, one
+    by quoteOrderQty is.
+    """
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": price_text(spec, spec.min_price_ticks),
+            "maxPrice": price_text(spec, spec.max_price_ticks),
+            "tickSize": units_text(spec.tick_units),
+        },
+        {
+            "filterType": "LOT_SIZE",
+            "minQty": quantity_text(spec, spec.min_lots),
+            "maxQty": quantity_text(spec, spec.max_lots),
+            "stepSize": units_text(spec.lot_units),
+        },
+        {
+            "filterType": "NOTIONAL",
+            "minNotional": quote_text(spec, spec.min_notional_atoms),
+            "applyMinToMarket": True,
+            "maxNotional": quote_text(spec, max_notional_atoms(spec)),
+            "applyMaxToMarket": True,
+            "avgPriceMins": 0,
+        },
+    ]

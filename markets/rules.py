@@ -1,0 +1,131 @@
+"""From a symbol's rules as people write them (decimal text) to the whole numbers the engine works with.
+
+The fact a newcomer would get wrong: not every pair of tick and lot is a market. A lot must be a whole number of the
+base asset's atoms, and one command's numbers must stay below 2^53; what breaks that is refused here, with the reason.
+"""
+
+from collections.abc import Mapping
+
+from engine.amounts import to_atoms, to_text
+from engine.errors import BadParameter
+from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, SymbolSpec, SymbolStatus
+
+LARGEST_FEE_E8 = 50_000_000  # a half: up to there a fee is computed exactly in Lua
+
+
+class BadRules(ValueError):
+    """A symbol cannot have these rules. `problems`: field -> what is wrong, with the value and what to do."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {problem}" for field, problem in problems.items()))
+        self.problems = dict(problems)
+
+
+class _Reader:
+    """Reads decimal texts by name and gathers what is wrong with them."""
+
+    def __init__(self, rules: Mapping[str, str]) -> None:
+        self._rules = rules
+        self.problems: dict[str, str] = {}
+
+    def units(self, field: str, *, decimals: int = PRICE_DECIMALS) -> int:
+        text = self._rules.get(field, "")
+        try:
+            return to_atoms(text, decimals=decimals, limit=BALANCE_LIMIT, field=field)
+        except BadParameter as error:
+            self.problems[field] = _why(error, text, decimals)
+            return 0
+
+    def steps(self, field: str, step_units: int, step_field: str) -> int:
+        """How many ticks or lots; the step itself is one when the text is empty."""
+        if not self._rules.get(field):
+            return 1
+        count, rest = divmod(self.units(field), step_units)
+        if rest:
+            self.problems[field] = f"{self._rules[field]} is not a whole number of steps of {step_field} " + (
+                f"({plain(step_units)})"
+            )
+        return count
+
+    def stop_if_bad(self) -> None:
+        if self.problems:
+            raise BadRules(self.problems)
+
+
+def _why(error: BadParameter, text: str, decimals: int) -> str:
+    if error.problem == "TOO_MANY_DECIMALS":
+        return f"{text} is too fine: at most {decimals} decimals are possible"
+    if error.problem == "TOO_LARGE":
+        return f"{text} is too large"
+    return f"{text!r} is not a plain decimal number such as 0.01"
+
+
+def plain(units: int, decimals: int = PRICE_DECIMALS) -> str:
+    """Whole units as the shortest decimal text: plain(1_000_000) == "0.01"."""
+    text = to_text(units, decimals=decimals)
+    return text.rstrip("0").rstrip(".")
+
+
+def spec_from(
+    rules: Mapping[str, str], *, symbol: str, base: tuple[str, int], quote: tuple[str, int], status: SymbolStatus
+) -> SymbolSpec:
+    """The engine's view of these rules; `base` and `quote` are (name, decimals). Raises BadRules.
+
+    `rules`: tick_size, lot_size, min_price, max_price, min_quantity, max_quantity, min_notional, maker_fee, taker_fee.
+    An empty minimum is one step.
+    """
+    reader = _Reader(rules)
+    tick_units, lot_units = reader.units("tick_size"), reader.units("lot_size")
+    for field, units in (("tick_size", tick_units), ("lot_size", lot_units)):
+        if units == 0:
+            reader.problems.setdefault(field, "must be above zero")
+    reader.stop_if_bad()
+    if lot_units * 10 ** base[1] % 10**PRICE_DECIMALS:
+        raise BadRules({"lot_size": f"{rules['lot_size']} is finer than {base[0]}, which has {base[1]} decimals"})
+    spec = SymbolSpec(
+        symbol=symbol, base=base[0], quote=quote[0], base_decimals=base[1], quote_decimals=quote[1],
+        tick_units=tick_units, lot_units=lot_units,
+        min_price_ticks=reader.steps("min_price", tick_units, "tick_size"),
+        max_price_ticks=reader.steps("max_price", tick_units, "tick_size"),
+        min_lots=reader.steps("min_quantity", lot_units, "lot_size"),
+        max_lots=reader.steps("max_quantity", lot_units, "lot_size"),
+        min_notional_atoms=reader.units("min_notional", decimals=quote[1]),
+        maker_fee_e8=reader.units("maker_fee"), taker_fee_e8=reader.units("taker_fee"),
+        status=status,
+    )  # fmt: skip
+    reader.stop_if_bad()
+    if problems := _contradictions(spec):
+        raise BadRules(problems)
+    return spec
+
+
+def _contradictions(spec: SymbolSpec) -> dict[str, str]:
+    """What is wrong with numbers that can each be read."""
+    problems: dict[str, str] = {}
+    if spec.base == spec.quote:
+        problems["quote"] = f"base and quote are the same asset, {spec.base}"
+    for field, rate in (("maker_fee", spec.maker_fee_e8), ("taker_fee", spec.taker_fee_e8)):
+        if rate > LARGEST_FEE_E8:
+            problems[field] = f"{plain(rate)} is more than a half; 0.1 % is written 0.001"
+    if not 1 <= spec.min_price_ticks <= spec.max_price_ticks:
+        problems["min_price"] = "must be above zero and at most max_price"
+    if not 1 <= spec.min_lots <= spec.max_lots:
+        problems["min_quantity"] = "must be above zero and at most max_quantity"
+    return problems | _too_large(spec)
+
+
+def _too_large(spec: SymbolSpec) -> dict[str, str]:
+    """The engine computes with whole numbers below 2^53: what cannot stay there even in the smallest order."""
+    problems: dict[str, str] = {}
+    multiplier, divisor = spec.notional_ratio
+    if spec.max_lots * spec.base_atoms_per_lot > ORDER_LIMIT:
+        most = plain(ORDER_LIMIT // spec.base_atoms_per_lot * spec.lot_units)
+        problems["max_quantity"] = f"one order cannot move so much {spec.base}: at most {most}"
+    if spec.min_notional_atoms > ORDER_LIMIT:
+        problems["min_notional"] = f"one order cannot move so much {spec.quote}"
+    if spec.max_price_ticks * spec.min_lots * multiplier + divisor > ORDER_LIMIT:
+        problems["max_price"] = (
+            f"max_price times min_quantity passes 2^53 {spec.quote} atoms, where prices stop being exact: "
+            "a lower max_price, or a coarser tick_size or lot_size"
+        )
+    return problems

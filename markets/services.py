@@ -1,0 +1,52 @@
+"""What may be done to the list of symbols, for commands, endpoints and the demo. Synchronous: it uses the ORM."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from engine.errors import BadParameter
+from markets.models import RULE_FIELDS, Asset, Symbol
+from markets.publish import publish_specs
+
+
+def add_symbol(symbol: str, base: str, quote: str, **rules: Any) -> bool:
+    """Add a symbol, and its assets if they are new (8 decimals). False when it exists already, whatever its rules.
+
+    `rules` are the texts of Symbol (tick_size, lot_size, min_price, max_price, min_quantity, max_quantity,
+    min_notional, maker_fee, taker_fee); what is left out or None suits BTCUSDT. Raises BadParameter with the reason in
+    `detail`, and EngineUnavailable when it could be saved but not published.
+    """
+    if unknown := rules.keys() - set(RULE_FIELDS):
+        raise BadParameter(min(unknown), "UNKNOWN_VALUE", detail=f"not a rule; rules are {', '.join(RULE_FIELDS)}")
+    if Symbol.objects.filter(symbol=symbol).exists():
+        return False
+    given = {field: str(value) for field, value in rules.items() if value is not None}
+    try:
+        with transaction.atomic():
+            row = Symbol(symbol=symbol, base=_asset(base), quote=_asset(quote), **given)
+            row.full_clean()
+            row.save()
+    except ValidationError as error:
+        raise bad_parameter(error) from error
+    return True
+
+
+def publish_symbols() -> None:
+    """Bring the rules of every symbol into force, after a loss of Redis or a save without it. May be repeated."""
+    publish_specs([symbol.spec() for symbol in Symbol.objects.select_related("base", "quote")])
+
+
+def bad_parameter(error: ValidationError) -> BadParameter:
+    """The first complaint of a validation as the engine's error."""
+    field, messages = next(iter(error.message_dict.items())) if hasattr(error, "error_dict") else ("", error.messages)
+    return BadParameter(field.strip("_"), "OUT_OF_RANGE", detail=messages[0])
+
+
+def _asset(name: str) -> Asset:
+    found = Asset.objects.filter(name=name).first()
+    if found is None:
+        found = Asset(name=name)
+        found.full_clean()
+        found.save()
+    return found

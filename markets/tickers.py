@@ -1,0 +1,121 @@
+"""The rolling 24 hours of a symbol, to the second: put together on read from candles, nothing is kept for it.
+
+The fact a newcomer would get wrong: the window slides, so a price change can come from a trade that leaves it. The
+oldest minute of the window is taken from candles of 1s, the oldest hour from those of 1m, the rest from those of 1h.
+"""
+
+import msgspec
+
+from engine.types import UNIT, SymbolSpec
+from engine.venue import Venue
+from markets.candles import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Candle, CandleView, read_view, venue_now
+
+WINDOW_MS = DAY_MS
+
+
+class Ticker24h(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices in ticks, volume in lots, turnover in quote atoms. Trade ids are -1 without a trade in the window.
+
+    Before the first trade ever all prices are 0. `previous_close_ticks` is the last price before the window; where
+    there is none, the window's first. A best price is (price_ticks, lots), None on an empty side.
+    """
+
+    symbol: str
+    now_ms: int
+    open_ms: int
+    close_ms: int
+    last_ticks: int
+    last_lots: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    previous_close_ticks: int
+    lots: int
+    quote_atoms: int
+    weighted_average_e8: int
+    first_trade_id: int
+    last_trade_id: int
+    trade_count: int
+    best_bid: tuple[int, int] | None
+    best_ask: tuple[int, int] | None
+
+    @property
+    def change_ticks(self) -> int:
+        return self.last_ticks - self.open_ticks
+
+    @property
+    def change_percent_e3(self) -> int:
+        """The change in thousandths of a percent, rounded half away from zero; 0 before the first trade."""
+        if self.open_ticks == 0:
+            return 0
+        size = (abs(self.change_ticks) * 200_000 // self.open_ticks + 1) // 2
+        return size if self.change_ticks >= 0 else -size
+
+
+async def ticker_24h(venue: Venue, spec: SymbolSpec) -> Ticker24h:
+    """The last 24 hours up to now, everything that has happened included. Raises EngineUnavailable."""
+    now_ms = await venue_now(venue)
+    wanted = window_candles(now_ms)
+    view = await read_view(venue, spec.symbol, wanted)
+    state = await venue.queries.market_state(spec.symbol)
+    found = [candle for interval, open_ms in wanted if (candle := view.get(interval, open_ms)) is not None]
+    whole = _merged(found, view)
+    return Ticker24h(
+        symbol=spec.symbol,
+        now_ms=now_ms,
+        open_ms=now_ms - WINDOW_MS,
+        close_ms=now_ms,
+        last_ticks=view.last.price_ticks if view.last else 0,
+        last_lots=view.last.lots if view.last else 0,
+        open_ticks=whole.open_ticks,
+        high_ticks=whole.high_ticks,
+        low_ticks=whole.low_ticks,
+        previous_close_ticks=whole.previous_close_ticks or whole.open_ticks,
+        lots=whole.lots,
+        quote_atoms=whole.quote_atoms,
+        weighted_average_e8=weighted_average_e8(spec, whole),
+        first_trade_id=whole.first_trade_id,
+        last_trade_id=whole.last_trade_id,
+        trade_count=whole.trade_count,
+        best_bid=state.best_bid,
+        best_ask=state.best_ask,
+    )
+
+
+def window_candles(now_ms: int) -> list[tuple[str, int]]:
+    """The candles (interval, open_ms) that together cover the window, oldest first, without overlap."""
+    begins_ms = (now_ms - WINDOW_MS) // SECOND_MS * SECOND_MS
+    minutes_ms = -(-begins_ms // MINUTE_MS) * MINUTE_MS
+    hours_ms = -(-begins_ms // HOUR_MS) * HOUR_MS
+    return [
+        *(("1s", open_ms) for open_ms in range(begins_ms, minutes_ms, SECOND_MS)),
+        *(("1m", open_ms) for open_ms in range(minutes_ms, hours_ms, MINUTE_MS)),
+        *(("1h", open_ms) for open_ms in range(hours_ms, now_ms + 1, HOUR_MS)),
+    ]
+
+
+def weighted_average_e8(spec: SymbolSpec, candle: Candle) -> int:
+    """Turnover by volume, in 1e-8 of the quote asset, rounded down; without a trade the price itself."""
+    if candle.lots == 0:
+        return candle.close_ticks * spec.tick_units
+    return candle.quote_atoms * UNIT * UNIT // (int(10**spec.quote_decimals) * candle.lots * spec.lot_units)
+
+
+def _merged(candles: list[Candle], view: CandleView) -> Candle:
+    """One candle out of consecutive ones; out of none, one that stands at the last price."""
+    if not candles:
+        price = view.last.price_ticks if view.last else 0
+        return Candle(price, price, price, price, previous_close_ticks=price)
+    first, last = candles[0], candles[-1]
+    return Candle(
+        open_ticks=first.open_ticks,
+        high_ticks=max(candle.high_ticks for candle in candles),
+        low_ticks=min(candle.low_ticks for candle in candles),
+        close_ticks=last.close_ticks,
+        lots=sum(candle.lots for candle in candles),
+        quote_atoms=sum(candle.quote_atoms for candle in candles),
+        trade_count=sum(candle.trade_count for candle in candles),
+        first_trade_id=first.first_trade_id,
+        last_trade_id=last.last_trade_id,
+        previous_close_ticks=first.previous_close_ticks,
+    )

@@ -1,0 +1,227 @@
+"""`/_sim/...`: what is not the exchange, but what its owner may do to it. Callers show the text of `sim.token`.
+
+    GET  info                   venue, version, clock
+    GET  users [name]           POST users {name, displayName?}        a user if there is none, and one more key
+    POST keys {user, ...}       one more key, with its secret
+    GET  symbols                POST symbols {symbol, base, quote, tickSize?, ...}     {"created": false}: it exists
+    POST credit, debit {user, asset, amount}
+    GET  clock                  POST clock {mode, nowMs?, clear?}
+    GET  replay                 POST replay {file, symbol?, speed?}    PUT replay {speed?, paused?}    DELETE replay
+
+The fact a newcomer would get wrong: users, keys and symbols are rows of SQL that are published on save, so those
+handlers go through the services in a thread; money and time go straight to the engine.
+"""
+
+from typing import Annotated, Any
+
+from channels.db import database_sync_to_async
+from django.db.models import Count
+from msgspec import Meta, Struct
+
+from accounts import services as accounts
+from accounts.models import Trader
+from api.callers import Caller
+from api.router import Nothing, sim_endpoints
+from api.runtime import Runtime
+from engine.amounts import to_atoms, to_text
+from engine.commands import Transfer
+from engine.errors import BadParameter, Reason, Rejected
+from engine.types import BALANCE_LIMIT, PRICE_DECIMALS, SymbolSpec
+from markets import services as markets
+from markets.models import RULE_FIELDS
+
+LATEST_MS = 253_402_300_799_999  # the end of the year 9999
+ENDPOINTS = sim_endpoints()
+
+
+class UserQuery(Struct, kw_only=True):
+    name: str | None = None
+
+
+class NewUser(Struct, kw_only=True, rename="camel"):
+    name: str
+    display_name: str | None = None
+
+
+class NewKey(Struct, kw_only=True, rename="camel"):
+    user: str
+    label: str = ""
+    permissions: str = accounts.PERMISSIONS
+    requires_signature: bool = False
+
+
+class NewSymbol(Struct, kw_only=True, rename="camel"):
+    symbol: str
+    base: str
+    quote: str
+    tick_size: str | None = None
+    lot_size: str | None = None
+    min_price: str | None = None
+    max_price: str | None = None
+    min_quantity: str | None = None
+    max_quantity: str | None = None
+    min_notional: str | None = None
+    maker_fee: str | None = None
+    taker_fee: str | None = None
+
+
+class Money(Struct, kw_only=True):
+    user: str
+    asset: str
+    amount: str
+
+
+class NewClock(Struct, kw_only=True, rename="camel"):
+    mode: str
+    now_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] | None = None
+    clear: bool = False
+
+
+@ENDPOINTS.endpoint("GET", "/info")
+async def info(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Which exchange this is, and how far its history goes."""
+    return {"venue": runtime.venue.name, "version": runtime.version, "clock": await _clock(runtime)}
+
+
+@ENDPOINTS.endpoint("GET", "/users")
+async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """All users, or the one of that name."""
+
+    def read() -> list[dict[str, Any]]:
+        traders = Trader.objects.annotate(key_count=Count("keys")).order_by("name")
+        if request.name is not None:
+            traders = traders.filter(name=request.name)
+        return [
+            {"name": row.name, "displayName": row.display_name, "account": row.account, "keys": row.key_count}
+            for row in traders
+        ]
+
+    users = await database_sync_to_async(read)()
+    if request.name is not None and not users:
+        raise Rejected(Reason.UNKNOWN_USER, request.name)
+    return {"users": users}
+
+
+@ENDPOINTS.endpoint("POST", "/users")
+async def create_user(request: NewUser, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """A user, if there is none of that name, and one more key."""
+    make = database_sync_to_async(accounts.create_user)
+    return _key_shown(await make(request.name, request.display_name or ""))
+
+
+@ENDPOINTS.endpoint("POST", "/keys")
+async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """One more key for a user."""
+    make = database_sync_to_async(accounts.create_api_key)
+    created = await make(
+        request.user,
+        label=request.label,
+        permissions=request.permissions,
+        requires_signature=request.requires_signature,
+    )
+    return _key_shown(created)
+
+
+@ENDPOINTS.endpoint("GET", "/symbols")
+async def list_symbols(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Every symbol and its rules."""
+    return {"symbols": [_rules_shown(spec) for spec in (await runtime.venue.registry.specs()).values()]}
+
+
+@ENDPOINTS.endpoint("POST", "/symbols")
+async def add_symbol(request: NewSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """A new symbol; one that exists is left as it is."""
+    rules = {field: getattr(request, field) for field in RULE_FIELDS}
+    created = await database_sync_to_async(markets.add_symbol)(request.symbol, request.base, request.quote, **rules)
+    return {"symbol": request.symbol, "created": created}
+
+
+@ENDPOINTS.endpoint("POST", "/credit")
+async def credit(request: Money, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Money in, for any user."""
+    transfer, decimals = await _transfer(request, runtime)
+    return _transferred(request, await runtime.venue.gateway.credit(transfer), decimals)
+
+
+@ENDPOINTS.endpoint("POST", "/debit")
+async def debit(request: Money, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Money out, for any user."""
+    transfer, decimals = await _transfer(request, runtime)
+    return _transferred(request, await runtime.venue.gateway.debit(transfer), decimals)
+
+
+@ENDPOINTS.endpoint("GET", "/clock")
+async def read_clock(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """The venue's time, and whose it is."""
+    return await _clock(runtime)
+
+
+@ENDPOINTS.endpoint("POST", "/clock")
+async def set_clock(request: NewClock, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Stop the clock at a time (`virtual`; now, if none is given) or let it follow the machine's again (`real`)."""
+    if request.mode not in ("real", "virtual"):
+        raise BadParameter("mode", "UNKNOWN_VALUE", value=request.mode, detail="mode must be real or virtual")
+    if request.mode == "real" and request.now_ms is not None:
+        raise BadParameter("nowMs", "NOT_REQUIRED", detail="nowMs goes with mode virtual only")
+    clock = runtime.venue.clock
+    if request.clear:
+        await clock.clear_market()
+    if request.mode == "real":
+        await clock.set_real()
+    else:
+        now_ms = request.now_ms if request.now_ms is not None else (await runtime.venue.queries.clock()).now_ms
+        await clock.set_virtual(now_ms)
+    return await _clock(runtime)
+
+
+async def _clock(runtime: Runtime) -> dict[str, Any]:
+    clock = await runtime.venue.queries.clock()
+    return {"mode": clock.mode, "nowMs": clock.now_ms, "epoch": clock.epoch, "seq": clock.seq}
+
+
+async def _transfer(request: Money, runtime: Runtime) -> tuple[Transfer, int]:
+    """The command and the asset's decimals. Raises Rejected and BadParameter; nothing is changed by then."""
+    registry = runtime.venue.registry
+    account = await registry.account_number(request.user)
+    decimals = await registry.asset_decimals(request.asset)
+    atoms = to_atoms(request.amount, decimals=decimals, limit=BALANCE_LIMIT, field="amount")
+    if atoms == 0:
+        raise BadParameter("amount", "OUT_OF_RANGE", value=request.amount, detail="amount must be above zero")
+    return Transfer(account=account, asset=request.asset, atoms=atoms), decimals
+
+
+def _transferred(request: Money, done: Any, decimals: int) -> dict[str, Any]:
+    return {
+        "user": request.user,
+        "asset": request.asset,
+        "tranId": done.transfer_id,
+        "free": to_text(done.free_atoms, decimals=decimals),
+        "locked": to_text(done.locked_atoms, decimals=decimals),
+    }
+
+
+def _key_shown(created: accounts.CreatedUser) -> dict[str, Any]:
+    return {
+        "name": created.name,
+        "account": created.account,
+        "apiKey": created.api_key,
+        "secret": created.secret,
+    }
+
+
+def _rules_shown(spec: SymbolSpec) -> dict[str, str]:
+    return {
+        "symbol": spec.symbol,
+        "base": spec.base,
+        "quote": spec.quote,
+        "status": spec.status.value,
+        "tickSize": to_text(spec.tick_units),
+        "lotSize": to_text(spec.lot_units),
+        "minPrice": to_text(spec.min_price_ticks * spec.tick_units),
+        "maxPrice": to_text(spec.max_price_ticks * spec.tick_units),
+        "minQuantity": to_text(spec.min_lots * spec.lot_units),
+        "maxQuantity": to_text(spec.max_lots * spec.lot_units),
+        "minNotional": to_text(spec.min_notional_atoms, decimals=spec.quote_decimals),
+        "makerFee": to_text(spec.maker_fee_e8, decimals=PRICE_DECIMALS),
+        "takerFee": to_text(spec.taker_fee_e8, decimals=PRICE_DECIMALS),
+    }

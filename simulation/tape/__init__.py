@@ -1,0 +1,1 @@
+"""Recorded history: reading a file, putting it in order, playing it into the book, and making one up."""

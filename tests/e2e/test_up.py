@@ -1,0 +1,230 @@
+"""`manage.py up` as a user runs it: processes, signals, refusals, and what a restart finds again."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(look: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """pid -> command line of every living descendant."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            if fields[0] != "Z":
+                parents[int(entry.parent.name)] = int(fields[1])
+    found: set[int] = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {child: command_of(child) for child in found - {pid}}
+
+
+def command_of(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return ""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Up:
+    """One `manage.py up` in its own folder, and what it has printed."""
+
+    def __init__(self, folder: Path, *arguments: str, port: int | None = None, **environment: str) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder.parent / f"{folder.name}-{time.monotonic_ns()}.log"
+        command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(self.port), "--data-dir", str(folder)]
+        cleaned = {name: value for name, value in os.environ.items() if not name.startswith(("EXCHANGE_", "REDIS_URL"))}
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**cleaned, "EXCHANGE_NO_BOOTSTRAP": "1", **environment},
+            )
+
+    @property
+    def printed(self) -> str:
+        return self.log.read_text()
+
+    def wait_until_open(self) -> "Up":
+        def opened() -> bool:
+            assert self.process.poll() is None, self.printed
+            return "The exchange is open." in self.printed
+
+        until(opened, 40)
+        return self
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def find(self, *words: str) -> list[int]:
+        return [pid for pid, command in children_of(self.process.pid).items() if any(word in command for word in words)]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    started: list[Up] = []
+
+    def start(*arguments: str, folder: str = "data", port: int | None = None, **environment: str) -> Up:
+        started.append(Up(tmp_path / folder, *arguments, port=port, **environment))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.process.terminate()
+            each.process.wait(timeout=20)
+
+
+def demo_key(printed: str) -> str:
+    found = re.search(r"API key of the user demo: (\S+)", printed)
+    assert found, printed
+    return found[1]
+
+
+def balances(url: str, key: str) -> dict[str, tuple[str, str]]:
+    account = httpx.get(f"{url}/api/v1/account", headers={"X-API-KEY": key}).raise_for_status().json()
+    return {row["asset"]: (row["free"], row["locked"]) for row in account["balances"]}
+
+
+def test_the_demo_market_trades_and_a_restart_finds_everything_again(up):
+    first = up().wait_until_open()
+    key = demo_key(first.printed)
+    depth = httpx.get(f"{first.url}/api/v1/depth", params={"symbol": "BTCUSDT", "limit": 100}).json()
+    assert len(depth["bids"]) >= 20
+    assert len(depth["asks"]) >= 20
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "50000"}
+    placed = httpx.post(f"{first.url}/api/v1/order", json=order, headers={"X-API-KEY": key}).raise_for_status().json()
+    before = balances(first.url, key)
+    assert before["USDT"][1].startswith("500")
+    assert first.end(signal.SIGINT) == 0
+
+    second = up().wait_until_open()
+    assert demo_key(second.printed) == key
+    assert balances(second.url, key) == before
+    (order_again,) = httpx.get(f"{second.url}/api/v1/openOrders", headers={"X-API-KEY": key}).json()
+    assert order_again["orderId"] == placed["orderId"]
+    depth_again = httpx.get(f"{second.url}/api/v1/depth", params={"symbol": "BTCUSDT", "limit": 100}).json()
+    assert [level for level in depth_again["bids"] if level[0] != order_again["price"]] == [
+        level for level in depth["bids"] if level[0] != order_again["price"]
+    ]
+
+
+def test_sigterm_ends_every_process_within_five_seconds(up):
+    running = up("--no-demo", "--workers", "2").wait_until_open()
+    children = children_of(running.process.pid)
+    assert len(running.find("run_worker")) == 2
+    assert running.find("run_archiver")
+    assert running.find("run_clockwork")
+    assert len(children) >= 5, "and a Redis"
+    before = time.monotonic()
+    assert running.end() == 0
+    assert time.monotonic() - before < 5
+    assert not [command for pid, command in children.items() if is_alive(pid)]
+
+
+def test_a_data_directory_or_port_in_use_is_refused_in_one_line(up, tmp_path):
+    running = up("--no-demo").wait_until_open()
+    same_directory = up("--no-demo")
+    assert same_directory.process.wait(timeout=20) == 1
+    assert len(same_directory.printed.splitlines()) == 1
+    assert str(tmp_path / "data") in same_directory.printed
+    assert running.url in same_directory.printed
+    same_port = up("--no-demo", folder="elsewhere", port=running.port)
+    assert same_port.process.wait(timeout=20) == 1
+    assert len(same_port.printed.splitlines()) == 1
+    assert f":{running.port}" in same_port.printed
+    assert not (tmp_path / "elsewhere").exists(), "nothing was started"
+    assert running.is_ready()
+
+
+def test_what_is_killed_comes_back(up):
+    running = up("--no-demo").wait_until_open()
+    (worker,) = running.find("run_worker")
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: running.find("run_worker") not in ([], [worker]) and running.is_ready())
+    (redis,) = running.find("valkey-server", "redis-server")
+    os.kill(redis, signal.SIGKILL)
+    until(lambda: running.find("valkey-server", "redis-server") not in ([], [redis]) and running.is_ready())
+    assert "web worker 1 was ended by SIGKILL; starting it again in 0.2 s" in running.printed
+    assert "Redis died; starting it again" in running.printed
+
+
+def test_children_do_not_outlive_a_killed_parent(up):
+    running = up("--no-demo").wait_until_open()
+    children = children_of(running.process.pid)
+    running.end(signal.SIGKILL)
+    until(lambda: not any(is_alive(pid) for pid in children), 10)
+    assert up("--no-demo").wait_until_open().is_ready()
+
+
+def test_listening_beyond_loopback_needs_saying_so(up):
+    plain = up("--host", "0.0.0.0")
+    assert plain.process.wait(timeout=20) == 1
+    assert "EXCHANGE_ALLOW_UNSIGNED=true" in plain.printed
+    assert len(plain.printed.splitlines()) == 1
+    without_hosts = up("--host", "0.0.0.0", EXCHANGE_ALLOW_UNSIGNED="true")
+    assert without_hosts.process.wait(timeout=20) == 1
+    assert "EXCHANGE_ALLOWED_HOSTS" in without_hosts.printed
+
+
+def test_the_admin_opens_with_the_kept_password_and_its_stylesheet(up, tmp_path):
+    running = up("--no-demo", "--ws-port", str(free_port())).wait_until_open()
+    file = tmp_path / "data" / "admin_password"
+    assert file.stat().st_mode & 0o777 == 0o600
+    with httpx.Client(base_url=running.url, follow_redirects=True) as browser:
+        page = browser.get("/admin/")
+        stylesheet = re.search(r'href="(/static/admin/css/base[^"]*)"', page.text)
+        assert stylesheet
+        assert "text/css" in browser.get(stylesheet[1]).headers["content-type"]
+        form = {
+            "username": "admin",
+            "password": file.read_text().strip(),
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+            "next": "/admin/",
+        }
+        inside = browser.post("/admin/login/", data=form)
+        assert inside.status_code == 200
+        assert "Site administration" in inside.text
+    assert httpx.get(f"{running.url}/api/v1/nowhere").json()["code"] == -1000

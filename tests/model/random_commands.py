@@ -1,0 +1,175 @@
+"""Commands at random: poor accounts that are often refused, two rich ones with orders near 2**53, and garbage.
+
+The fact a newcomer would get wrong: the books must stay busy and small. Prices lie within a few ticks of a centre, so
+that most orders meet somebody, and cancels are frequent.
+"""
+
+from random import Random
+
+from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
+from engine.types import OrderType, Side, TimeInForce
+from tests.conftest import SPECS
+from tests.model.agreement import ACCOUNTS, ASSETS, Step
+from tests.model.reference import Exchange
+
+POOR, RICH = ACCOUNTS[:5], ACCOUNTS[5:]
+CENTRES = {"BTCUSDT": 1_000, "ETHUSDT": 77, "ETHBTC": 33_333}  # ticks
+LOTS = {"BTCUSDT": 60, "ETHUSDT": 90, "ETHBTC": 40}
+POOR_ATOMS = {"BTC": 15_000, "ETH": 150_000, "USDT": 60_000}
+DIGESTS = ("key-a", "key-b", "key-c")
+GARBAGE_IDS = (0, 1, 10**9, 2**53 - 1, 2**53 + 1, 10**17)
+
+
+class Commands:
+    """Draws steps; `reference` tells which orders there are to cancel and which rules are in force."""
+
+    def __init__(self, random: Random, reference: Exchange) -> None:
+        self._random = random
+        self._reference = reference
+        self._drawn = 0
+
+    def opening(self) -> list[Step]:
+        """Money to begin with: little for the poor, more than 2**53 atoms for the rich."""
+        return [
+            Step("credit", Transfer(account=account, asset=asset, atoms=atoms * (7 + account)))
+            for accounts, purse in ((POOR, POOR_ATOMS), (RICH, dict.fromkeys(ASSETS, 2**54 + 1)))
+            for account in accounts
+            for asset, atoms in purse.items()
+        ]
+
+    def draw(self) -> Step:
+        self._drawn += 1
+        kinds = (
+            (65, self._limit), (8, self._market), (11, self._cancel), (0.3, self._cancel_all), (6, self._reduce),
+            (3, self._credit), (3, self._debit), (1, self._garbage), (0.5, self._status), (0.5, self._key),
+            (1, self._clock),
+        )  # fmt: skip
+        (make,) = self._random.choices([kind for _, kind in kinds], weights=[weight for weight, _ in kinds])
+        return make()
+
+    def _limit(self) -> Step:
+        symbol, account = self._symbol(), self._account()
+        side = self._random.choice(list(Side))
+        price_ticks = CENTRES[symbol] + round(self._random.gauss(-4 if side is Side.BUY else 4, 5))
+        lots = self._random.randint(1, LOTS[symbol])
+        if account in RICH and self._random.random() < 0.5:
+            lots, price_ticks = self._huge(symbol)
+        time_in_force = self._random.choices(list(TimeInForce), weights=(8, 1, 1))[0]
+        return self._place(account, symbol, side, OrderType.LIMIT, time_in_force, price_ticks=price_ticks, lots=lots)
+
+    def _huge(self, symbol: str) -> tuple[int, int]:
+        """Lots and price that make an order of about 2**53 atoms, a third of them too large."""
+        price_ticks = self._random.choice((1, 3, CENTRES[symbol], 10 * CENTRES[symbol], 999_983))
+        multiplier, _ = SPECS[symbol].notional_ratio
+        most_lots = 2**53 // max(price_ticks * multiplier, SPECS[symbol].base_atoms_per_lot)
+        return max(1, int(most_lots * self._random.random() * 1.5)), price_ticks
+
+    def _market(self) -> Step:
+        symbol, account = self._symbol(), self._account()
+        lots, quote_atoms = self._random.randint(1, 2 * LOTS[symbol]), 0
+        if account in RICH and self._random.random() < 0.3:
+            lots = self._huge(symbol)[0]
+        if self._random.random() < 0.5:
+            spec = SPECS[symbol]
+            quote_atoms = max(1, spec.notional_floor(CENTRES[symbol], lots) + self._random.randint(-9, 9))
+            lots = 0
+        side = self._random.choice(list(Side))
+        return self._place(
+            account, symbol, side, OrderType.MARKET, TimeInForce.GTC, lots=lots, quote_order_atoms=quote_atoms
+        )
+
+    def _place(
+        self, account: int, symbol: str, side: Side, type_: OrderType, time_in_force: TimeInForce, *,
+        price_ticks: int = 0, lots: int = 0, quote_order_atoms: int = 0,
+    ) -> Step:  # fmt: skip
+        version = self._reference.markets[symbol].rules_version - (self._random.random() < 0.01)
+        order = PlaceOrder(
+            account=account, symbol=symbol, rules_version=max(version, 1), side=side, type=type_,
+            time_in_force=time_in_force, price_ticks=price_ticks, lots=lots, quote_order_atoms=quote_order_atoms,
+            client_order_id=self._client_id(account), key_digest=self._digest(),
+        )  # fmt: skip
+        return Step("place_order", order)
+
+    def _client_id(self, account: int) -> str:
+        """A fresh one, or one that stands in an open order of the account, on this or another symbol."""
+        used = [order.client_id for order in self._reference.open.values() if order.account == account]
+        return self._random.choice(used) if used and self._random.random() < 0.05 else f"c{self._drawn}"
+
+    def _cancel(self) -> Step:
+        open_orders = list(self._reference.open.values())
+        if not open_orders:
+            return self._limit()
+        order = self._random.choice(open_orders)
+        account = order.account if self._random.random() < 0.95 else self._account()
+        by = self._random.random()
+        cancel = CancelOrder(
+            account=account, symbol=order.symbol, order_id=order.id if by < 0.7 else None,
+            client_order_id=order.client_id if by > 0.5 else "", cancel_client_order_id=f"x{self._drawn}",
+            key_digest=self._digest(),
+        )  # fmt: skip
+        return Step("cancel_order", cancel)
+
+    def _cancel_all(self) -> Step:
+        return Step("cancel_all_orders", CancelAllOrders(account=self._account(), symbol=self._symbol()))
+
+    def _reduce(self) -> Step:
+        open_orders = list(self._reference.open.values())
+        if not open_orders:
+            return self._limit()
+        order = self._random.choice(open_orders)
+        lots = int(order.quantity / self._reference.markets[order.symbol].lot)
+        reduce = ReduceOrder(
+            account=order.account, symbol=order.symbol, order_id=order.id, lots=self._random.randint(0, lots + 1),
+            key_digest=self._digest(),
+        )  # fmt: skip
+        return Step("reduce_order", reduce)
+
+    def _transfer(self) -> Transfer:
+        atoms = round(10 ** self._random.uniform(0, 7))
+        asset = self._random.choice((*ASSETS, *ASSETS, *ASSETS, "DOGE"))
+        return Transfer(account=self._random.choice(POOR), asset=asset, atoms=atoms, key_digest=self._digest())
+
+    def _credit(self) -> Step:
+        if self._random.random() < 0.05:
+            return Step("credit", Transfer(account=RICH[0], asset="BTC", atoms=9 * 10**18))
+        return Step("credit", self._transfer())
+
+    def _debit(self) -> Step:
+        return Step("debit", self._transfer())
+
+    def _garbage(self) -> Step:
+        """Ids, symbols and owners that do not exist."""
+        order_id, account = self._random.choice(GARBAGE_IDS), self._random.choice((*ACCOUNTS, 0, 10**15))
+        symbol = self._random.choice((*SPECS, "DOGEUSDT"))
+        return self._random.choice(
+            (
+                Step("cancel_order", CancelOrder(account=account, symbol=symbol, order_id=order_id)),
+                Step("cancel_order", CancelOrder(account=account, symbol=symbol, client_order_id="nobody's.id:/_-")),
+                Step("cancel_all_orders", CancelAllOrders(account=account, symbol=symbol)),
+                Step("reduce_order", ReduceOrder(account=account, symbol=symbol, order_id=order_id, lots=1)),
+                Step("debit", Transfer(account=account, asset="BTC", atoms=2**63)),
+            )
+        )
+
+    def _status(self) -> Step:
+        halt = self._random.random() < 0.2
+        symbol = self._symbol()
+        for market in self._reference.markets.values():  # nothing stays closed for long
+            if market.status == "HALT":
+                halt, symbol = False, market.symbol
+        return Step("set_status", (symbol, "HALT" if halt else "TRADING"))
+
+    def _key(self) -> Step:
+        return Step("set_key", (self._random.choice(DIGESTS), self._account(), self._random.random() < 0.7))
+
+    def _clock(self) -> Step:
+        return Step("set_clock", self._reference.now_ms + self._random.randint(0, 5_000))
+
+    def _symbol(self) -> str:
+        return self._random.choice(list(SPECS))
+
+    def _account(self) -> int:
+        return self._random.choice(POOR) if self._random.random() < 0.85 else self._random.choice(RICH)
+
+    def _digest(self) -> str:
+        return self._random.choice(DIGESTS) if self._random.random() < 0.05 else ""

@@ -1,0 +1,157 @@
+"""Hypothesis plays commands into engine and reference and shrinks what tells them apart to the few that matter.
+
+60 examples of 50 steps; `--hypothesis-profile deep` makes it 500.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
+from engine.types import OrderType, Side, TimeInForce
+from engine.venue import Venue
+from tests.conftest import SPECS, finish
+from tests.model.agreement import ASSETS, Pair, Step
+
+_names = itertools.count(1)
+ACCOUNTS = st.integers(1, 3)
+SYMBOLS = st.sampled_from(list(SPECS))
+SIDES = st.sampled_from(list(Side))
+LOTS = st.integers(1, 12) | st.integers(1, 2**45)
+PRICES = st.integers(98, 103) | st.sampled_from([1, 7, 33_333, 2**40])
+CLIENT_IDS = st.sampled_from(["", "", "a", "b"])
+DIGESTS = st.sampled_from(["", "", "", "", "key"])
+ORDERS = st.integers(0, 12)  # which of the newest orders is meant
+ATOMS = st.integers(1, 50_000) | st.integers(1, 2**60)
+
+
+class Agreement(RuleBasedStateMachine):
+    """Every rule is a command to both; `Pair.play` says where they differ."""
+
+    def __init__(self, loop: asyncio.Runner, redis_url: str) -> None:
+        super().__init__()
+        self._loop = loop
+        venue = loop.run(Venue.connect(redis_url, f"machine-{next(_names)}"))
+        self._pair = loop.run(Pair.start(venue))
+
+    def _play(self, name: str, of: object) -> None:
+        self._loop.run(self._pair.play(Step(name, of)))
+
+    @initialize(atoms=st.lists(st.integers(0, 200_000), min_size=9, max_size=9))
+    def fund(self, atoms: list[int]) -> None:
+        for (account, asset), amount in zip(itertools.product((1, 2, 3), ASSETS), atoms, strict=True):
+            if amount:
+                self._play("credit", Transfer(account=account, asset=asset, atoms=amount))
+
+    @rule(
+        account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, price=PRICES, lots=LOTS, client_id=CLIENT_IDS, digest=DIGESTS,
+        time_in_force=st.sampled_from([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]),
+    )  # fmt: skip
+    def place_limit(
+        self, account: int, symbol: str, side: Side, price: int, lots: int, client_id: str, digest: str,
+        time_in_force: TimeInForce,
+    ) -> None:  # fmt: skip
+        self._place(
+            account, symbol, side, client_id, digest, type=OrderType.LIMIT, time_in_force=time_in_force,
+            price_ticks=price, lots=lots,
+        )  # fmt: skip
+
+    @rule(
+        account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, lots=LOTS, is_by_quote=st.booleans(), rest=st.integers(-5, 5),
+        client_id=CLIENT_IDS, digest=DIGESTS,
+    )  # fmt: skip
+    def place_market(
+        self,
+        account: int,
+        symbol: str,
+        side: Side,
+        lots: int,
+        is_by_quote: bool,
+        rest: int,
+        client_id: str,
+        digest: str,
+    ) -> None:
+        quote_atoms = max(1, SPECS[symbol].notional_floor(100, lots) + rest)
+        size = {"quote_order_atoms": quote_atoms} if is_by_quote else {"lots": lots}
+        self._place(account, symbol, side, client_id, digest, type=OrderType.MARKET, **size)
+
+    def _place(self, account: int, symbol: str, side: Side, client_id: str, digest: str, **rest: object) -> None:
+        order = PlaceOrder(
+            account=account, symbol=symbol, side=side, rules_version=self._pair.reference.markets[symbol].rules_version,
+            client_order_id=client_id or f"c{self._pair.played}", key_digest=digest, **rest,  # type: ignore[arg-type]
+        )  # fmt: skip
+        self._play("place_order", order)
+
+    @rule(account=ACCOUNTS, symbol=SYMBOLS, back=ORDERS, digest=DIGESTS, is_owner=st.booleans())
+    def cancel(self, account: int, symbol: str, back: int, digest: str, is_owner: bool) -> None:
+        order_id = self._pair.reference.next_order_id - 1 - back
+        order = self._pair.reference.open.get(order_id)
+        if is_owner and order is not None:
+            account, symbol = order.account, order.symbol
+        self._play("cancel_order", CancelOrder(account=account, symbol=symbol, order_id=order_id, key_digest=digest))
+
+    @rule(account=ACCOUNTS, symbol=SYMBOLS, client_id=st.sampled_from(["a", "b", "c3"]), back=st.none() | ORDERS)
+    def cancel_by_client_id(self, account: int, symbol: str, client_id: str, back: int | None) -> None:
+        order_id = None if back is None else self._pair.reference.next_order_id - 1 - back
+        cancel = CancelOrder(
+            account=account, symbol=symbol, order_id=order_id, client_order_id=client_id, cancel_client_order_id="x"
+        )
+        self._play("cancel_order", cancel)
+
+    @rule(account=ACCOUNTS, symbol=SYMBOLS)
+    def cancel_all(self, account: int, symbol: str) -> None:
+        self._play("cancel_all_orders", CancelAllOrders(account=account, symbol=symbol))
+
+    @rule(back=ORDERS, lots=st.integers(0, 12))
+    def reduce(self, back: int, lots: int) -> None:
+        order_id = self._pair.reference.next_order_id - 1 - back
+        order = self._pair.reference.open.get(order_id)
+        account, symbol = (order.account, order.symbol) if order else (1, "BTCUSDT")
+        self._play("reduce_order", ReduceOrder(account=account, symbol=symbol, order_id=order_id, lots=lots))
+
+    @rule(account=ACCOUNTS, asset=st.sampled_from([*ASSETS, "DOGE"]), atoms=ATOMS, is_credit=st.booleans())
+    def transfer(self, account: int, asset: str, atoms: int, is_credit: bool) -> None:
+        self._play("credit" if is_credit else "debit", Transfer(account=account, asset=asset, atoms=atoms))
+
+    @rule(symbol=SYMBOLS, status=st.sampled_from(["TRADING", "TRADING", "HALT"]))
+    def set_status(self, symbol: str, status: str) -> None:
+        self._play("set_status", (symbol, status))
+
+    @rule(account=ACCOUNTS, is_good=st.booleans())
+    def set_key(self, account: int, is_good: bool) -> None:
+        self._play("set_key", ("key", account, is_good))
+
+    @rule(milliseconds=st.integers(0, 100))
+    def let_time_pass(self, milliseconds: int) -> None:
+        self._play("set_clock", self._pair.reference.now_ms + milliseconds)
+
+    @invariant()
+    def events_agree(self) -> None:
+        self._loop.run(self._pair.compare_events())
+
+    def teardown(self) -> None:
+        self._loop.run(self._end())
+
+    async def _end(self) -> None:
+        try:
+            await self._pair.compare()
+        finally:
+            await finish(self._pair.venue)
+            await self._pair.venue.close()
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.mark.timeout(1_800)
+def test_whatever_is_asked_engine_and_reference_agree(redis_url: str, loop: asyncio.Runner) -> None:
+    profile = settings.get_profile("deep" if settings.get_current_profile_name() == "deep" else "fast")
+    run_state_machine_as_test(lambda: Agreement(loop, redis_url), settings=profile)

@@ -1,0 +1,98 @@
+"""PRICE_FILTER, LOT_SIZE and NOTIONAL, each at its edges, one step inside and one step outside."""
+
+from typing import Any
+
+import pytest
+
+from engine.commands import PlaceOrder
+from engine.errors import BadParameter, Reason, Rejected
+from engine.filters import check_order, max_notional_atoms, read_price, read_quantity, read_quote_amount
+from engine.types import ORDER_LIMIT, OrderType, Side, SymbolSpec
+
+BTCUSDT = SymbolSpec(
+    symbol="BTCUSDT", base="BTC", quote="USDT", tick_units=1_000_000, lot_units=1_000, min_price_ticks=100,
+    max_price_ticks=100_000_000, min_lots=2, max_lots=900_000_000, min_notional_atoms=500_000_000,
+)  # fmt: skip
+# 6 + 3 decimals in a quote of 8: a notional does not come out even.
+ETHBTC = SymbolSpec(
+    symbol="ETHBTC", base="ETH", quote="BTC", tick_units=100, lot_units=100_000, max_price_ticks=10**9,
+    max_lots=10**9, min_notional_atoms=10_000,
+)  # fmt: skip
+
+
+def order(spec: SymbolSpec = BTCUSDT, **numbers: Any) -> PlaceOrder:
+    numbers.setdefault("type", OrderType.LIMIT)
+    return PlaceOrder(account=1, symbol=spec.symbol, rules_version=1, side=Side.BUY, client_order_id="x", **numbers)
+
+
+@pytest.mark.parametrize(
+    ("text", "ticks"), [("50000.10", 5_000_010), ("0.01", 1), ("1e2", 10_000), ("0", 0), ("5e-1", 50)]
+)
+def test_a_price_becomes_ticks(text: str, ticks: int) -> None:
+    assert read_price(text, BTCUSDT) == ticks
+
+
+@pytest.mark.parametrize("text", ["0.001", "50000.105", "1e-08"])
+def test_a_price_off_the_tick_fails_the_filter(text: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        read_price(text, BTCUSDT)
+    assert caught.value.reason is Reason.FILTER_PRICE
+
+
+@pytest.mark.parametrize("text", ["0.000001", "1.0000001", "1e-8"])
+def test_a_quantity_off_the_lot_fails_the_filter(text: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        read_quantity(text, BTCUSDT)
+    assert caught.value.reason is Reason.FILTER_LOT_SIZE
+
+
+@pytest.mark.parametrize("read", [read_price, read_quantity, read_quote_amount])
+def test_more_than_eight_decimals_is_no_filter_but_bad_text(read: Any) -> None:
+    with pytest.raises(BadParameter) as caught:
+        read("1.000000001", BTCUSDT)
+    assert caught.value.problem == "TOO_MANY_DECIMALS"
+
+
+def test_a_quote_amount_of_zero_fails_notional() -> None:
+    with pytest.raises(Rejected) as caught:
+        read_quote_amount("0.0", BTCUSDT)
+    assert caught.value.reason is Reason.FILTER_NOTIONAL
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({"price_ticks": 100, "lots": 1_000_000}, None),
+        ({"price_ticks": 99, "lots": 1_000_000}, Reason.FILTER_PRICE),
+        ({"price_ticks": 0, "lots": 1_000_000}, Reason.FILTER_PRICE),
+        ({"price_ticks": 100_000_000, "lots": 2}, None),
+        ({"price_ticks": 100_000_001, "lots": 2}, Reason.FILTER_PRICE),
+        ({"price_ticks": 100_000_000, "lots": 1}, Reason.FILTER_LOT_SIZE),
+        ({"price_ticks": 100_000_000, "lots": 0}, Reason.FILTER_LOT_SIZE),
+        ({"price_ticks": 1_000, "lots": 900_000_000}, None),
+        ({"price_ticks": 1_000, "lots": 900_000_001}, Reason.FILTER_LOT_SIZE),
+        ({"price_ticks": 5_000_000, "lots": 10}, None),  # 5 USDT
+        ({"price_ticks": 4_999_999, "lots": 10}, Reason.FILTER_NOTIONAL),
+        ({"price_ticks": 100_000_000, "lots": 900_000_000}, Reason.FILTER_NOTIONAL),  # 9e17 atoms: beyond 2^53
+        ({"type": OrderType.MARKET, "lots": 2}, None),  # no price, no notional
+        ({"type": OrderType.MARKET, "lots": 1}, Reason.FILTER_LOT_SIZE),
+        ({"type": OrderType.MARKET, "lots": 900_000_001}, Reason.FILTER_LOT_SIZE),
+        ({"type": OrderType.MARKET, "quote_order_atoms": 500_000_000}, None),
+        ({"type": OrderType.MARKET, "quote_order_atoms": 499_999_999}, Reason.FILTER_NOTIONAL),
+        ({"type": OrderType.MARKET, "quote_order_atoms": ORDER_LIMIT}, None),
+        ({"type": OrderType.MARKET, "quote_order_atoms": ORDER_LIMIT + 1}, Reason.FILTER_NOTIONAL),
+    ],
+)
+def test_filters_at_their_edges(numbers: dict[str, Any], reason: Reason | None) -> None:
+    if reason is None:
+        check_order(order(**numbers), BTCUSDT)
+        return
+    with pytest.raises(Rejected) as caught:
+        check_order(order(**numbers), BTCUSDT)
+    assert caught.value.reason is reason
+
+
+def test_the_largest_notional_is_what_lua_computes_exactly() -> None:
+    _, divisor = ETHBTC.notional_ratio
+    largest = max_notional_atoms(ETHBTC)
+    assert largest * divisor + divisor - 1 <= ORDER_LIMIT < (largest + 1) * divisor + divisor - 1
