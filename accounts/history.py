@@ -15,6 +15,7 @@ from engine.queries import PublicTrade
 from engine.venue import Venue
 
 PAGE = 1_000
+WAIT_SECONDS = 1.0  # for the archiver to come to what is now the end
 
 
 class Span:
@@ -102,7 +103,7 @@ async def trades_of(
 
 async def _wait_for_archive(venue: Venue) -> bool:
     clock = await venue.queries.clock()
-    return await archive.wait_until_archived(venue, clock.seq)
+    return await archive.wait_until_archived(venue, clock.seq, WAIT_SECONDS)
 
 
 async def _trades_since(venue: Venue, symbol: str, first_id: int) -> list[PublicTrade]:

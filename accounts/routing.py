@@ -1,6 +1,8 @@
 """Which consumer answers a WebSocket, by its path: the guide's dialect on / and /ws, nothing elsewhere."""
 
-from channels.exceptions import DenyConnection
+from typing import Any
+
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.urls import re_path
@@ -13,8 +15,10 @@ class NobodyHere(AsyncWebsocketConsumer):
 
     channel_layer_alias = ""
 
-    async def connect(self) -> None:
-        raise DenyConnection
+    async def dispatch(self, message: Any) -> None:
+        if message["type"] == "websocket.connect":
+            await self.close()
+        raise StopConsumer
 
 
 websocket_application = URLRouter(

@@ -35,8 +35,11 @@ BLOCK_MS = 1_000
 BATCH = 500  # entries of one read
 TURN = 10  # events between which the sockets get their turn
 BACKOFF_S = 0.1
+LOOK_S = 0.025
 REPORT_S = 0.1
 IDLE_REPORT_S = 1.0
+HALF_FULL_PERCENT = 50
+TIME_S = 0.1
 FORGOTTEN_AFTER_MS = 60_000  # a killed process leaves its field in {v}:readers: the next one that starts removes it
 LOST = (NotSent, ReplyLost, ResponseError, ExchangeError, OSError)
 
@@ -89,7 +92,7 @@ class Feed:
 
     async def start(self) -> None:
         """Begin to read at the current end. Does not wait for Redis: `until_ready` does."""
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._pulse())]
+        self._tasks = [asyncio.create_task(work()) for work in (self._run, self._tell_position, self._watch_time)]
 
     async def stop(self) -> None:
         """End the reader and take its name off the list."""
@@ -209,21 +212,31 @@ class Feed:
         for handler in self._handlers.values():
             handler.on_time(now_ms)
 
-    async def _pulse(self) -> None:
-        """Tells how far we are and, when somebody needs it, how late it is."""
-        told_seq, told_at, fullest = -1, float("-inf"), 0
+    async def _tell_position(self) -> None:
+        """Says how far we are: every 0.1 s while that changes, every second otherwise, and at once whenever a socket
+        becomes half full or no longer is: a replay waits for that."""
+        told_seq, told_fullness, told_at = -1, 0, float("-inf")
         with contextlib.suppress(*LOST):
             await self._forget_the_dead()
         while True:
-            is_due = time.monotonic() - told_at >= IDLE_REPORT_S
-            with contextlib.suppress(*LOST):
-                if self._ready.is_set() and (is_due or self.seq != told_seq or fullest > 0):
-                    told_seq, told_at = self.seq, time.monotonic()
-                    fullest = max((subscriber.fullness_percent for subscriber in self._subscribers), default=0)
+            await asyncio.sleep(LOOK_S)
+            fullest = max((subscriber.fullness_percent for subscriber in self._subscribers), default=0)
+            age_s = time.monotonic() - told_at
+            has_changed = self.seq != told_seq or fullest != told_fullness
+            is_urgent = (fullest > HALF_FULL_PERCENT) != (told_fullness > HALF_FULL_PERCENT)
+            is_due = age_s >= IDLE_REPORT_S or (has_changed and age_s >= REPORT_S) or is_urgent
+            if is_due and self._ready.is_set():
+                told_seq, told_fullness, told_at = self.seq, fullest, time.monotonic()
+                with contextlib.suppress(*LOST):
                     await self._report(fullest)
-                if self._ready.is_set() and any(handler.wants_time for handler in self._handlers.values()):
+
+    async def _watch_time(self) -> None:
+        """Asks the venue's clock while a handler has something that ends by time alone."""
+        while True:
+            await asyncio.sleep(TIME_S)
+            if self._ready.is_set() and any(handler.wants_time for handler in self._handlers.values()):
+                with contextlib.suppress(*LOST):
                     self._learn_time(await self.venue.queries.clock())
-            await asyncio.sleep(REPORT_S)
 
     def _learn_time(self, clock: Clock) -> None:
         if clock.epoch != self.epoch:

@@ -41,7 +41,7 @@ class Trimmer:
             return
         self._trimmed_at = time.monotonic()
         slowest = await self._slowest(reached)
-        await self._trim_events(min(reached.seq - KEPT_EVENTS, slowest))
+        await self._trim_events(max(0, min(reached.seq - KEPT_EVENTS, slowest)))
         if slowest < reached.seq - KEPT_TRADES or not self._now_ms:
             return
         for symbol in await self._venue.registry.specs():

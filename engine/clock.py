@@ -6,7 +6,7 @@ and only when no order, trade or candle is later than the new time.
 
 from engine.keys import Keys
 from engine.registry import Registry
-from engine.runner import Runner
+from engine.runner import Pending, Runner
 
 
 class ClockControl:
@@ -39,11 +39,14 @@ class ClockControl:
     async def clear_market(self) -> None:
         """Cancel every open order and forget all trades, candles and ended orders, so that the clock may go back.
 
-        One command a symbol. Balances keep what they are; order and trade ids go on.
+        One command a symbol, after an unfinished order of it. Balances keep what they are; order and trade ids go on.
         """
         for spec in (await self._registry.specs()).values():
-            keys = [
-                *self._keys.of_market(spec.symbol, spec.base, spec.quote), *self._keys.of_tape(spec.symbol),
-                self._keys.candles(spec.symbol),
-            ]  # fmt: skip
-            await self._runner.run("clear_market", keys, (spec.symbol, spec.base, spec.quote))
+            market = self._keys.of_market(spec.symbol, spec.base, spec.quote)
+            keys = [*market, *self._keys.of_tape(spec.symbol), self._keys.candles(spec.symbol)]
+            while True:
+                try:
+                    await self._runner.run("clear_market", keys, (spec.symbol,))
+                    break
+                except Pending:
+                    await self._runner.run("continue_order", market, (spec.symbol,))

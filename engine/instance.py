@@ -88,7 +88,7 @@ class DataDirectory:
         if not self.path.is_dir():
             return None
         if self._lock_file is None and self._take():
-            self._drop()
+            self.release()  # with the note of a holder that was killed: while we look, others would believe it
             return None
         holder = self._read()
         return holder if holder is not None and holder.serves else None

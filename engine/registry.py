@@ -34,13 +34,14 @@ class Registry:
 
     async def spec(self, symbol: str) -> SymbolSpec:
         """The rules of a symbol. Rejected UNKNOWN_SYMBOL."""
-        known = self._specs.get(symbol)
+        specs = self._specs
+        known = specs.get(symbol)
         if known is not None:
             return known
         found = await self._runner.command("HGET", self._keys.symbols, symbol)
         if found is None:
             raise Rejected(Reason.UNKNOWN_SYMBOL, symbol)
-        spec = self._specs[symbol] = msgspec.json.decode(found, type=SymbolSpec)
+        spec = specs[symbol] = msgspec.json.decode(found, type=SymbolSpec)
         return spec
 
     async def specs(self) -> dict[str, SymbolSpec]:
@@ -70,13 +71,14 @@ class Registry:
 
         May be a moment old; scripts check the key again, so a command under a revoked key changes nothing.
         """
-        known = self._key_records.get(digest)
+        records = self._key_records
+        known = records.get(digest)
         if known is not None:
             return known
         found = await self._runner.command("HGET", self._keys.keys, digest)
         if found is None:
             return None
-        record = self._key_records[digest] = msgspec.json.decode(found, type=KeyRecord)
+        record = records[digest] = msgspec.json.decode(found, type=KeyRecord)
         return record
 
     async def account_number(self, name: str) -> int:
@@ -95,9 +97,9 @@ class Registry:
 
     def forget(self) -> None:
         """Drop what is cached; the next use reads it again."""
-        self._specs.clear()
-        self._key_records.clear()
-        self._assets.clear()
+        self._specs = {}  # new ones: a reply that is on its way, and old, then goes into the dropped
+        self._key_records = {}
+        self._assets = {}
 
     async def define_symbol(self, spec: SymbolSpec) -> None:
         """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED.

@@ -60,7 +60,7 @@ def _install(root: Path, venv: Path, lock: Path) -> None:
     if uv:
         command = [uv, "pip", "install", "--quiet", "--python", str(python)]
     else:
-        command = [*_pip(python), "install", "--quiet", "--disable-pip-version-check"]
+        command = [*_pip(python), "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
     _run([*command, "--require-hashes", "-r", str(lock)], f"could not install the packages of {lock.name}")
     # What `pip install -e .` would do for our own packages, without a build: they stand where they are.
     where = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]

@@ -73,6 +73,7 @@ class Option:
     help: str
     is_secret: bool = False
     flag: str = ""
+    is_made_once: bool = False  # without a value there is still one, kept in the data directory
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,24 @@ OPTIONS = (
     Option("EXCHANGE_REDIS_SERVER", str, "", "a path", "server binary to embed instead of the one from pip"),
     Option("REDIS_URL", str, "", "a Redis URL", "a Redis of your own; empty: an embedded one", is_secret=True),
     Option("DATABASE_URL", str, "", "a database URL", "empty: SQLite in the data directory", is_secret=True),
-    Option("EXCHANGE_SECRET_KEY", str, "", "a long random text", "empty: made once, kept in the data directory", True),
+    Option(
+        "EXCHANGE_SECRET_KEY",
+        str,
+        "",
+        "a long random text",
+        "signs Django's sessions",
+        is_secret=True,
+        is_made_once=True,
+    ),
+    Option(
+        "EXCHANGE_SEAL_KEY",
+        str,
+        "",
+        "64 hex digits",
+        "seals the secrets of API keys",
+        is_secret=True,
+        is_made_once=True,
+    ),
     Option("EXCHANGE_DEBUG", truth, False, "true or false", "Django's debug pages, loopback only"),
     Option("EXCHANGE_ALLOWED_HOSTS", host_list, [], "names with commas", "Host headers to accept; empty: loopback"),
     Option(
@@ -151,7 +169,7 @@ class Options:
         elif not text:
             text, source = dot_env.get(option.name, ""), ".env"
         if not text:
-            return Setting(option, option.default, "made once" if option.name == "EXCHANGE_SECRET_KEY" else "default")
+            return Setting(option, option.default, "made once" if option.is_made_once else "default")
         try:
             return Setting(option, option.cast(text), source)
         except ValueError as error:

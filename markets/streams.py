@@ -45,11 +45,12 @@ class MarketStreams(Handler):
         symbol = text.upper()
         if symbol not in self.feed.specs:
             try:
-                self.feed.specs[symbol] = await self.feed.venue.registry.spec(symbol)
+                spec = await self.feed.venue.registry.spec(symbol)
             except Rejected as error:
                 if error.reason is not Reason.UNKNOWN_SYMBOL:
                     raise
                 return None
+            self.feed.specs.setdefault(symbol, spec)  # its event may have come meanwhile, and another one after it
         return symbol
 
     async def open(self, name: StreamName, envelope: Envelope) -> Subscription:

@@ -104,6 +104,7 @@ class ExchangeProcess:
             )
         self.rest.settle()
         self.ws.settle()
+        self.client.close()
         self.client = Client(self.rest.client_host, self.rest.port, explain_silence=self._why_silent)
         self._prepare_directory()
         try:

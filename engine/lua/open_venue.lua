@@ -16,8 +16,8 @@ local known = redis.call("HGET", KEYS[1], "run_id")
 if known == ARGV[1] then return { "ok", venue.epoch } end
 
 -- Plan. Later than every epoch before, also when Redis has lost its memory of them.
-local time = redis.call("TIME")
-venue.epoch = math.max(venue.epoch + 1, tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+local real_ms = venue.mode == "virtual" and read_clock("real", "0") or venue.now_ms
+venue.epoch = math.max(venue.epoch + 1, real_ms)
 
 -- Write.
 redis.call("HSET", KEYS[1], "run_id", ARGV[1], "epoch", int(venue.epoch), "clock", venue.mode)

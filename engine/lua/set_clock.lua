@@ -16,7 +16,11 @@ for i = 3, #KEYS do
 end
 
 -- Check. Nothing of the market may be later than the new time.
-venue.now_ms = ARGV[1] == "virtual" and tonumber(ARGV[2]) or read_clock("real", "0")
+if ARGV[1] == "virtual" then
+  venue.now_ms = tonumber(ARGV[2])
+elseif venue.mode == "virtual" then
+  venue.now_ms = read_clock("real", "0")
+end
 if changed_ms > venue.now_ms then return { "rejected", "CLOCK_BACKWARDS" } end
 
 -- Write.

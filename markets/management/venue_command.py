@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from engine.embedded import EmbeddedServerError
 from engine.errors import ExchangeError
 from engine.instance import DataDirectoryInUse, attached
 from markets.publish import explain
@@ -24,7 +25,7 @@ class VenueCommand(BaseCommand):
         try:
             with _settings_attached():
                 self.handle_in_venue(**options)
-        except DataDirectoryInUse as error:
+        except (DataDirectoryInUse, EmbeddedServerError) as error:
             raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError(error.messages[0]) from error

@@ -20,7 +20,7 @@ SHOWN = 120
 _GZIP_MAGIC = b"\x1f\x8b"
 # What an exchange sends beside trades and depth changes; a recording may hold it, a replay has no use for it.
 _IGNORED = re.compile(
-    r"(bookTicker|aggTrade|miniTicker|ticker|avgPrice|kline_\w+|ticker_\w+|depth(5|10|20)(@\w+)?)(@\w+)?"
+    r"(bookTicker|aggTrade|miniTicker|ticker|avgPrice|kline_\w+|ticker_\w+|depth(5|10|20))(@[\w:+]+)?"
 )
 
 Pair = tuple[str, str]  # price and quantity, as decimal text

@@ -1,9 +1,9 @@
 """A recording, read and checked whole: what it says, in ticks and lots, in the order of the tape.
 
 The fact a newcomer would get wrong: nothing is sent while a file is read. A line that cannot be played is found before
-the first command, so a replay never stops half-way for its file's sake. A level finer than the lot is no such line:
-real books hold remainders from times of smaller lots (the sample has three), which nobody can trade; they are rounded
-down and counted. A trade off the lot, and any price off the tick, is an error.
+the first command, so a replay never stops half-way for its file's sake. A level finer than the lot size is not such a
+line: real books hold remainders from times of smaller lots, which nobody can trade; they are rounded down and counted.
+A trade off the lot, and any price off the tick, is an error.
 """
 
 from collections.abc import Iterator, Mapping

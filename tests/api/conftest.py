@@ -1,7 +1,7 @@
-"""The REST interface in this process: router and runtime on a venue of the test, callers with keys, a look at state.
+"""The REST interface in this process: router and runtime on the test's venue, callers with keys, all of its state.
 
-The fact a newcomer would get wrong: no archiver runs here, so history comes from Redis after one second of waiting;
-tests of history that must not wait say how far an archiver is.
+The fact a newcomer would get wrong: no archiver runs here unless a test starts one; whoever asks for history then waits
+a second for it.
 """
 
 from collections.abc import AsyncIterator
@@ -32,15 +32,15 @@ class Api:
 
     def __init__(self, http: httpx.AsyncClient, key: str = "") -> None:
         self._http = http
-        self._headers = {"X-API-KEY": key} if key else {}
+        self.headers = {"X-API-KEY": key} if key else {}
 
     async def ask(self, method: str, path: str, **parameters: Any) -> httpx.Response:
         """Parameters in the query of GET and DELETE, as a JSON body otherwise."""
         where = "params" if method in ("GET", "DELETE") else "json"
-        return await self._http.request(method, f"/api/v1{path}", headers=self._headers, **{where: parameters})
+        return await self._http.request(method, f"/api/v1{path}", headers=self.headers, **{where: parameters})
 
     async def raw(self, method: str, path: str, **words: Any) -> httpx.Response:
-        headers = self._headers | words.pop("headers", {})
+        headers = self.headers | words.pop("headers", {})
         return await self._http.request(method, path, headers=headers, **words)
 
     async def ok(self, method: str, path: str, **parameters: Any) -> Any:

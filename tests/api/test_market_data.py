@@ -1,7 +1,6 @@
 """Public endpoints: what they say before, during and after trading. Nobody needs a key."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
@@ -19,7 +18,7 @@ TICKER = (
 
 
 @pytest.fixture
-async def traded(alice: Api, bob: Api, anybody: Api) -> AsyncIterator[Api]:
+async def traded(alice: Api, bob: Api, anybody: Api) -> Api:
     """Two trades on BTCUSDT (0.1 at 50,000 and 0.2 at 50,010), a bid and an ask left; somebody without a key."""
     await alice.ok("POST", "/order", **limit_order("SELL", "50000", "0.1"))
     await alice.ok("POST", "/order", **limit_order("SELL", "50010", "0.3"))
@@ -43,7 +42,10 @@ async def test_exchange_info_tells_the_rules(anybody: Api, venue: Venue) -> None
     assert [symbol["symbol"] for symbol in info["symbols"]] == ["BTCUSDT", "ETHBTC", "ETHUSDT"]
     symbol = info["symbols"][0]
     assert symbol["filters"] == [
-        {"filterType": "PRICE_FILTER", "minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": "0.01000000"},  # noqa: E501
+        {
+            "filterType": "PRICE_FILTER", "minPrice": "0.01000000", "maxPrice": "1000000.00000000",
+            "tickSize": "0.01000000",
+        },
         {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
         {
             "filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True,
@@ -128,7 +130,8 @@ async def test_trades_are_oldest_first(traded: Api) -> None:
     assert times == sorted(times)
     assert trades == [
         {
-            "id": number, "price": price, "qty": quantity, "quoteQty": quote, "isBuyerMaker": False, "isBestMatch": True,  # noqa: E501
+            "id": number, "price": price, "qty": quantity, "quoteQty": quote,
+            "isBuyerMaker": False, "isBestMatch": True,
         }
         for number, price, quantity, quote in (
             (1, "50000.00000000", "0.10000000", "5000.00000000"),

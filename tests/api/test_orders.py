@@ -45,8 +45,14 @@ async def test_a_fill_shows_price_fee_and_trade(alice: Api, bob: Api) -> None:
         "FILLED", "0.20000000", "10000.10000000",
     )  # fmt: skip
     assert bought["fills"] == [
-        {"price": "50000.50000000", "qty": "0.20000000", "commission": "0.00020000", "commissionAsset": "BTC", "tradeId": 1}  # noqa: E501
-    ]  # fmt: skip
+        {
+            "price": "50000.50000000",
+            "qty": "0.20000000",
+            "commission": "0.00020000",
+            "commissionAsset": "BTC",
+            "tradeId": 1,
+        }
+    ]
     sold = await bob.ok("POST", "/order", symbol="BTCUSDT", side="SELL", type="MARKET", quantity="0.1")
     assert (sold["status"], sold["price"], sold["timeInForce"]) == ("EXPIRED", "0.00000000", "GTC")
 
@@ -107,8 +113,13 @@ async def test_a_duplicate_client_id_names_the_first_order(alice: Api) -> None:
 async def test_a_cancelled_order_shows_both_client_ids(alice: Api, venue: Venue) -> None:
     placed = await alice.ok("POST", "/order", **limit_order("BUY", "50000", "0.001", newClientOrderId="mine"))
     canceled = await alice.ok(
-        "DELETE", "/order", symbol="BTCUSDT", orderId=placed["orderId"], origClientOrderId="mine", newClientOrderId="its-end"  # noqa: E501
-    )  # fmt: skip
+        "DELETE",
+        "/order",
+        symbol="BTCUSDT",
+        orderId=placed["orderId"],
+        origClientOrderId="mine",
+        newClientOrderId="its-end",
+    )
     assert (canceled["status"], canceled["origClientOrderId"], canceled["clientOrderId"]) == (
         "CANCELED", "mine", "its-end",
     )  # fmt: skip

@@ -17,7 +17,7 @@ START_MS = 1_700_000_000_000
 
 @pytest.fixture
 async def history(venue: Venue, alice: int, bob: int) -> Venue:
-    """One second apart: alice offers ten times (order ids 1, 3, 5 ...), bob takes each (2, 4, 6 ...); trades 1 to 10."""  # noqa: E501
+    """A second apart: alice offers ten times (order ids 1, 3, 5 ...), bob takes each (2, 4, 6 ...); trades 1 to 10."""
     for second in range(10):
         await venue.clock.set_virtual(START_MS + second * 1_000)
         await venue.gateway.place_order(limit(alice, SELL, 6_000_000, 100, client_id="again"))

@@ -131,6 +131,10 @@ def balances(url: str, key: str) -> dict[str, tuple[str, str]]:
 def test_the_demo_market_trades_and_a_restart_finds_everything_again(up):
     first = up().wait_until_open()
     key = demo_key(first.printed)
+    lines = re.findall(r"curl -s (?:-H 'X-API-KEY: (\S+)' )?'?(http[^\s']+)", first.printed)
+    assert len(lines) == 2, "what the banner shows to copy must work"
+    for shown_key, url in lines:
+        assert httpx.get(url, headers={"X-API-KEY": shown_key} if shown_key else {}).status_code == 200
     depth = httpx.get(f"{first.url}/api/v1/depth", params={"symbol": "BTCUSDT", "limit": 100}).json()
     assert len(depth["bids"]) >= 20
     assert len(depth["asks"]) >= 20

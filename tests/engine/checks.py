@@ -1,6 +1,7 @@
 """What the engine's tests ask again and again: was it refused, did it leave a trace, what did it tell."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,28 @@ from engine.events import AnyEvent, decode_entry
 from engine.venue import Venue
 from tests.conftest import keys_of
 
+READ = {
+    b"hash": ("HGETALL",),
+    b"zset": ("ZRANGE", 0, -1, "WITHSCORES"),
+    b"stream": ("XRANGE", "-", "+"),
+    b"string": ("GET",),
+    b"set": ("SMEMBERS",),
+}
 
-async def digest(venue: Venue) -> dict[bytes, bytes]:
-    """Every key of the venue with its whole value, as Redis would write it to a file."""
+
+async def digest(venue: Venue) -> dict[bytes, Any]:
+    """Every key of the venue with its whole value; hashes and sets, which have no order of their own, sorted."""
     keys = await keys_of(venue)
-    return dict(zip(keys, await venue.connection.pipeline([("DUMP", key) for key in keys]), strict=True))
+    kinds = await venue.connection.pipeline([("TYPE", key) for key in keys])
+    values = await venue.connection.pipeline(
+        [(READ[kind][0], key, *READ[kind][1:]) for key, kind in zip(keys, kinds, strict=True)]
+    )
+    found: dict[bytes, Any] = {}
+    for key, kind, value in zip(keys, kinds, values, strict=True):
+        if kind == b"hash":
+            value = dict(zip(value[::2], value[1::2], strict=True))
+        found[key] = sorted(value) if kind == b"set" else value
+    return found
 
 
 async def refusal(command: Awaitable[object]) -> Reason:

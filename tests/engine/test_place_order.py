@@ -1,22 +1,19 @@
-"""place_order: matching, money and refusals, against a real server. Every test ends with a recount of the books."""
+"""place_order: matching, money and refusals, against a real server. Every test ends with the audit."""
 
 import msgspec
 import pytest
 
+from engine.commands import PlaceOrder
 from engine.errors import Reason, Rejected
-from engine.events import OrderContinued, OrderPlaced, decode_entry
+from engine.registry import KeyRecord
 from engine.runner import Stale
-from engine.types import MAX_FILLS, OrderStatus, Side, TimeInForce
+from engine.types import ORDER_LIMIT, OrderStatus, Side, TimeInForce
 from engine.venue import Venue
-from tests.conftest import BTCUSDT, ETHBTC, RICH_ATOMS, fund, limit, market
+from tests.conftest import BTCUSDT, ETHBTC, RICH_ATOMS, balance, cancel, fund, limit, market
+from tests.engine.checks import digest, refusal, refused_without_a_trace
 
 BUY, SELL = Side.BUY, Side.SELL
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
-
-
-async def balance(venue: Venue, account: int, asset: str) -> tuple[int, int]:
-    (found,) = await venue.queries.balances(account, [asset])
-    return found.free_atoms, found.locked_atoms
 
 
 @pytest.mark.parametrize(
@@ -68,12 +65,8 @@ async def test_price_improvement_returns_and_fees_come_from_what_is_received(
 async def test_a_buyer_needs_the_money_of_his_own_limit(venue: Venue, alice: int) -> None:
     await venue.gateway.place_order(limit(alice, SELL, 100, 10))
     await fund(venue, 9, USDT=BTCUSDT.notional_ceil(101, 10) - 1)
-    before = await venue.queries.clock()
-    with pytest.raises(Rejected) as refusal:
-        await venue.gateway.place_order(limit(9, BUY, 101, 10))
-    assert refusal.value.reason is Reason.INSUFFICIENT_BALANCE
-    after = await venue.queries.clock()
-    assert (after.epoch, after.seq) == (before.epoch, before.seq)
+    refused = venue.gateway.place_order(limit(9, BUY, 101, 10))
+    assert await refused_without_a_trace(venue, refused) is Reason.INSUFFICIENT_BALANCE
     placed = await venue.gateway.place_order(limit(9, BUY, 100, 10))
     assert placed.order.status is OrderStatus.FILLED
     assert placed.order.order_id == 2  # the refusal took no id
@@ -113,33 +106,198 @@ async def test_uneven_notionals_round_down_per_fill_and_the_remainder_is_returne
 
 async def test_client_order_id_is_unique_among_open_orders_only(venue: Venue, alice: int) -> None:
     first = await venue.gateway.place_order(limit(alice, BUY, 100, 5, client_id="mine"))
-    with pytest.raises(Rejected) as refusal:
+    with pytest.raises(Rejected) as caught:
         await venue.gateway.place_order(limit(alice, BUY, 99, 5, client_id="mine"))
-    assert refusal.value.reason is Reason.DUPLICATE_ORDER
-    assert refusal.value.existing_order_id == first.order.order_id
+    assert caught.value.reason is Reason.DUPLICATE_ORDER
+    assert caught.value.existing_order_id == first.order.order_id
     await venue.gateway.place_order(limit(alice, SELL, 100, 5))
     again = await venue.gateway.place_order(limit(alice, BUY, 99, 5, client_id="mine"))
     newest = await venue.queries.order(alice, "BTCUSDT", client_order_id="mine")
     assert newest.order_id == again.order.order_id
 
 
+async def test_the_same_client_order_id_serves_another_symbol_and_another_account(
+    venue: Venue, alice: int, bob: int
+) -> None:
+    for account, symbol in ((alice, "BTCUSDT"), (alice, "ETHUSDT"), (bob, "BTCUSDT")):
+        placed = await venue.gateway.place_order(limit(account, BUY, 100, 5, client_id="mine", symbol=symbol))
+        assert placed.order.status is OrderStatus.NEW
+
+
+async def test_client_order_ids_kept_for_a_day_stay_taken_after_the_end(venue: Venue, alice: int) -> None:
+    await venue.runner.command("HSET", venue.keys.meta, "client_order_ids", "day")
+    await venue.clock.set_virtual(2 * 10**12)
+    first = await venue.gateway.place_order(limit(alice, BUY, 100, 5, client_id="once"))
+    await venue.gateway.cancel_order(cancel(alice, first.order.order_id))
+    await venue.clock.set_virtual(2 * 10**12 + 86_399_999)
+    assert await refusal(venue.gateway.place_order(limit(alice, BUY, 100, 5, client_id="once"))) == "DUPLICATE_ORDER"
+    await venue.clock.set_virtual(2 * 10**12 + 86_400_000)
+    assert (await venue.gateway.place_order(limit(alice, BUY, 100, 5, client_id="once"))).order.order_id == 2
+
+
 async def test_rules_of_another_version_are_refused_and_a_halted_symbol_is_closed(venue: Venue, alice: int) -> None:
     await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, status="HALT"))
+    before = await digest(venue)
     with pytest.raises(Stale):
         await venue.gateway.place_order(limit(alice, BUY, 100, 5))
-    with pytest.raises(Rejected) as refusal:
-        await venue.gateway.place_order(msgspec.structs.replace(limit(alice, BUY, 100, 5), rules_version=2))
-    assert refusal.value.reason is Reason.MARKET_CLOSED
+    assert await digest(venue) == before
+    closed = venue.gateway.place_order(msgspec.structs.replace(limit(alice, BUY, 100, 5), rules_version=2))
+    assert await refused_without_a_trace(venue, closed) is Reason.MARKET_CLOSED
 
 
-async def test_an_order_with_many_fills_takes_several_steps_and_one_reply(venue: Venue, alice: int, bob: int) -> None:
-    count = 2 * MAX_FILLS + 7
-    for index in range(count):
-        await venue.gateway.place_order(limit(alice, SELL, 100 + index // 3, 1))
-    placed = await venue.gateway.place_order(market(bob, BUY, lots=count))
-    assert placed.order.status is OrderStatus.FILLED
-    assert [fill.trade_id for fill in placed.fills] == list(range(1, count + 1))
-    entries = await venue.runner.command("XRANGE", venue.keys.events, f"0-{placed.seq}", "+")
-    steps = [event for event in map(decode_entry, entries) if isinstance(event, OrderPlaced | OrderContinued)]
-    assert [len(step.fills) for step in steps] == [MAX_FILLS, MAX_FILLS, 7]
-    assert [step.is_final for step in steps] == [False, False, True]
+@pytest.mark.parametrize("order", [limit(1, BUY, 90, 5), limit(1, BUY, 100, 5), market(1, SELL, lots=5)])
+async def test_a_revoked_or_foreign_key_places_nothing(venue: Venue, alice: int, bob: int, order: PlaceOrder) -> None:
+    await venue.gateway.place_order(limit(bob, SELL, 100, 5))
+    await venue.registry.define_key("bobs", KeyRecord(account=bob, user_name="bob"))
+    await venue.registry.define_key("own", KeyRecord(account=alice, user_name="alice"))
+    await venue.registry.revoke_key("own", account=alice, name="alice")
+    for key in ("own", "bobs", "unknown"):
+        keyed = venue.gateway.place_order(msgspec.structs.replace(order, key_digest=key))
+        assert await refused_without_a_trace(venue, keyed) is Reason.KEY_INVALID
+    await venue.registry.define_key("own", KeyRecord(account=alice, user_name="alice"))
+    assert (await venue.gateway.place_order(msgspec.structs.replace(order, key_digest="own"))).order.account == alice
+
+
+@pytest.mark.parametrize(
+    ("order", "asset", "atoms"),
+    [
+        (limit(9, BUY, 90, 5), "USDT", 90 * 5 * 10),  # rests
+        (limit(9, BUY, 103, 8), "USDT", 103 * 8 * 10),  # its own limit, though it would pay less
+        (limit(9, BUY, 103, 50, tif=FOK), "USDT", 103 * 50 * 10),  # though it would expire
+        (limit(9, SELL, 120, 5), "BTC", 5 * 1_000),
+        (limit(9, SELL, 95, 5, tif=IOC), "BTC", 5 * 1_000),
+        (market(9, BUY, lots=100), "USDT", (100 * 5 + 101 * 3) * 10),  # what the book gives, at its prices
+        (market(9, BUY, quote_atoms=7_777), "USDT", 7_777),  # all of the amount, though some of it stays unspent
+        (market(9, SELL, lots=100), "BTC", 100 * 1_000),  # all of the quantity, though the book takes ten lots
+        (market(9, SELL, quote_atoms=3_333), "BTC", 3 * 1_000),  # what brings that much: three lots at 99
+    ],
+)
+async def test_an_order_needs_exactly_this_much(
+    venue: Venue, alice: int, order: PlaceOrder, asset: str, atoms: int
+) -> None:
+    for side, price_ticks, lots in ((SELL, 100, 5), (SELL, 101, 3), (BUY, 99, 10)):
+        await venue.gateway.place_order(limit(alice, side, price_ticks, lots))
+    await fund(venue, 9, **{asset: atoms - 1})
+    refused = venue.gateway.place_order(order)
+    assert await refused_without_a_trace(venue, refused) is Reason.INSUFFICIENT_BALANCE
+    await fund(venue, 9, **{asset: 1})
+    assert (await venue.gateway.place_order(order)).order.account == 9
+
+
+async def test_an_owner_may_trade_with_himself_and_pays_both_fees(venue: Venue, alice: int) -> None:
+    await venue.gateway.place_order(limit(alice, SELL, 100, 5_000))
+    placed = await venue.gateway.place_order(limit(alice, BUY, 100, 5_000))
+    assert [(fill.taker_account, fill.maker_account) for fill in placed.fills] == [(alice, alice)]
+    assert await balance(venue, alice, "BTC") == (RICH_ATOMS - 5_000, 0)  # 0.1 % of five million atoms
+    assert await balance(venue, alice, "USDT") == (RICH_ATOMS - 5_000, 0)
+
+
+async def test_market_sale_by_quote_amount_sells_no_more_than_brings_it(venue: Venue, alice: int, bob: int) -> None:
+    for price_ticks in (100, 99):
+        await venue.gateway.place_order(limit(alice, BUY, price_ticks, 10))
+    placed = await venue.gateway.place_order(market(bob, SELL, quote_atoms=10_000 + 3 * 990 + 989))
+    assert (placed.order.status, placed.order.lots, placed.order.filled_quote_atoms) == ("FILLED", 13, 12_970)
+    rest = await venue.gateway.place_order(market(bob, SELL, quote_atoms=10_000))
+    assert (rest.order.status, rest.order.lots, rest.order.left_lots) == ("EXPIRED", 7, 0)
+    nothing = await venue.gateway.place_order(market(bob, SELL, quote_atoms=10_000))
+    assert (nothing.order.status, nothing.order.lots, nothing.fills) == ("EXPIRED", 0, [])
+
+
+async def test_a_quote_amount_below_one_lot_expires(venue: Venue, alice: int, bob: int) -> None:
+    await venue.gateway.place_order(limit(alice, SELL, 100, 10))
+    placed = await venue.gateway.place_order(market(bob, BUY, quote_atoms=999))
+    assert (placed.order.status, placed.order.lots, placed.fills) == ("EXPIRED", 0, [])
+    assert await balance(venue, bob, "USDT") == (RICH_ATOMS, 0)
+
+
+async def test_fees_round_down_on_both_sides_and_a_tiny_fill_costs_little(venue: Venue, alice: int, bob: int) -> None:
+    await venue.gateway.place_order(limit(alice, SELL, 33, 1_001))
+    await venue.gateway.place_order(limit(bob, BUY, 33, 1_000))  # 330,000 atoms of USDT for 1,000,000 of BTC
+    await venue.gateway.place_order(limit(bob, BUY, 33, 1))  # 330 for 1,000: a fee of nothing, and of one atom
+    assert await balance(venue, alice, "USDT") == (RICH_ATOMS + 330_330 - 330, 0)
+    assert await balance(venue, bob, "BTC") == (RICH_ATOMS + 1_001_000 - 1_001, 0)
+
+
+async def test_maker_and_taker_pay_their_own_rates(venue: Venue, alice: int, bob: int) -> None:
+    spec = msgspec.structs.replace(BTCUSDT, maker_fee_e8=20_000, taker_fee_e8=500_000)
+    await venue.registry.define_symbol(spec)
+    for order in (limit(alice, BUY, 100, 1_000), limit(bob, SELL, 100, 1_000)):
+        placed = await venue.gateway.place_order(msgspec.structs.replace(order, rules_version=2))
+    assert [(fill.taker_fee_atoms, fill.maker_fee_atoms) for fill in placed.fills] == [(5_000, 200)]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        limit(9, BUY, 2**27, 2**26),  # price times quantity is 2**53, and ten times that in atoms
+        limit(9, SELL, 2**27, 2**26),
+        limit(9, SELL, 1, 2**53 // 1_000 + 1),  # the quantity in atoms
+        market(9, BUY, lots=2**53 // 1_000 + 1),
+        market(9, SELL, lots=2**53 // 1_000 + 1),
+        market(9, BUY, quote_atoms=ORDER_LIMIT + 1),
+    ],
+)
+async def test_an_order_that_cannot_be_counted_exactly_is_too_large(venue: Venue, order: PlaceOrder) -> None:
+    await fund(venue, 9, BTC=4 * 10**18, USDT=4 * 10**18)
+    refused = venue.gateway.place_order(order)
+    assert await refused_without_a_trace(venue, refused) is Reason.AMOUNT_TOO_LARGE
+
+
+@pytest.mark.parametrize("tif", [GTC, IOC, FOK])
+async def test_a_sale_that_would_bring_too_much_is_too_large_and_a_hopeless_fok_just_expires(
+    venue: Venue, tif: TimeInForce
+) -> None:
+    await fund(venue, 8, USDT=4 * 10**18)
+    await fund(venue, 9, BTC=4 * 10**18)
+    for _ in range(3):
+        await venue.gateway.place_order(limit(8, BUY, 10**6, 400_000_000))  # each for 4e15 atoms of USDT
+    too_much = venue.gateway.place_order(limit(9, SELL, 1, 1_200_000_000, tif=tif))
+    assert await refused_without_a_trace(venue, too_much) is Reason.AMOUNT_TOO_LARGE
+    hopeless = await venue.gateway.place_order(limit(9, SELL, 1, 1_200_000_001, tif=FOK))
+    assert (hopeless.order.status, hopeless.fills) == ("EXPIRED", [])
+
+
+async def test_a_quote_amount_that_buys_too_much_base_is_too_large(venue: Venue) -> None:
+    await fund(venue, 8, BTC=4 * 10**18)
+    await fund(venue, 9, USDT=10**18)
+    for _ in range(2):
+        await venue.gateway.place_order(limit(8, SELL, 1, 5 * 10**12))  # each 5e15 atoms of BTC, for 5e13 of USDT
+    refused = venue.gateway.place_order(market(9, BUY, quote_atoms=10**14))
+    assert await refused_without_a_trace(venue, refused) is Reason.AMOUNT_TOO_LARGE
+
+
+async def test_a_level_too_large_to_cost_exactly_is_too_large_for_a_market_order(venue: Venue) -> None:
+    await fund(venue, 8, ETH=4 * 10**18)
+    await fund(venue, 9, BTC=4 * 10**18)
+    for _ in range(2):
+        await venue.gateway.place_order(limit(8, SELL, 10**6, 5 * 10**9, symbol="ETHBTC"))
+    refused = venue.gateway.place_order(market(9, BUY, lots=10**10, symbol="ETHBTC"))
+    assert await refused_without_a_trace(venue, refused) is Reason.AMOUNT_TOO_LARGE
+
+
+async def test_balances_above_two_to_the_53_stay_exact(venue: Venue) -> None:
+    odd = 2**60 + 1
+    await fund(venue, 8, BTC=odd)
+    await fund(venue, 9, USDT=odd)
+    await venue.gateway.place_order(limit(8, SELL, 7, 1))
+    await venue.gateway.place_order(limit(9, BUY, 7, 3))
+    assert await balance(venue, 9, "USDT") == (odd - 210, 140)
+    assert await balance(venue, 8, "BTC") == (odd - 1_000, 0)
+
+
+async def test_what_uneven_fills_leave_of_the_reserve_returns_with_the_last_one(venue: Venue) -> None:
+    await fund(venue, 3, BTC=10**8)
+    await fund(venue, 4, ETH=10**10)
+    placed = await venue.gateway.place_order(limit(3, BUY, 7, 5, symbol="ETHBTC"))  # 0.7 atoms a lot, 3.5 in all
+    assert placed.order.locked_atoms == 4
+    for _ in range(3):
+        await venue.gateway.place_order(limit(4, SELL, 7, 1, symbol="ETHBTC"))  # each rounds down to nothing
+    assert await balance(venue, 3, "BTC") == (10**8 - 4, 4)
+    last = await venue.gateway.place_order(limit(4, SELL, 7, 2, symbol="ETHBTC"))
+    assert last.fills[0].quote_atoms == 1
+    assert await balance(venue, 3, "BTC") == (10**8 - 1, 0)
+
+
+async def test_an_unknown_symbol_is_refused(venue: Venue, alice: int) -> None:
+    unknown = venue.gateway.place_order(limit(alice, BUY, 100, 5, symbol="DOGEUSDT"))
+    assert await refused_without_a_trace(venue, unknown) is Reason.UNKNOWN_SYMBOL

@@ -93,9 +93,11 @@ async def connected(url: str) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def serving(runtime: Runtime) -> AsyncIterator[str]:
+async def serving(runtime: Runtime, *, send_buffer: int = 0) -> AsyncIterator[str]:
     """The WebSocket side of a worker in this process; its address."""
     listener = socket.create_server(("127.0.0.1", 0))
+    if send_buffer:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     config = uvicorn.Config(
         websocket_application, ws=CuttingProtocol, ws_max_size=65_536, ws_per_message_deflate=False, lifespan="off",
         log_config=None, timeout_graceful_shutdown=1,

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -227,8 +228,6 @@ async def test_the_root_path_speaks_the_same_and_other_paths_are_refused(ws_url:
 
 async def test_a_symbol_defined_a_moment_ago_has_streams(client: Client, venue: Venue) -> None:
     spec = await venue.registry.spec("BTCUSDT")
-    import msgspec
-
     await venue.registry.define_symbol(msgspec.structs.replace(spec, symbol="NEWUSDT"))
     await client.subscribe("newusdt@depth")
     assert (await client.next("newusdt@depth"))["s"] == "NEWUSDT"

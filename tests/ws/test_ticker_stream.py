@@ -7,31 +7,7 @@ from engine.venue import Venue
 from tests.conftest import limit
 from tests.ws.conftest import Client
 
-FIELDS = {
-    "e",
-    "E",
-    "s",
-    "p",
-    "P",
-    "w",
-    "x",
-    "c",
-    "Q",
-    "b",
-    "B",
-    "a",
-    "A",
-    "o",
-    "h",
-    "l",
-    "v",
-    "q",
-    "O",
-    "C",
-    "F",
-    "L",
-    "n",
-}
+FIELDS = set("eEspPwxcQbBaAohlvqOCFLn")
 
 
 async def trade(venue: Venue, price_ticks: int) -> None:

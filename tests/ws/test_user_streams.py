@@ -8,42 +8,7 @@ from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, limit, market
 from tests.ws.conftest import Client, connected, give_key
 
-EXECUTION_REPORT = {
-    "e",
-    "E",
-    "s",
-    "c",
-    "S",
-    "o",
-    "f",
-    "q",
-    "p",
-    "P",
-    "F",
-    "g",
-    "C",
-    "x",
-    "X",
-    "r",
-    "i",
-    "l",
-    "z",
-    "L",
-    "n",
-    "N",
-    "T",
-    "t",
-    "I",
-    "w",
-    "m",
-    "M",
-    "O",
-    "Z",
-    "Y",
-    "Q",
-    "W",
-    "V",
-}
+EXECUTION_REPORT = set("eEscSofqpPFgCxXrilzLnNTtIwmMOZYQWV")
 
 
 async def listen(client: Client, venue: Venue, account: int, name: str) -> None:

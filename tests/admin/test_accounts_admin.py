@@ -1,0 +1,139 @@
+"""Traders and keys in the admin: live balances, credit, keys shown once, revoked keys dead at once."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import AsyncClient, Client
+from pytest_django import Settings
+
+from accounts.digests import key_digest
+from accounts.models import ApiKey, Trader
+from accounts.secrets import CannotUnseal, seal, unseal
+from accounts.services import CreatedUser, create_api_key, revoke_api_key
+from engine.registry import KeyRecord
+from engine.types import Side
+from engine.venue import Venue
+from markets.publish import run_in_venue
+from tests.admin.conftest import act, money, page, place
+
+TRADERS, KEYS = "/admin/accounts/trader/", "/admin/accounts/apikey/"
+ONE = 10**8
+
+
+def known_key(api_key: str) -> KeyRecord | None:
+    async def read(venue: Venue) -> KeyRecord | None:
+        return await venue.registry.key(key_digest(api_key))
+
+    return run_in_venue(read)
+
+
+def test_a_trader_made_in_the_admin_is_known_to_the_engine(staff: Client) -> None:
+    page(staff.post(f"{TRADERS}add/", {"name": "carol", "display_name": "Carol"}, follow=True))
+
+    async def read(venue: Venue) -> int:
+        return await venue.registry.account_number("carol")
+
+    assert run_in_venue(read) == Trader.objects.get(name="carol").account
+
+
+@pytest.mark.parametrize("name", ["a@b", "a|b", "#fees", "BTCUSDT", "x" * 37, "a\x00b", "tab\tbed"])
+def test_names_that_cannot_be(staff: Client, name: str) -> None:
+    assert "errorlist" in page(staff.post(f"{TRADERS}add/", {"name": name}))
+    assert not Trader.objects.exists()
+
+
+def test_a_trader_shows_live_balances_and_no_secret(staff: Client, alice: CreatedUser) -> None:
+    place(alice, Side.BUY, 6_000_000, 500_000)
+    shown = page(staff.get(f"{TRADERS}{alice.account}/change/"))
+    assert "<th>BTC</th><td>10.00000000</td><td>0.00000000</td>" in shown
+    assert "<th>USDT</th><td>700000.00000000</td><td>300000.00000000</td>" in shown
+    key = ApiKey.objects.get()
+    assert key.prefix in shown
+    for secret in (alice.api_key, alice.secret, key.sealed_secret, key.digest):
+        assert secret not in shown
+        assert secret not in page(staff.get(f"{KEYS}{key.pk}/change/"))
+
+
+async def test_the_admin_asks_the_engine_under_asgi_too(async_client: AsyncClient, admin_user: Any) -> None:
+    """Synchronous views run in threads there, beside a running loop."""
+    await async_client.aforce_login(admin_user)
+    trader = await Trader.objects.acreate(name="dave")
+    response = await async_client.get(f"{TRADERS}{trader.account}/change/")
+    assert "<th>BTC</th><td>0.00000000</td>" in page(response)
+    assert "open orders (live)" in page(await async_client.get("/admin/")).lower()
+
+
+def test_credit_asks_how_much_and_credits_each(staff: Client, alice: CreatedUser, bob: CreatedUser) -> None:
+    asked = page(act(staff, TRADERS, "credit", alice.account, bob.account))
+    assert 'name="amount"' in asked
+    assert money(alice, "BTC") == (10 * ONE, 0)
+    done = page(act(staff, TRADERS, "credit", alice.account, bob.account, asset="BTC", amount="0.5"))
+    assert "Credited 0.5 BTC to alice" in done
+    assert "Credited 0.5 BTC to bob" in done
+    assert money(alice, "BTC") == money(bob, "BTC") == (10 * ONE + ONE // 2, 0)
+    messages = LogEntry.objects.values_list("object_repr", "change_message")
+    assert sorted(name for name, message in messages if message.startswith("Credited 0.5 BTC")) == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "nan", "1e400", "0.000000001", " ", "99999999999999999999"])
+def test_a_bad_amount_credits_nothing(staff: Client, alice: CreatedUser, amount: str) -> None:
+    said = page(act(staff, TRADERS, "credit", alice.account, asset="BTC", amount=amount))
+    assert "errorlist" in said
+    assert money(alice, "BTC") == (10 * ONE, 0)
+
+
+def test_a_new_key_is_shown_once_and_works(staff: Client, alice: CreatedUser) -> None:
+    shown = page(act(staff, TRADERS, "issue_key", alice.account))
+    (api_key,) = re.findall(r'class="api-key">(\w{64})<', shown)
+    (secret,) = re.findall(r'class="secret">(\w{64})<', shown)
+    record = known_key(api_key)
+    assert record is not None
+    assert (record.account, record.user_name, record.permissions) == (alice.account, "alice", "RTW")
+    assert unseal(record.sealed_secret, digest=key_digest(api_key)) == secret
+    for path in (f"{TRADERS}{alice.account}/change/", KEYS, "/admin/"):
+        assert api_key not in page(staff.get(path))
+
+
+def test_a_revoked_key_is_dead_at_once(staff: Client, alice: CreatedUser) -> None:
+    key = ApiKey.objects.get()
+    assert known_key(alice.api_key) is not None
+    assert "Revoked " in page(act(staff, KEYS, "revoke", key.pk))
+    assert known_key(alice.api_key) is None
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert LogEntry.objects.filter(change_message="Revoked.").count() == 1
+    assert not revoke_api_key(key)  # again: harmless
+
+
+def test_a_sealed_secret_opens_with_its_own_key_alone(settings: Settings, tmp_path: Any) -> None:
+    sealed = seal("the secret", digest="one")
+    assert "the secret" not in sealed
+    assert seal("the secret", digest="one") != sealed
+    assert unseal(sealed, digest="one") == "the secret"
+    with pytest.raises(CannotUnseal):
+        unseal(sealed, digest="two")
+    with pytest.raises(CannotUnseal):
+        unseal(sealed[:-8], digest="one")
+    settings.EXCHANGE_DATA_DIR = tmp_path / "elsewhere"
+    with pytest.raises(CannotUnseal):
+        unseal(sealed, digest="one")
+    assert (tmp_path / "seal.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_is_never_in_a_repr(alice: CreatedUser) -> None:
+    user = create_api_key("alice")
+    assert user.api_key not in repr(user)
+    assert user.secret not in repr(user)
+    assert len(user.api_key) == len(user.secret) == 64
+
+
+def test_without_redis_the_pages_still_answer(staff: Client, alice: CreatedUser, settings: Settings) -> None:
+    url, settings.REDIS_URL = settings.REDIS_URL, ""
+    assert "no exchange runs here" in page(staff.get(f"{TRADERS}{alice.account}/change/"))
+    assert "no exchange runs here" in page(staff.get("/admin/accounts/liveorder/"))
+    said = page(act(staff, TRADERS, "credit", alice.account, asset="BTC", amount="1"))
+    assert "no exchange runs here" in said
+    settings.REDIS_URL = url
+    assert money(alice, "BTC") == (10 * ONE, 0)

@@ -1,0 +1,132 @@
+"""Symbols in the admin: what is saved is in force, what is wrong says why, and nothing is saved then."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import Trader
+from accounts.services import CreatedUser
+from engine.errors import Reason, Rejected
+from engine.types import Side, SymbolSpec, SymbolStatus
+from engine.venue import Venue
+from markets.models import Asset, Symbol
+from markets.publish import run_in_venue
+from tests.admin.conftest import act, page, place
+
+SYMBOLS = "/admin/markets/symbol/"
+
+
+def in_force(symbol: str) -> SymbolSpec:
+    async def read(venue: Venue) -> SymbolSpec:
+        return await venue.registry.spec(symbol)
+
+    return run_in_venue(read)
+
+
+def form(**changed: str) -> dict[str, str]:
+    """The form of a symbol as a browser sends it."""
+    values = {
+        "symbol": "ETHBTC",
+        "status": "TRADING",
+        "tick_size": "0.000001",
+        "lot_size": "0.0001",
+        "max_price": "1000",
+        "max_quantity": "9000",
+        "min_price": "",
+        "min_quantity": "",
+        "min_notional": "0.0001",
+        "maker_fee": "0.0005",
+        "taker_fee": "0.001",
+    }
+    return values | changed
+
+
+@pytest.fixture
+def assets() -> dict[str, str]:
+    """Base ETH, quote BTC, as the form names them."""
+    eth = Asset.objects.create(name="ETH")
+    return {"base": str(eth.pk), "quote": str(Asset.objects.get(name="BTC").pk)}
+
+
+def test_a_new_symbol_is_in_force_when_it_is_saved(staff: Client, assets: dict[str, str]) -> None:
+    page(staff.post(f"{SYMBOLS}add/", form(**assets), follow=True))
+    spec = in_force("ETHBTC")
+    assert (spec.base, spec.quote, spec.tick_units, spec.lot_units) == ("ETH", "BTC", 100, 10_000)
+    assert (spec.maker_fee_e8, spec.min_notional_atoms, spec.max_price_ticks) == (50_000, 10_000, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"tick_size": "0"}, "must be above zero"),
+        ({"tick_size": "0.000000001"}, "is too fine: at most 8 decimals"),
+        ({"tick_size": "-1"}, "is not a plain decimal number"),
+        ({"lot_size": "nan"}, "is not a plain decimal number"),
+        ({"max_price": "0.0000015"}, "is not a whole number of steps of tick_size"),
+        ({"min_price": "2000"}, "at most max_price"),
+        ({"maker_fee": "0.6"}, "more than a half"),
+        ({"max_quantity": "99999999"}, "cannot move so much ETH"),
+        ({"min_quantity": "1000", "max_price": "90000000"}, "passes 2^53 BTC atoms"),
+        ({"symbol": "ETH/BTC"}, "2 to 20 capitals and digits"),
+    ],
+)
+def test_rules_that_cannot_be_are_explained(
+    staff: Client, assets: dict[str, str], wrong: dict[str, str], said: str
+) -> None:
+    assert said in page(staff.post(f"{SYMBOLS}add/", form(**assets) | wrong))
+    assert not Symbol.objects.filter(base__name="ETH").exists()
+
+
+def test_a_lot_finer_than_its_asset_is_refused(staff: Client, assets: dict[str, str]) -> None:
+    Asset.objects.filter(name="ETH").update(decimals=3)
+    assert "is finer than ETH, which has 3 decimals" in page(staff.post(f"{SYMBOLS}add/", form(**assets)))
+
+
+def test_the_name_of_a_user_is_no_symbol(staff: Client, assets: dict[str, str], alice: CreatedUser) -> None:
+    Trader.objects.filter(name="alice").update(name="ALICE")
+    assert "ALICE is the name of a user" in page(staff.post(f"{SYMBOLS}add/", form(**assets, symbol="ALICE")))
+
+
+def test_fees_change_and_steps_do_not_once_there_are_orders(staff: Client, alice: CreatedUser) -> None:
+    symbol = Symbol.objects.get(symbol="BTCUSDT")
+    kept = {"lot_size": "0.00001", "max_price": "1000000", "min_notional": "5"}
+    path = f"{SYMBOLS}{symbol.pk}/change/"
+    page(staff.post(path, form(**kept, tick_size="0.1"), follow=True))
+    assert in_force("BTCUSDT").tick_units == 10_000_000  # nobody had traded: still possible
+
+    place(alice, Side.SELL, 600_000, 500)
+    assert "has a history" in page(staff.post(path, form(**kept, tick_size="0.01")))
+    assert Symbol.objects.get(symbol="BTCUSDT").tick_size == "0.1"
+    page(staff.post(path, form(**kept, tick_size="0.1", maker_fee="0"), follow=True))
+    assert in_force("BTCUSDT").maker_fee_e8 == 0
+
+
+def test_halt_and_resume(staff: Client, alice: CreatedUser) -> None:
+    symbol = Symbol.objects.get(symbol="BTCUSDT")
+    assert "BTCUSDT is halted now" in page(act(staff, SYMBOLS, "halt", symbol.pk))
+    assert in_force("BTCUSDT").status is SymbolStatus.HALT
+    with pytest.raises(Rejected) as refusal:
+        place(alice, Side.SELL, 6_000_000, 500)
+    assert refusal.value.reason is Reason.MARKET_CLOSED
+    page(act(staff, SYMBOLS, "resume", symbol.pk))
+    assert place(alice, Side.SELL, 6_000_000, 500).order.left_lots == 500
+    entries = LogEntry.objects.filter(object_repr="BTCUSDT").order_by("pk")
+    assert [entry.change_message for entry in entries] == ["Status set to halted.", "Status set to trading."]
+
+
+def test_without_redis_the_message_says_what_happened(
+    staff: Client, assets: dict[str, str], settings: Settings, tmp_path: Path
+) -> None:
+    url = settings.REDIS_URL
+    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+    symbol = Symbol.objects.get(symbol="BTCUSDT")
+    assert "saved, but not in force" in page(act(staff, SYMBOLS, "halt", symbol.pk))
+    assert "Redis cannot be reached" in page(staff.post(f"{SYMBOLS}add/", form(**assets), follow=True))
+    kept = form(lot_size="0.00001", tick_size="0.01", max_price="1000000", min_notional="5")
+    said = page(staff.post(f"{SYMBOLS}{symbol.pk}/change/", kept))
+    assert "Nothing was saved" in said
+    settings.REDIS_URL = url
+    assert in_force("BTCUSDT").status is SymbolStatus.TRADING

@@ -1,0 +1,153 @@
+"""allOrders and myTrades: from SQL where an archiver runs, from Redis alone where none does, the same either way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from api.runtime import Runtime
+from archive.archiver import Archiver
+from archive.models import ArchivedOrder, ArchivedTrade
+from engine.venue import Venue
+from tests.api.conftest import Api, limit_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TRADE = {
+    "symbol", "id", "orderId", "price", "qty", "quoteQty", "commission", "commissionAsset", "time", "isBuyer",
+    "isMaker", "isBestMatch",
+}  # fmt: skip
+
+
+@pytest.fixture(params=["archiver", "no archiver"])
+async def archiver(
+    request: pytest.FixtureRequest, redis_url: str, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Archiver | None]:
+    """The process that copies events into SQL, as a task; or nobody, who is not waited for long."""
+    if request.param == "no archiver":
+        monkeypatch.setattr("accounts.history.WAIT_SECONDS", 0.01)
+        yield None
+        return
+    archiver = Archiver(redis_url, venue.name)
+    task = asyncio.create_task(archiver.run())
+    yield archiver
+    archiver.stop()
+    await task
+
+
+@pytest.fixture
+async def history(archiver: Archiver | None, alice: Api, bob: Api) -> tuple[Api, Api]:
+    """Alice sold in two orders what bob bought in one, cancelled one order and has one left; bob's FOK expired."""
+    await alice.ok("POST", "/order", **limit_order("SELL", "50000", "0.1", newClientOrderId="first"))
+    await alice.ok("POST", "/order", **limit_order("SELL", "50010", "0.2"))
+    await alice.ok("POST", "/order", **limit_order("BUY", "40000", "0.1"))
+    await alice.ok("DELETE", "/order", symbol="BTCUSDT", orderId=3)
+    await bob.ok("POST", "/order", **limit_order("BUY", "50010", "0.2"))
+    await bob.ok("POST", "/order", **limit_order("BUY", "49000", "0.2", timeInForce="FOK"))
+    return alice, bob
+
+
+async def test_all_orders_in_all_states(history: tuple[Api, Api], archiver: Archiver | None) -> None:
+    alice, bob = history
+    orders = await alice.ok("GET", "/allOrders", symbol="BTCUSDT")
+    assert [(order["orderId"], order["status"], order["executedQty"]) for order in orders] == [
+        (1, "FILLED", "0.10000000"), (2, "PARTIALLY_FILLED", "0.10000000"), (3, "CANCELED", "0.00000000"),
+    ]  # fmt: skip
+    assert [order["status"] for order in await bob.ok("GET", "/allOrders", symbol="BTCUSDT")] == ["FILLED", "EXPIRED"]
+    for order in orders:
+        assert await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=order["orderId"]) == order
+    assert (await ArchivedOrder.objects.acount() > 0) is (archiver is not None)
+
+
+WHICH_ORDERS: list[tuple[dict[str, int], list[int]]] = [
+    ({"limit": 2}, [2, 3]),
+    ({"orderId": 2}, [2, 3]),
+    ({"orderId": 1, "limit": 2}, [1, 2]),
+    ({"orderId": 4}, []),
+    ({"startTime": 0, "limit": 1}, [1]),
+    ({"endTime": 0}, []),
+    ({"startTime": 0, "endTime": 4_000_000_000_000}, [1, 2, 3]),
+    ({"startTime": 4_000_000_000_000}, []),
+    ({"limit": 1_000_000}, [1, 2, 3]),
+]
+
+
+async def test_which_orders(history: tuple[Api, Api]) -> None:
+    for parameters, ids in WHICH_ORDERS:
+        found = await history[0].ok("GET", "/allOrders", symbol="BTCUSDT", **parameters)
+        assert ([row["orderId"] for row in found], parameters) == (ids, parameters)
+
+
+async def test_trades_are_seen_from_the_owners_side(history: tuple[Api, Api], archiver: Archiver | None) -> None:
+    alice, bob = history
+    sold, bought = (
+        await alice.ok("GET", "/myTrades", symbol="BTCUSDT"),
+        await bob.ok("GET", "/myTrades", symbol="BTCUSDT"),
+    )
+    assert {frozenset(trade) for trade in sold + bought} == {frozenset(TRADE)}
+    assert sold[0].pop("time") == bought[0].pop("time")
+    assert sold[0] == {
+        "symbol": "BTCUSDT", "id": 1, "orderId": 1, "price": "50000.00000000", "qty": "0.10000000",
+        "quoteQty": "5000.00000000", "commission": "5.00000000", "commissionAsset": "USDT", "isBuyer": False,
+        "isMaker": True, "isBestMatch": True,
+    }  # fmt: skip
+    assert bought[0] == sold[0] | {
+        "orderId": 4, "commission": "0.00010000", "commissionAsset": "BTC", "isBuyer": True, "isMaker": False,
+    }  # fmt: skip
+    assert [trade["id"] for trade in bought] == [1, 2]
+    assert (await ArchivedTrade.objects.acount() > 0) is (archiver is not None)
+
+
+WHICH_TRADES: list[tuple[dict[str, int], list[int]]] = [
+    ({"limit": 1}, [2]),
+    ({"fromId": 1, "limit": 1}, [1]),
+    ({"fromId": 2}, [2]),
+    ({"fromId": 3}, []),
+    ({"orderId": 2}, [2]),
+    ({"orderId": 4}, []),  # bob's
+    ({"startTime": 0, "endTime": 0}, []),
+    ({"startTime": 0, "limit": 1}, [1]),
+]
+
+
+async def test_which_trades(history: tuple[Api, Api]) -> None:
+    for parameters, ids in WHICH_TRADES:
+        found = await history[0].ok("GET", "/myTrades", symbol="BTCUSDT", **parameters)
+        assert ([row["id"] for row in found], parameters) == (ids, parameters)
+
+
+async def test_an_order_traded_with_oneself_is_seen_from_the_side_asked_for(
+    archiver: Archiver | None, alice: Api
+) -> None:
+    await alice.ok("POST", "/order", **limit_order("SELL", "50000", "0.1"))
+    await alice.ok("POST", "/order", **limit_order("BUY", "50000", "0.1"))
+    (both,) = await alice.ok("GET", "/myTrades", symbol="BTCUSDT")
+    (maker,) = await alice.ok("GET", "/myTrades", symbol="BTCUSDT", orderId=1)
+    (taker,) = await alice.ok("GET", "/myTrades", symbol="BTCUSDT", orderId=2)
+    assert both == taker
+    assert (maker["isMaker"], maker["isBuyer"], maker["commissionAsset"]) == (True, False, "USDT")
+    assert (taker["isMaker"], taker["isBuyer"], taker["commissionAsset"]) == (False, True, "BTC")
+
+
+@pytest.mark.parametrize("archiver", ["archiver"], indirect=True)
+async def test_an_order_that_redis_has_forgotten_is_in_sql(
+    history: tuple[Api, Api], archiver: Archiver | None, venue: Venue, runtime: Runtime
+) -> None:
+    alice, _ = history
+    known = await alice.ok("GET", "/order", symbol="BTCUSDT", origClientOrderId="first")
+    await alice.ok("GET", "/allOrders", symbol="BTCUSDT")  # waits until all is in SQL
+    await venue.runner.command("DEL", venue.keys.ended("BTCUSDT"))
+    await venue.runner.command("HDEL", venue.keys.client_ids, "1|BTCUSDT|first")
+    assert await alice.ok("GET", "/order", symbol="BTCUSDT", origClientOrderId="first") == known
+    assert await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=1) == known
+
+
+async def test_history_waits_for_the_archiver_so_that_nothing_just_answered_is_missing(
+    archiver: Archiver | None, alice: Api
+) -> None:
+    for number in range(1, 6):
+        await alice.ok("POST", "/order", **limit_order("BUY", "50000", "0.001"))
+        orders = await alice.ok("GET", "/allOrders", symbol="BTCUSDT")
+        assert [order["orderId"] for order in orders] == list(range(1, number + 1))
+        await alice.ok("DELETE", "/order", symbol="BTCUSDT", orderId=number)
+        assert (await alice.ok("GET", "/allOrders", symbol="BTCUSDT"))[-1]["status"] == "CANCELED"

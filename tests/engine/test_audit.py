@@ -1,0 +1,130 @@
+"""The audit: silent on a market at work, and one sentence for everything that can be wrong."""
+
+import pytest
+
+from engine.audit import audit
+from engine.types import Side
+from engine.venue import Venue
+from tests.conftest import RICH_ATOMS, limit, market
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+@pytest.fixture
+async def busy(venue: Venue, alice: int, bob: int) -> Venue:
+    """alice (1) offers at 100.00 and 100.01 on BTCUSDT, bob (2) has taken part of it and bids 99.00; orders 1 to 4."""
+    await venue.gateway.place_order(limit(alice, SELL, 10_000, 50_000, client_id="one"))
+    await venue.gateway.place_order(limit(alice, SELL, 10_001, 50_000, client_id="two"))
+    await venue.gateway.place_order(limit(bob, BUY, 10_000, 20_000, client_id="three"))
+    await venue.gateway.place_order(limit(bob, BUY, 9_900, 10_000, client_id="four"))
+    return venue
+
+
+async def test_a_market_at_work_has_no_differences(busy: Venue) -> None:
+    report = await audit(busy)
+    assert report.differences == []
+    assert (report.accounts, report.orders, report.assets) == (2, 3, 3)
+
+
+async def test_an_empty_venue_has_no_differences(redis_url: str, venue_name: str) -> None:
+    empty = await Venue.connect(redis_url, venue_name)
+    report = await audit(empty)
+    assert (report.differences, report.accounts, report.orders, report.assets) == ([], 0, 0, 0)
+    await empty.runner.command("DEL", empty.keys.meta, empty.keys.events)
+    await empty.close()
+
+
+FIRST = "0000000000000001"
+
+
+@pytest.mark.parametrize(
+    ("damage", "repair", "said"),
+    [
+        (
+            ("HINCRBY", "balance:BTC", "2:free", 5), ("HINCRBY", "balance:BTC", "2:free", -5),
+            ["BTC: free 1999999.19980005 + locked 0.80000000 + fees 0.00020000 is 2000000.00000005, "
+             "but credited 2000000.00000000 - debited 0.00000000 is 2000000.00000000"],
+        ),
+        (
+            ("HINCRBY", "balance:ETH", "1:free", -RICH_ATOMS - 1), ("HINCRBY", "balance:ETH", "1:free", RICH_ATOMS + 1),
+            ["ETH: 1:free is -0.00000001, below zero",
+             "ETH: free 999999.99999999 + locked 0.00000000 + fees 0.00000000 is 999999.99999999, "
+             "but credited 2000000.00000000 - debited 0.00000000 is 2000000.00000000"],
+        ),
+        (
+            ("HSET", "depth:BTCUSDT:asks", "10001", 7), ("HSET", "depth:BTCUSDT:asks", "10001", 50_000),
+            ["BTCUSDT SELL: level 10001 has lots 7, the open orders make it 50000"],
+        ),
+        (
+            ("ZREM", "levels:BTCUSDT:bids", "9900"), ("ZADD", "levels:BTCUSDT:bids", -9900, "9900"),
+            ["BTCUSDT BUY: level 9900 has no levels score, the open orders make it -9900"],
+        ),
+        (
+            ("ZADD", "book:BTCUSDT:asks", 9_000, FIRST), ("ZADD", "book:BTCUSDT:asks", 10_000, FIRST),
+            ["BTCUSDT SELL: order 0000000000000001 has book score 9000, the open orders make it 10000",
+             "BTCUSDT: the book is crossed, best bid 9900 ticks, best ask 9000 ticks"],
+        ),
+        (
+            ("ZADD", "book:BTCUSDT:bids", -5, "0000000000000099"), ("ZREM", "book:BTCUSDT:bids", "0000000000000099"),
+            ["BTCUSDT BUY: order 0000000000000099 has book score -5, and no open order stands there"],
+        ),
+        (
+            ("ZREM", "open", f"1|BTCUSDT|{FIRST}"), ("ZADD", "open", 0, f"1|BTCUSDT|{FIRST}"),
+            [f"the list of open orders lacks 1|BTCUSDT|{FIRST}"],
+        ),
+        (
+            ("ZADD", "open", 0, "7|BTCUSDT|1"), ("ZREM", "open", "7|BTCUSDT|1"),
+            ["the list of open orders has 7|BTCUSDT|1, which is not open"],
+        ),
+        (
+            ("HDEL", "client_ids", "1|BTCUSDT|one"), ("HSET", "client_ids", "1|BTCUSDT|one", FIRST),
+            ["BTCUSDT: order 0000000000000001 has the client order id 'one', which leads to no order"],
+        ),
+        (
+            ("HSET", "meta", "next_order_id", 4), ("HSET", "meta", "next_order_id", 5),
+            ["BTCUSDT: order 0000000000000004 exists, but the next order id is 4"],
+        ),
+        (
+            ("HSET", "symbol:BTCUSDT", "pending", "0000000000000042"), ("HSET", "symbol:BTCUSDT", "pending", ""),
+            ["BTCUSDT: order 0000000000000042 is pending and not among the open orders"],
+        ),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_is_said(
+    busy: Venue, damage: tuple[str | int, ...], repair: tuple[str | int, ...], said: list[str]
+) -> None:
+    await _command(busy, damage)
+    assert (await audit(busy)).differences == said
+    await _command(busy, repair)
+
+
+async def _command(venue: Venue, words: tuple[str | int, ...]) -> None:
+    name, key, *rest = words
+    await venue.runner.command(name, f"{{{venue.name}}}:{key}", *rest)
+
+
+async def test_locked_money_must_be_what_the_orders_hold(busy: Venue) -> None:
+    key = busy.keys.balance("USDT")
+    await busy.runner.command("HINCRBY", key, "2:locked", 3)
+    await busy.runner.command("HINCRBY", key, "2:free", -3)
+    assert (await audit(busy)).differences == ["USDT: account 2 has 9.90000003 locked, its open orders hold 9.90000000"]
+    await busy.runner.command("HINCRBY", key, "2:locked", -3)
+    await busy.runner.command("HINCRBY", key, "2:free", 3)
+
+
+async def test_an_order_that_is_not_done_yet_is_open_and_not_in_the_book(venue: Venue, alice: int, bob: int) -> None:
+    """One step fills 500 makers; until the next one the order is open without a place in the book."""
+    for _ in range(501):
+        await venue.gateway.place_order(limit(alice, SELL, 10_000, 100))
+    order = market(bob, BUY, lots=50_100)
+    arguments = (
+        order.account, order.symbol, "", order.rules_version, order.side, order.type, order.time_in_force, 0,
+        order.lots, 0, order.client_order_id,
+    )  # fmt: skip
+    spec = await venue.registry.spec("BTCUSDT")
+    keys = venue.keys.of_market("BTCUSDT", spec.base, spec.quote)
+    *_, is_final = await venue.runner.run("place_order", keys, arguments)
+    assert not is_final
+    report = await audit(venue)
+    assert (report.differences, report.orders) == ([], 2)
+    await venue.runner.run("continue_order", keys, ("BTCUSDT",))

@@ -1,0 +1,119 @@
+"""A socket's queue and the cadence of a stream, without sockets and without Redis."""
+
+import asyncio
+
+from api.conflation import Cadence
+from api.subscriptions import BARE, TRY_AGAIN_LATER, Stream, Subscriber, named_envelope
+
+
+def subscriber(cuts: list[int], *, max_messages: int = 3, max_bytes: int = 100) -> Subscriber:
+    return Subscriber(cuts.append, max_messages=max_messages, max_bytes=max_bytes)
+
+
+async def turn() -> None:
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_frames_are_taken_all_at_once_and_in_order() -> None:
+    queue = subscriber([])
+    taking = asyncio.create_task(queue.take())
+    await turn()
+    queue.push("a")
+    queue.push("b")
+    assert await taking == ["a", "b"]
+    queue.push("c")
+    assert await queue.take() == ["c"]
+
+
+async def test_who_does_not_take_is_cut_at_the_first_frame_too_many_and_gets_nothing_after_it() -> None:
+    cuts: list[int] = []
+    queue = subscriber(cuts)
+    for frame in "abc":
+        queue.push(frame)
+    await turn()
+    assert (cuts, queue.fullness_percent) == ([], 100)
+    queue.push("d")
+    await turn()
+    assert cuts == [TRY_AGAIN_LATER]
+    queue.push("e")
+    await turn()
+    assert (cuts, queue.fullness_percent) == ([TRY_AGAIN_LATER], 0)
+
+
+async def test_bytes_count_as_well_as_messages() -> None:
+    cuts: list[int] = []
+    queue = subscriber(cuts)
+    queue.push("x" * 60)
+    assert queue.fullness_percent == 60
+    queue.push("x" * 60)
+    await turn()
+    assert cuts == [TRY_AGAIN_LATER]
+
+
+async def test_more_than_fits_at_once_does_not_cut_who_takes_it_at_once() -> None:
+    cuts: list[int] = []
+    queue = subscriber(cuts)
+    taking = asyncio.create_task(queue.take())
+    await turn()
+    for number in range(50):
+        queue.push(str(number))
+    assert await taking == [str(number) for number in range(50)]
+    await turn()
+    assert cuts == []
+
+
+async def test_a_cancelled_taker_loses_nothing() -> None:
+    queue = subscriber([])
+    taking = asyncio.create_task(queue.take())
+    await turn()
+    taking.cancel()
+    queue.push("a")
+    await turn()
+    assert await queue.take() == ["a"]
+
+
+async def test_a_stream_wraps_its_data_as_each_subscriber_asked() -> None:
+    bare, named, stream = subscriber([]), subscriber([]), Stream()
+    stream.add(bare, BARE)
+    stream.add(named, named_envelope('a"b@trade'))
+    stream.publish("{}")
+    assert await bare.take() == ["{}"]
+    assert await named.take() == ['{"stream":"a\\"b@trade","data":{}}']
+    stream.remove(bare, BARE)
+    assert stream.is_heard
+    stream.remove(named, named_envelope('a"b@trade'))
+    assert not stream.is_heard
+
+
+async def test_the_first_change_is_shown_at_once_and_the_next_ones_together_after_the_period() -> None:
+    flushed: list[int] = []
+    cadence = Cadence(50, flushed.append)
+    began = asyncio.get_running_loop().time()
+    cadence.touch(1_000)
+    assert flushed == [1_000]
+    cadence.touch(1_010)
+    cadence.touch(1_020)
+    assert flushed == [1_000]
+    while len(flushed) < 2:
+        await asyncio.sleep(0.001)
+    assert flushed == [1_000, 1_020]
+    assert 0.045 <= asyncio.get_running_loop().time() - began < 1
+
+
+async def test_the_venues_clock_ends_a_period_too_forwards_and_backwards() -> None:
+    flushed: list[int] = []
+    cadence = Cadence(60_000, flushed.append)
+    for now_ms in (1_000, 61_000, 61_001, 500):
+        cadence.touch(now_ms)
+    assert flushed == [1_000, 61_000, 500]
+
+
+async def test_what_is_cancelled_is_not_shown() -> None:
+    flushed: list[int] = []
+    cadence = Cadence(5, flushed.append)
+    cadence.touch(1_000)
+    cadence.touch(1_001)
+    cadence.cancel()
+    await asyncio.sleep(0.02)
+    assert flushed == [1_000]
