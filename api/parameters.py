@@ -110,15 +110,16 @@ class RequestReader(Generic[Request]):
             if known is not None:
                 if not text:
                     raise BadParameter(name, "EMPTY")
-                values[known[0]] = known[1](text)
+                field, convert = known
+                values[field] = text if convert is None else convert(text)
         if not self._names_required <= values.keys():
             missing = next(name for field, name in self._required.items() if field not in values)
             raise BadParameter(missing, "MISSING")
         return self._kind(**values)
 
 
-def _reader(name: str, annotation: Any) -> Callable[[str], Any]:
-    """How to read a text as a field's type."""
+def _reader(name: str, annotation: Any) -> Callable[[str], Any] | None:
+    """How to read a text as a field's type; None: as it is."""
     meta = None
     if hasattr(annotation, "__metadata__"):
         annotation, meta = annotation.__origin__, annotation.__metadata__[0]
@@ -126,7 +127,7 @@ def _reader(name: str, annotation: Any) -> Callable[[str], Any]:
         (inner,) = [part for part in get_args(annotation) if part is not NoneType]
         return _reader(name, inner)
     if annotation is str:
-        return str
+        return None
     if annotation is int:
         return _integer_reader(name, meta)
     if annotation is bool:

@@ -34,8 +34,8 @@ from engine.events import (
 
 TAPE_MAKER = "tape-maker"
 ORDER_FIELDS = (
-    "venue", "epoch", "seq", "void_by", "placed_seq", "symbol", "order_id", "account", "client_order_id", "side", "type",  # noqa: E501
-    "time_in_force", "status", "price_ticks", "lots", "left_lots", "filled_quote_atoms", "quote_order_atoms",
+    "venue", "epoch", "seq", "void_by", "placed_seq", "symbol", "order_id", "account", "client_order_id", "side",
+    "type", "time_in_force", "status", "price_ticks", "lots", "left_lots", "filled_quote_atoms", "quote_order_atoms",
     "locked_atoms", "created_ms", "updated_ms",
 )  # fmt: skip
 CHANGING_ORDER_FIELDS = (

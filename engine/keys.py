@@ -16,7 +16,7 @@
     {venue}:orders:BTCUSDT       hash    order id -> OrderRecord of an open order
     {venue}:ended:BTCUSDT        hash    order id -> OrderRecord of an ended one, until the archiver has it in SQL
     {venue}:trades:BTCUSDT       stream  0-<last trade id of the command>, field "d": JSON [[fill, ...], now_ms]
-    {venue}:candles:BTCUSDT      hash    "<interval>:<open_ms>" -> packed candle, kept by clockwork
+    {venue}:candles:BTCUSDT      hash    "<interval>:<open_ms>" -> packed candle, "#first", "#last"; kept by clockwork
     {venue}:tape:BTCUSDT:asks    hash    price_ticks -> "recorded,taken,left there,order ids" of a replay
     {venue}:tape:BTCUSDT:touched set     "<side>:<price_ticks>" levels to put back with the next frame
     {venue}:balance:USDT         hash    "<account>:free", "<account>:locked", "#fees", "#credited", "#debited" -> atoms
@@ -24,6 +24,7 @@
     {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id
     {venue}:events               stream  0-<seq>, field "d": JSON of one event
     {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is
+    {venue}:replay               hash    "status", "wish": JSON; a replay that a worker plays, and what is asked of it
     {venue}:lease:<name>         string  who runs a task that only one process may run
 
 One venue is one hash tag: a script never leaves it, so a cluster may spread venues.
@@ -56,6 +57,7 @@ class Keys:
         self.client_ids = f"{self._tag}:client_ids"
         self.events = f"{self._tag}:events"
         self.readers = f"{self._tag}:readers"
+        self.replay = f"{self._tag}:replay"
         self._of_market: dict[tuple[str, str, str], list[str]] = {}
 
     def symbol(self, symbol: str) -> str:

@@ -50,6 +50,13 @@ def host_list(text: str) -> list[str]:
     return [host.strip() for host in text.split(",") if host.strip()]
 
 
+def database_url(text: str) -> str:
+    """A URL of a kind of database that is known. Raises ValueError."""
+    if text.partition(":")[0] not in environ.Env.DB_SCHEMES:
+        raise ValueError(text)
+    return text
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     """A reader of one word out of a few, any case."""
 
@@ -109,7 +116,14 @@ OPTIONS = (
     Option("EXCHANGE_ALLOW_UNSIGNED", truth, False, "true or false", "unsigned v1 keys also off loopback"),
     Option("EXCHANGE_REDIS_SERVER", str, "", "a path", "server binary to embed instead of the one from pip"),
     Option("REDIS_URL", str, "", "a Redis URL", "a Redis of your own; empty: an embedded one", is_secret=True),
-    Option("DATABASE_URL", str, "", "a database URL", "empty: SQLite in the data directory", is_secret=True),
+    Option(
+        "DATABASE_URL",
+        database_url,
+        "",
+        "like postgres://user:password@host/name",
+        "empty: SQLite in the data directory",
+        is_secret=True,
+    ),
     Option(
         "EXCHANGE_SECRET_KEY",
         str,

@@ -167,8 +167,9 @@ class Supervisor:
             )
 
     def _start_server(self) -> str:
-        self._server = EmbeddedServer(settings.EXCHANGE_DATA_DIR / "redis", durability=settings.EXCHANGE_DURABILITY)
+        folder = settings.EXCHANGE_DATA_DIR / "redis"
         try:
+            self._server = EmbeddedServer(folder, durability=settings.EXCHANGE_DURABILITY)
             self._server.start()
         except EmbeddedServerError as error:
             raise CannotStart(str(error)) from error

@@ -1,14 +1,16 @@
-"""`<symbol>@depth`: the whole book first, then what changed, gathered for 100 ms.
+"""`<symbol>@depth`: the whole book first, one period after the subscription, then what changed, gathered for 100 ms.
 
 The fact a newcomer would get wrong: the first frame is the book as of the last frame the others got, not as of now.
 So every subscriber follows one sequence: U is the previous u plus one, for the early and the late alike. The book is
 kept here, folded from the events; Redis is read when the first subscriber comes, and after the market was cleared.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from api.conflation import Cadence
 from api.feed import Feed
+from api.subscriptions import Envelope, Subscriber
 from engine.events import AnyEvent, MarketCleared, MarketEvent
 from engine.queries import Depth
 from engine.types import Side, SymbolSpec
@@ -34,6 +36,7 @@ class DepthStream(MarketStream):
         self._now_ms = 0
         self._picture: str | None = None
         self._cadence = Cadence(PERIOD_MS, self._flush)
+        self._newcomers: set[tuple[Subscriber, Envelope]] = set()
 
     async def load(self) -> None:
         """Take the book from Redis; for those who know an older one the difference becomes a change."""
@@ -61,6 +64,25 @@ class DepthStream(MarketStream):
     def close(self) -> None:
         super().close()
         self._cadence.cancel()
+
+    def welcome(self, subscriber: Subscriber, envelope: Envelope) -> None:
+        """Begin to send after one period: a client that goes on asking hears its answers first, as with Binance."""
+        self._newcomers.add((subscriber, envelope))
+        asyncio.get_running_loop().call_later(PERIOD_MS / 1000, self._let_in, subscriber, envelope)
+
+    def _let_in(self, subscriber: Subscriber, envelope: Envelope) -> None:
+        if (subscriber, envelope) in self._newcomers:
+            self._newcomers.remove((subscriber, envelope))
+            super().welcome(subscriber, envelope)
+
+    def remove(self, subscriber: Subscriber, envelope: Envelope) -> None:
+        self._newcomers.discard((subscriber, envelope))
+        super().remove(subscriber, envelope)
+
+    def cut_all(self, code: int) -> None:
+        super().cut_all(code)
+        for subscriber, _ in self._newcomers:
+            subscriber.cut(code)
 
     def greet(self) -> str:
         """The book as shown, at most 1,000 levels of a side; U and u are both its change number."""

@@ -17,6 +17,7 @@ plays all sources again. Without a source it runs, idle, until it is stopped or 
 
 import math
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -51,10 +52,14 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True)
 class DataSource:
-    """A recorded file; `symbol` chooses among several in it."""
+    """A recorded file; `symbol` chooses among several in it.
+
+    A recording that is older than users' orders and trades is refused, unless `clear` says that these may go.
+    """
 
     file: Path
     symbol: str | None = None
+    clear: bool = False
 
 
 class EngineManager:
@@ -95,10 +100,12 @@ class EngineManager:
             if exchange is not None:
                 self._exchange = exchange
 
-    def add_data_source(self, source: "str | Path | DataSource", *, symbol: str | None = None) -> None:
-        """One more recorded file, to be played after those before it. Raises FileNotFoundError."""
+    def add_data_source(
+        self, source: "str | Path | DataSource", *, symbol: str | None = None, clear: bool = False
+    ) -> None:
+        """One more recorded file, to be played after those before it (see DataSource). Raises FileNotFoundError."""
         with self._changed:
-            self._sources.append(_source(source, symbol))
+            self._sources.append(_source(source, symbol, clear=clear))
             if self._state is EngineState.FINISHED:
                 self._state = EngineState.RUNNING
             if self._state is EngineState.RUNNING:
@@ -249,7 +256,7 @@ class EngineManager:
 
     def _play(self, exchange: MockExchange, source: DataSource) -> None:
         told = (self._pace_text(), False)
-        exchange.sim("POST", "replay", file=str(source.file), symbol=source.symbol, speed=told[0])
+        exchange.sim("POST", "replay", file=str(source.file), symbol=source.symbol, speed=told[0], clear=source.clear)
         while True:
             with self._changed:
                 self._changed.wait(LOOK_SECONDS)
@@ -258,7 +265,8 @@ class EngineManager:
                 exchange.sim("DELETE", "replay")
                 return
             if wanted != told:
-                exchange.sim("PUT", "replay", speed=wanted[0], paused=wanted[1])
+                with suppress(Refused):  # it has just ended
+                    exchange.sim("PUT", "replay", speed=wanted[0], paused=wanted[1])
                 told = wanted
             if self._has_ended(exchange.sim("GET", "replay"), source):
                 return
@@ -291,10 +299,10 @@ class EngineManager:
         return "max" if pace is None else amount_text(pace) or "max"
 
 
-def _source(source: "str | Path | DataSource", symbol: str | None = None) -> DataSource:
+def _source(source: "str | Path | DataSource", symbol: str | None = None, *, clear: bool = False) -> DataSource:
     """Raises FileNotFoundError at once: a misspelt path should not wait for `start`."""
-    given = source if isinstance(source, DataSource) else DataSource(Path(source), symbol)
+    given = source if isinstance(source, DataSource) else DataSource(Path(source), symbol, clear)
     file = Path(given.file).expanduser().absolute()
     if not file.is_file():
         raise FileNotFoundError(f"there is no recording at {file}")
-    return DataSource(file, given.symbol)
+    return DataSource(file, given.symbol, given.clear)

@@ -79,6 +79,7 @@ class ExchangeProcess:
         self.venue = ""
         self._given_dir = data_dir
         self._dir = Path()
+        self._last_answer = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -178,7 +179,7 @@ class ExchangeProcess:
                 raise ExchangeStartError(f"the exchange did not start: {self._last_words() or 'it gave no reason'}")
             if time.monotonic() > deadline:
                 raise ExchangeStartError(
-                    f"the exchange was not ready within {START_SECONDS:.0f} s: {self._last_words()}"
+                    f"the exchange was not ready within {START_SECONDS:.0f} s: {self._last_answer} {self._last_words()}"
                 )
             time.sleep(ASK_AGAIN_SECONDS)
         other_port = Client(self.ws.client_host, self.ws.port)
@@ -194,8 +195,10 @@ class ExchangeProcess:
         try:
             self.client.call("GET", "/healthz", timeout=START_SECONDS)
             info = self.client.call("GET", "/_sim/info", headers={"X-Sim-Token": self.sim_token})
-        except (Refused, ExchangeUnavailable, OSError):
+        except (Refused, ExchangeUnavailable, OSError) as error:
+            self._last_answer = str(error)
             return False
+        self._last_answer = f"another exchange answers there, of the venue {info['venue']}"
         return bool(info["venue"] == self.venue)
 
     def _end(self, process: "subprocess.Popen[bytes]") -> None:

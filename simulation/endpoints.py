@@ -6,7 +6,8 @@
     GET  symbols                POST symbols {symbol, base, quote, tickSize?, ...}     {"created": false}: it exists
     POST credit, debit {user, asset, amount}
     GET  clock                  POST clock {mode, nowMs?, clear?}
-    GET  replay                 POST replay {file, symbol?, speed?}    PUT replay {speed?, paused?}    DELETE replay
+    GET  replay                 POST replay {file, symbol?, speed?, clear?}
+                                PUT  replay {speed?, paused?}    DELETE replay
 
 The fact a newcomer would get wrong: users, keys and symbols are rows of SQL that are published on save, so those
 handlers go through the services in a thread; money and time go straight to the engine.
@@ -29,8 +30,9 @@ from engine.errors import BadParameter, Reason, Rejected
 from engine.types import BALANCE_LIMIT, PRICE_DECIMALS, SymbolSpec
 from markets import services as markets
 from markets.models import RULE_FIELDS
+from simulation import replays
+from simulation.clock import LATEST_MS
 
-LATEST_MS = 253_402_300_799_999  # the end of the year 9999
 ENDPOINTS = sim_endpoints()
 
 
@@ -75,6 +77,18 @@ class NewClock(Struct, kw_only=True, rename="camel"):
     mode: str
     now_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] | None = None
     clear: bool = False
+
+
+class NewReplay(Struct, kw_only=True):
+    file: str
+    symbol: str | None = None
+    speed: str = "max"
+    clear: bool = False
+
+
+class ReplayChange(Struct, kw_only=True):
+    speed: str | None = None
+    paused: bool | None = None
 
 
 @ENDPOINTS.endpoint("GET", "/info")
@@ -172,6 +186,31 @@ async def set_clock(request: NewClock, caller: Caller, runtime: Runtime) -> dict
         now_ms = request.now_ms if request.now_ms is not None else (await runtime.venue.queries.clock()).now_ms
         await clock.set_virtual(now_ms)
     return await _clock(runtime)
+
+
+@ENDPOINTS.endpoint("GET", "/replay")
+async def read_replay(request: Nothing, caller: Caller, runtime: Runtime) -> replays.Status:
+    """How far the replay is, or how the last one ended."""
+    return await replays.status(runtime.venue)
+
+
+@ENDPOINTS.endpoint("POST", "/replay")
+async def start_replay(request: NewReplay, caller: Caller, runtime: Runtime) -> replays.Status:
+    """Play a recording, in the background, as fast as it goes or `speed` times as fast as it was recorded."""
+    speed, file = replays.read_speed(request.speed), replays.read_file(request.file)
+    return await replays.start(runtime.venue, file, symbol=request.symbol, speed=speed, clear=request.clear)
+
+
+@ENDPOINTS.endpoint("PUT", "/replay")
+async def direct_replay(request: ReplayChange, caller: Caller, runtime: Runtime) -> replays.Status:
+    """Change the speed of the replay, pause it, let it go on."""
+    return await replays.direct(runtime.venue, speed=request.speed, is_paused=request.paused)
+
+
+@ENDPOINTS.endpoint("DELETE", "/replay")
+async def stop_replay(request: Nothing, caller: Caller, runtime: Runtime) -> replays.Status:
+    """End the replay; harmless when none runs."""
+    return await replays.stop(runtime.venue)
 
 
 async def _clock(runtime: Runtime) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def read_recording(path: Path, specs: Mapping[str, SymbolSpec], symbol: str | No
     try:
         lines = read_lines(path)
     except OSError as error:
-        raise RecordingError(f"{path} cannot be opened ({error.strerror})") from error
+        raise RecordingError(f"cannot be opened ({error.strerror})") from error
     symbols = _chosen(lines, specs, symbol)
     scales = {name: Scale(specs[name]) for name in symbols}
     events = list(_events(lines, scales))

@@ -21,6 +21,14 @@ TELL_S = 0.1
 LONGEST_SLEEP_S = 0.1
 
 
+class Tempo:
+    """How many recorded seconds pass in one, None for as fast as it goes. May be changed while a replay runs."""
+
+    def __init__(self, speed: float | None = None) -> None:
+        self.speed = speed
+        self.is_paused = False
+
+
 class Progress(msgspec.Struct, frozen=True):
     """How far a replay is. `work` counts level changes and trades, `now_ms` is the recording's time."""
 
@@ -59,17 +67,18 @@ async def replay(
     recording: Recording,
     stage: Stage,
     *,
-    speed: float | None = None,
+    speed: float | Tempo | None = None,
     on_progress: Callable[[Progress], None] = _ignore,
     should_stop: Callable[[], bool] = _never,
 ) -> ReplaySummary:
     """Play a recording on the stage that `prepare` has made for it.
 
-    `speed` is how many recorded seconds pass in one, None for as fast as it goes. `on_progress` hears of it several
-    times a second; once `should_stop` is true the replay ends between two events. Raises ReplayRefused when another
-    replay has begun, Rejected (MARKET_CLOSED, CLOCK_NOT_VIRTUAL ...), EngineUnavailable, OutcomeUnknown.
+    `speed` is how many recorded seconds pass in one, None for as fast as it goes, or a Tempo. `on_progress` hears of
+    it several times a second; once `should_stop` is true the replay ends between two events. Raises ReplayRefused when
+    another replay has begun, Rejected (MARKET_CLOSED, CLOCK_NOT_VIRTUAL ...), EngineUnavailable, OutcomeUnknown.
     """
-    return await _Player(venue, recording, stage, speed, on_progress).run(should_stop)
+    tempo = speed if isinstance(speed, Tempo) else Tempo(speed)
+    return await _Player(venue, recording, stage, tempo, on_progress).run(should_stop)
 
 
 class _Player:
@@ -78,16 +87,17 @@ class _Player:
         venue: Venue,
         recording: Recording,
         stage: Stage,
-        speed: float | None,
+        tempo: Tempo,
         on_progress: Callable[[Progress], None],
     ) -> None:
         self._recording = recording
-        self._speed = speed
+        self._tempo = tempo
+        self._reached_ms: float = recording.first_ms  # the recording's time at `_looked_at`
         self._on_progress = on_progress
         self._pacer = Pacer(venue)
         self._sender = Sender(venue, recording, stage)
         self._work_done = [0, *accumulate(map(_work_of, recording.events))]
-        self._started_at = self._told_at = time.monotonic()
+        self._started_at = self._told_at = self._looked_at = time.monotonic()
 
     async def run(self, should_stop: Callable[[], bool]) -> ReplaySummary:
         sender = self._sender
@@ -112,16 +122,24 @@ class _Player:
         return time.monotonic() - self._started_at
 
     def _horizon_ms(self) -> float:
-        """The recording's time that has come."""
-        if self._speed is None:
+        """The recording's time that has come since the replay began, with its pauses and changes of tempo."""
+        now, events, tempo = time.monotonic(), self._recording.events, self._tempo
+        passed_s, self._looked_at = now - self._looked_at, now
+        if tempo.is_paused:
+            return float("-inf")
+        if tempo.speed is None:
+            self._reached_ms = events[min(self._sender.sent, len(events) - 1)].time_ms
             return float("inf")
-        return self._recording.first_ms + self._seconds * 1000 * self._speed
+        self._reached_ms += passed_s * 1000 * tempo.speed
+        return self._reached_ms
 
     async def _sleep(self) -> None:
         """Until the next event is due, or it is time to look around."""
-        speed, events, sent = self._speed, self._recording.events, self._sender.sent
-        if speed is not None and sent < len(events):
-            due_s = (events[sent].time_ms - self._horizon_ms()) / 1000 / speed
+        tempo, events, sent = self._tempo, self._recording.events, self._sender.sent
+        if tempo.is_paused:
+            await asyncio.sleep(LONGEST_SLEEP_S)
+        elif tempo.speed is not None and sent < len(events):
+            due_s = (events[sent].time_ms - self._reached_ms) / 1000 / tempo.speed
             await asyncio.sleep(min(max(due_s, 0.0), LONGEST_SLEEP_S))
 
     def _tell(self) -> None:

@@ -52,19 +52,24 @@ async def prepare(venue: Venue, recording: Recording, *, clear: bool = False) ->
     active = {account for spec in specs.values() for account in await _active_accounts(venue, spec)}
     is_later = await _changed_ms(venue, specs) > recording.first_ms
     users = active - house
-    notes = []
-    if clear or not users:
-        if active or is_later:
-            await venue.clock.clear_market()
-            left_by = "" if clear else " of the demo and of earlier replays; nobody else had any"
-            notes.append(f"Cleared all open orders and trades{left_by}.")
-    elif is_later:
+    if is_later and users and not clear:
         raise ReplayRefused(await _refusal(venue, recording, users))
-    stage = Stage(await _tape_account(venue, TAPE_MAKER), await _tape_account(venue, TAPE_TAKER), notes)
+    stage = Stage(await _tape_account(venue, TAPE_MAKER), await _tape_account(venue, TAPE_TAKER), [])
+    await _end_other_replay(venue, recording, stage)
+    if (clear or not users) and (active or is_later):
+        await venue.clock.clear_market()
+        left_by = "" if clear else " of the demo and of earlier replays; nobody else had any"
+        stage.notes.append(f"Cleared all open orders and trades{left_by}.")
     await venue.clock.set_virtual(recording.first_ms)
     await _clear_house(venue, recording, house, stage)
     await _fill_pockets(venue, recording, stage)
     return stage
+
+
+async def _end_other_replay(venue: Venue, recording: Recording, stage: Stage) -> None:
+    """A replay that still runs would move the clock on; a mark that is not its own ends it."""
+    if (await venue.queries.clock()).mode == "virtual" and await venue.runner.command("HGET", venue.keys.meta, "tape"):
+        await venue.gateway.apply_frame(await _frame(venue, recording.symbols[0], stage, []))
 
 
 async def _house(venue: Venue) -> set[int]:
@@ -127,7 +132,7 @@ async def _refusal(venue: Venue, recording: Recording, users: set[int]) -> str:
 async def _clear_house(venue: Venue, recording: Recording, house: set[int], stage: Stage) -> None:
     """Where users' orders stay, those of the demo and of an earlier replay leave by themselves."""
     for symbol in recording.symbols:
-        await _empty_tape(venue, symbol, recording, stage)
+        await _empty_tape(venue, symbol, stage)
         for account in sorted(house | {stage.maker_account}):
             try:
                 gone = await venue.gateway.cancel_all_orders(CancelAllOrders(account=account, symbol=symbol))
@@ -139,20 +144,23 @@ async def _clear_house(venue: Venue, recording: Recording, house: set[int], stag
                 stage.notes.append(f"Cancelled {len(gone)} orders of {name} on {symbol}.")
 
 
-async def _empty_tape(venue: Venue, symbol: str, recording: Recording, stage: Stage) -> None:
+async def _empty_tape(venue: Venue, symbol: str, stage: Stage) -> None:
     """What the last replay left on the book goes, and what users took from it counts no more."""
-    rules_version = (await venue.registry.spec(symbol)).rules_version
     levels = [
         TapeLevel(side, int(price), 0)
         for side in Side
         for price in await venue.runner.command("HKEYS", venue.keys.tape(symbol, side))
     ]
     for first in range(0, len(levels), LEVELS_AT_ONCE):
-        frame = TapeFrame(
-            symbol=symbol, rules_version=rules_version, now_ms=recording.first_ms, maker_account=stage.maker_account,
-            taker_account=stage.taker_account, levels=levels[first : first + LEVELS_AT_ONCE],
-        )  # fmt: skip
-        await venue.gateway.apply_frame(frame)
+        await venue.gateway.apply_frame(await _frame(venue, symbol, stage, levels[first : first + LEVELS_AT_ONCE]))
+
+
+async def _frame(venue: Venue, symbol: str, stage: Stage, levels: list[TapeLevel]) -> TapeFrame:
+    """A frame at the time the clock has, with a mark that no replay follows."""
+    return TapeFrame(
+        symbol=symbol, rules_version=(await venue.registry.spec(symbol)).rules_version, now_ms=0,
+        maker_account=stage.maker_account, taker_account=stage.taker_account, mark="prepared", levels=levels,
+    )  # fmt: skip
 
 
 async def _fill_pockets(venue: Venue, recording: Recording, stage: Stage) -> None:

@@ -143,7 +143,8 @@ async def test_an_order_whose_reply_is_lost_is_not_called_rejected(
     await furnish(server)
     await runtime.start()
     alice = Api(client, ALICE_KEY)
-    await alice.ok("POST", "/order", **ORDER)  # from here on key and symbol are cached
+    await runtime.feed.until_ready()  # which begins by forgetting what is cached
+    await alice.ok("POST", "/order", **ORDER)  # from here on key and symbol are cached: an order is one command
     os.kill(server.pid, signal.SIGSTOP)
     order = asyncio.create_task(alice.error("POST", "/order", **ORDER, newClientOrderId="lost"))
     read = asyncio.create_task(alice.error("GET", "/depth", symbol="BTCUSDT"))

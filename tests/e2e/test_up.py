@@ -232,3 +232,33 @@ def test_the_admin_opens_with_the_kept_password_and_its_stylesheet(up, tmp_path)
         assert inside.status_code == 200
         assert "Site administration" in inside.text
     assert httpx.get(f"{running.url}/api/v1/nowhere").json()["code"] == -1000
+
+
+def test_runserver_serves_the_same_market_and_leaves_nothing_behind(tmp_path):
+    port = free_port()
+    command = [sys.executable, str(ROOT / "manage.py"), "runserver", str(port), "--data-dir", str(tmp_path / "data")]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "EXCHANGE_NO_BOOTSTRAP": "1"}
+        )
+
+    def answer(path: str) -> httpx.Response | None:
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5)
+        return None
+
+    try:
+        until(lambda: (found := answer("/healthz")) is not None and found.status_code == 200, 40)
+        depth = answer("/api/v1/depth?symbol=BTCUSDT&limit=50").json()
+        assert len(depth["bids"]) == len(depth["asks"]) == 20
+        children = children_of(process.pid)
+        assert any("run_archiver" in command for command in children.values())
+        before = time.monotonic()
+        process.terminate()
+        process.wait(timeout=20)
+        assert time.monotonic() - before < 5
+        assert not [command for pid, command in children.items() if is_alive(pid)]
+    finally:
+        process.kill()
+        process.wait()

@@ -55,12 +55,14 @@ async def test_the_outcome_is_the_one_without_steps(venue: Venue, order: PlaceOr
     pair = await Pair.start(venue)
     for account, asset in ((1, "BTC"), (1, "ETH"), (2, "USDT"), (2, "ETH")):
         await pair.play(Step("credit", Transfer(account=account, asset=asset, atoms=RICH_ATOMS)))
+    version = pair.reference.markets[order.symbol].rules_version
     for index in range(COUNT):
         price_ticks = 1_000 + (index // 3 if order.side is BUY else -(index // 3))
-        await pair.play(Step("place_order", limit(1, order.side.opposite, price_ticks, 1, symbol=order.symbol)))
+        maker = limit(1, order.side.opposite, price_ticks, 1, symbol=order.symbol)
+        await pair.play(Step("place_order", msgspec.structs.replace(maker, rules_version=version)))
     await pair.compare_events()
 
-    await pair.play(Step("place_order", order))
+    await pair.play(Step("place_order", msgspec.structs.replace(order, rules_version=version)))
     steps = steps_of(await events_after(venue, pair.seen))
     (told,) = pair.reference.events
     fills, makers, balances = gathered(steps)

@@ -218,11 +218,15 @@ async def test_fees_round_down_on_both_sides_and_a_tiny_fill_costs_little(venue:
     assert await balance(venue, bob, "BTC") == (RICH_ATOMS + 1_001_000 - 1_001, 0)
 
 
-async def test_maker_and_taker_pay_their_own_rates(venue: Venue, alice: int, bob: int) -> None:
-    spec = msgspec.structs.replace(BTCUSDT, maker_fee_e8=20_000, taker_fee_e8=500_000)
+@pytest.mark.parametrize("taker_side", [SELL, BUY])
+async def test_maker_and_taker_pay_their_own_rates(venue: Venue, alice: int, bob: int, taker_side: Side) -> None:
+    spec = msgspec.structs.replace(
+        BTCUSDT, maker_fee_e8=20_000, taker_fee_e8=500_000
+    )  # a lot at 100 is 1,000 atoms either way
     await venue.registry.define_symbol(spec)
-    for order in (limit(alice, BUY, 100, 1_000), limit(bob, SELL, 100, 1_000)):
+    for order in (limit(alice, taker_side.opposite, 100, 1_000), limit(bob, taker_side, 100, 1_000)):
         placed = await venue.gateway.place_order(msgspec.structs.replace(order, rules_version=2))
+    # A lot at 100 ticks is a thousand atoms of either asset.
     assert [(fill.taker_fee_atoms, fill.maker_fee_atoms) for fill in placed.fills] == [(5_000, 200)]
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any, Self
 
+import msgspec
+
 from engine import events
 from engine.audit import audit
 from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
@@ -17,10 +19,17 @@ from engine.registry import KeyRecord
 from engine.runner import Stale
 from engine.types import SymbolSpec, SymbolStatus
 from engine.venue import Venue
-from tests.conftest import SPECS, define_symbols
+from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
 from tests.model.reference import PRECISE, Exchange
 from tests.model.words import ATOM, Fill, Market, Order, Purse, Refused
 
+# Rates that differ, or a mix-up of maker and taker could not be seen.
+SPECS = {
+    spec.symbol: msgspec.structs.replace(spec, maker_fee_e8=maker_fee_e8, taker_fee_e8=taker_fee_e8)
+    for spec, maker_fee_e8, taker_fee_e8 in (
+        (BTCUSDT, 100_000, 100_000), (ETHUSDT, 20_000, 75_000), (ETHBTC, 3_333_333, 0)
+    )
+}  # fmt: skip
 ACCOUNTS = range(1, 8)
 ASSETS = ("BTC", "ETH", "USDT")
 LONGEST_MESSAGE = 6_000
@@ -49,13 +58,14 @@ class Pair:
 
     @classmethod
     async def start(cls, venue: Venue) -> Self:
-        """A venue that has just been opened gets the three symbols, the accounts, and a clock that stands."""
-        await define_symbols(venue)
+        """A venue without orders gets the three symbols, the accounts, and a clock that stands."""
+        for spec in SPECS.values():
+            await venue.registry.define_symbol(spec)
         for account in ACCOUNTS:
             await venue.registry.define_account(account, f"user{account}")
         await venue.clock.set_virtual(START_MS)
         seq = (await venue.queries.clock()).seq
-        markets = {symbol: _market(spec) for symbol, spec in SPECS.items()}
+        markets = {symbol: _market(spec) for symbol, spec in (await venue.registry.specs()).items()}
         return cls(venue=venue, reference=Exchange(markets=markets, now_ms=START_MS, seq=seq), seen=seq)
 
     async def play(self, step: Step) -> Outcome:
@@ -131,6 +141,7 @@ def _market(spec: SymbolSpec) -> Market:
     return Market(
         symbol=spec.symbol, base=spec.base, quote=spec.quote, tick=spec.tick_units * ATOM, lot=spec.lot_units * ATOM,
         maker_fee=spec.maker_fee_e8 * ATOM, taker_fee=spec.taker_fee_e8 * ATOM,
+        rules_version=spec.rules_version,
     )  # fmt: skip
 
 
@@ -230,8 +241,7 @@ async def _debit(venue: Venue, transfer: Transfer) -> Any:
 
 async def _set_status(venue: Venue, of: tuple[str, str]) -> None:
     symbol, status = of
-    spec = {**_fields(SPECS[symbol]), "status": SymbolStatus(status)}
-    await venue.registry.define_symbol(SymbolSpec(**spec))
+    await venue.registry.define_symbol(msgspec.structs.replace(SPECS[symbol], status=SymbolStatus(status)))
 
 
 async def _set_key(venue: Venue, of: tuple[str, int, bool]) -> None:
@@ -240,10 +250,6 @@ async def _set_key(venue: Venue, of: tuple[str, int, bool]) -> None:
         await venue.registry.define_key(digest, KeyRecord(account=account, user_name=f"user{account}"))
     else:
         await venue.registry.revoke_key(digest, account=account, name=f"user{account}")
-
-
-def _fields(spec: SymbolSpec) -> dict[str, Any]:
-    return {name: getattr(spec, name) for name in spec.__struct_fields__}
 
 
 ENGINE: dict[str, Callable[[Venue, Any], Awaitable[Any]]] = {

@@ -8,8 +8,7 @@ from random import Random
 
 from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
 from engine.types import OrderType, Side, TimeInForce
-from tests.conftest import SPECS
-from tests.model.agreement import ACCOUNTS, ASSETS, Step
+from tests.model.agreement import ACCOUNTS, ASSETS, SPECS, Step
 from tests.model.reference import Exchange
 
 POOR, RICH = ACCOUNTS[:5], ACCOUNTS[5:]

@@ -6,10 +6,10 @@ looks, decides, and only then changes something; afterwards the books are compar
 which balances and price levels have changed.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
-from typing import Any
 
+from tests.model.books import Books
 from tests.model.words import ATOM, ZERO, Fill, Market, Order, Purse, Refused, ceil, floor
 
 PRECISE = Context(prec=80)  # whoever calls works in this: products of two numbers of 2**53 steps must come out exact
@@ -18,38 +18,12 @@ BALANCE_LIMIT = 9 * 10**18 * ATOM
 
 
 @dataclass
-class Exchange:
+class Exchange(Books):
     """Every command raises Refused, and has then changed nothing."""
 
-    markets: dict[str, Market]
-    now_ms: int = 0
-    seq: int = 0
-    next_order_id: int = 1
-    open: dict[int, Order] = field(default_factory=dict)
-    purses: dict[tuple[str, int], Purse] = field(default_factory=dict)
-    totals: dict[str, dict[str, Decimal]] = field(default_factory=dict)
-    keys: dict[str, int] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-    def purse(self, asset: str, account: int) -> Purse:
-        return self.purses.setdefault((asset, account), Purse())
-
-    def queue(self, symbol: str, side: str) -> list[Order]:
-        """The resting orders of one side: best price first, oldest first among equals."""
-        sign = -1 if side == "BUY" else 1
-        resting = [order for order in self.open.values() if order.symbol == symbol and order.side == side]
-        return sorted(resting, key=lambda order: (sign * order.price, order.id))
-
-    def depth(self, symbol: str) -> dict[tuple[str, Decimal], Decimal]:
-        levels: dict[tuple[str, Decimal], Decimal] = {}
-        for order in self.open.values():
-            if order.symbol == symbol:
-                levels[order.side, order.price] = levels.get((order.side, order.price), ZERO) + order.left
-        return levels
-
     def place(
-        self, *, account: int, symbol: str, rules_version: int, side: str, type: str, time_in_force: str, price: Decimal,  # noqa: E501
-        quantity: Decimal, quote_amount: Decimal, client_id: str, key: str,
+        self, *, account: int, symbol: str, rules_version: int, side: str, type: str, time_in_force: str,
+        price: Decimal, quantity: Decimal, quote_amount: Decimal, client_id: str, key: str,
     ) -> tuple[Order, list[Fill]]:  # fmt: skip
         market = self._market(symbol)
         if market.rules_version != rules_version:
@@ -73,12 +47,12 @@ class Exchange:
         if self._needed(market, order, matches) > self.purse(self._pays(market, order), account).free:
             raise Refused("INSUFFICIENT_BALANCE")
 
-        before = self._copy(symbol)
+        before = self.copy(symbol)
         self.next_order_id += 1
         fills = [self._fill(market, order, maker, quantity) for maker, quantity in matches]
         self._settle_rest(market, order, is_budget_spent)
         makers = [replace(maker) for maker, _ in matches]
-        self._tell_market("order_placed", market, before, fills=fills, makers=makers, order=replace(order))
+        self.tell_market("order_placed", market, before, fills=fills, makers=makers, order=replace(order))
         return replace(order), fills
 
     def cancel(
@@ -91,9 +65,9 @@ class Exchange:
             if is_meant and (order.account, order.symbol) == (account, symbol):
                 if client_id and order.client_id != client_id:
                     break
-                before = self._copy(symbol)
+                before = self.copy(symbol)
                 self._end(market, order, "CANCELED")
-                self._tell_market("order_canceled", market, before, order=replace(order), own_id=own_id)
+                self.tell_market("order_canceled", market, before, order=replace(order), own_id=own_id)
                 return replace(order)
         raise Refused("UNKNOWN_ORDER")
 
@@ -110,7 +84,7 @@ class Exchange:
 
     def _cancel_batch(self, market: Market, orders: list[Order]) -> list[Order]:
         """One event for as many as free less than 2**53 atoms on either side; the orders that are left."""
-        before, freed = self._copy(market.symbol), {"BUY": ZERO, "SELL": ZERO}
+        before, freed = self.copy(market.symbol), {"BUY": ZERO, "SELL": ZERO}
         canceled: list[Order] = []
         for order in orders:
             freed[order.side] += order.locked
@@ -118,7 +92,7 @@ class Exchange:
                 break
             self._end(market, order, "CANCELED")
             canceled.append(replace(order))
-        self._tell_market("orders_canceled", market, before, orders=canceled)
+        self.tell_market("orders_canceled", market, before, orders=canceled)
         return orders[len(canceled) :]
 
     def reduce(self, *, account: int, symbol: str, order_id: int, quantity: Decimal, key: str) -> Order:
@@ -130,15 +104,15 @@ class Exchange:
         filled = order.quantity - order.left
         if not filled < quantity < order.quantity:
             raise Refused("FILTER_LOT_SIZE")
-        before = self._copy(symbol)
+        before = self.copy(symbol)
         order.quantity, order.left, order.updated_ms = quantity, quantity - filled, self.now_ms
         self._lock(market, order, self._worth(order, order.left))
-        self._tell_market("order_reduced", market, before, order=replace(order))
+        self.tell_market("order_reduced", market, before, order=replace(order))
         return replace(order)
 
     def credit(self, *, account: int, asset: str, amount: Decimal, key: str) -> Purse:
         self._check_transfer(account, asset, key)
-        if self._total(asset, "credited") + amount > BALANCE_LIMIT:
+        if self.total(asset, "credited") + amount > BALANCE_LIMIT:
             raise Refused("BALANCE_TOO_LARGE")
         return self._transfer("balance_credited", account, asset, amount, amount)
 
@@ -153,7 +127,7 @@ class Exchange:
         if market.status != status:
             market.status = status
             market.rules_version += 1
-            self._tell("symbol_defined", symbol=symbol, status=status, rules_version=market.rules_version)
+            self.tell("symbol_defined", symbol=symbol, status=status, rules_version=market.rules_version)
 
     def set_key(self, digest: str, account: int, *, is_good: bool) -> None:
         """Publish a key for an account, or revoke it."""
@@ -163,11 +137,11 @@ class Exchange:
         else:
             self.keys.pop(digest, None)
         if is_changed:
-            self._tell("account_changed", account=account)
+            self.tell("account_changed", account=account)
 
     def set_clock(self, now_ms: int) -> None:
         self.now_ms = now_ms
-        self._tell("clock_set")
+        self.tell("clock_set")
 
     def _market(self, symbol: str) -> Market:
         if symbol not in self.markets:
@@ -255,8 +229,8 @@ class Exchange:
             self.purse(market.base, maker.account).free += quantity - maker_fee
             maker.locked -= quote
             base_fee, quote_fee = maker_fee, taker_fee
-        self._add(market.base, "fees", base_fee)
-        self._add(market.quote, "fees", quote_fee)
+        self.add(market.base, "fees", base_fee)
+        self.add(market.quote, "fees", quote_fee)
         for order in (taker, maker):
             order.left -= quantity
             order.filled_quote += quote
@@ -301,39 +275,10 @@ class Exchange:
         order.status, order.updated_ms = status, self.now_ms
         del self.open[order.id]
 
-    def _total(self, asset: str, name: str) -> Decimal:
-        return self.totals.setdefault(asset, {}).get(name, ZERO)
-
-    def _add(self, asset: str, name: str, amount: Decimal) -> None:
-        self.totals.setdefault(asset, {})[name] = self._total(asset, name) + amount
-
     def _transfer(self, kind: str, account: int, asset: str, amount: Decimal, change: Decimal) -> Purse:
-        before = self._copy("")
-        self._add(asset, "credited" if change > 0 else "debited", amount)
+        before = self.copy("")
+        self.add(asset, "credited" if change > 0 else "debited", amount)
         self.purse(asset, account).free += change
-        (balance,) = self._changed_purses(before)
-        self._tell(kind, balance=balance, amount=amount)
+        (balance,) = self.changed_purses(before)
+        self.tell(kind, balance=balance, amount=amount)
         return replace(self.purse(asset, account))
-
-    def _copy(self, symbol: str) -> tuple[dict[Any, Purse], dict[Any, Decimal]]:
-        return {key: replace(purse) for key, purse in self.purses.items()}, self.depth(symbol)
-
-    def _changed_purses(self, before: tuple[dict[Any, Purse], Any]) -> list[tuple[Any, Purse, Purse]]:
-        """[((asset, account), purse before, purse now)] of those that changed, sorted."""
-        changed = [(key, before[0].get(key, Purse()), replace(purse)) for key, purse in self.purses.items()]
-        return sorted((item for item in changed if item[1] != item[2]), key=lambda item: item[0])
-
-    def _tell_market(self, kind: str, market: Market, before: tuple[Any, dict[Any, Decimal]], **parts: Any) -> None:
-        now = self.depth(market.symbol)
-        keys = sorted(now.keys() | before[1].keys())
-        levels = [(key, now.get(key, ZERO)) for key in keys if now.get(key) != before[1].get(key)]
-        market.update_id += bool(levels)
-        parts = {"fills": [], "makers": []} | parts
-        self._tell(
-            kind, symbol=market.symbol, update_id=market.update_id, levels=levels,
-            balances=self._changed_purses(before), **parts,
-        )  # fmt: skip
-
-    def _tell(self, kind: str, **parts: Any) -> None:
-        self.seq += 1
-        self.events.append({"kind": kind, "seq": self.seq, "now_ms": self.now_ms, **parts})

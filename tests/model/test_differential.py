@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from engine.errors import InvariantBroken
 from engine.venue import Venue
 from tests.conftest import finish
 from tests.model.agreement import Pair
@@ -39,7 +40,7 @@ async def run(redis_url: str, venue_name: str, seed: int, commands: int) -> None
             await pair.play(drawn.draw())
             if played % COMPARE_EVERY == 0 or played == commands:
                 await pair.compare()
-    except Exception as error:
+    except (AssertionError, InvariantBroken) as error:
         error.add_note(f"seed {seed}, after {played} commands: EXCHANGE_MODEL_SEED={seed} plays it again")
         remember(seed, -(-played // COMPARE_EVERY) * COMPARE_EVERY)
         raise

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
 from engine.types import OrderType, Side, TimeInForce
 from engine.venue import Venue
-from tests.conftest import SPECS, finish
-from tests.model.agreement import ASSETS, Pair, Step
+from tests.conftest import finish
+from tests.model.agreement import ASSETS, SPECS, Pair, Step
 
 _names = itertools.count(1)
 ACCOUNTS = st.integers(1, 3)

@@ -211,8 +211,15 @@ async def test_the_answer_comes_before_the_first_event(client: Client, venue: Ve
     frames = [await client.raw('{"method":"subscribe","params":{"streams":["BTCUSDT@depth","BTCUSDT@ticker"]}}')]
     frames += [await client.receive(), await client.receive()]
     assert [frame.get("result", frame.get("stream")) for frame in frames] == [
-        "success", "BTCUSDT@depth", "BTCUSDT@ticker",
+        "success", "BTCUSDT@ticker", "BTCUSDT@depth",
     ]  # fmt: skip
+
+
+async def test_answers_to_what_is_asked_next_come_before_the_first_picture_of_the_book(client: Client) -> None:
+    first = await client.raw('{"method":"subscribe","params":{"streams":["BTCUSDT@depth"]},"id":1}')
+    second = await client.raw('{"method":"ping","id":2}')
+    assert (first["id"], second["id"]) == (1, 2)
+    assert (await client.receive())["stream"] == "BTCUSDT@depth"
 
 
 async def test_the_root_path_speaks_the_same_and_other_paths_are_refused(ws_url: str) -> None:

@@ -291,7 +291,7 @@ local function commit_orders(market, kind, account, side_name, price, lots, note
   return filled
 end
 
-local function flush(market, step)
+local function commit_and_renew(market, step)
   local refusal = commit_step(market, step)
   return new_step(), refusal
 end
@@ -300,7 +300,9 @@ end
 local function commit_change(market, step, level)
   local name, refusal = level.side.name, nil
   local weight = lock_of(market, name, tonumber(level.price), math.abs(level.target - level.actual))
-  if step.count == MAX_CHANGES or step.weight[name] + weight >= EXACT then step, refusal = flush(market, step) end
+  if step.count == MAX_CHANGES or step.weight[name] + weight >= EXACT then
+    step, refusal = commit_and_renew(market, step)
+  end
   if refusal then return step, refusal end
   step.weight[name] = step.weight[name] + weight
   plan_change(market, step, level)
@@ -325,7 +327,7 @@ local function commit_changes(market, removals, additions, quiet, blocked)
   end
   if next(blocked) then
     if step.count > 0 then
-      step, refusal = flush(market, step)
+      step, refusal = commit_and_renew(market, step)
       if refusal then return refusal end
     end
     for _, level in ipairs(additions) do
@@ -338,7 +340,7 @@ local function commit_changes(market, removals, additions, quiet, blocked)
     if refusal then return refusal end
   end
   if step.count > 0 or market.steps == 0 then
-    step, refusal = flush(market, step)
+    step, refusal = commit_and_renew(market, step)
   end
   return refusal
 end

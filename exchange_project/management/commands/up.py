@@ -1,5 +1,6 @@
 """`manage.py up`: the whole exchange in one command. Ctrl-C ends all of it."""
 
+import os
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -60,5 +61,9 @@ class Command(BaseCommand):
         self._say("stopped" if discard else "stopped; the state is kept in the data directory")
 
     def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+        """Also to a terminal or pipe that has gone: that nobody reads any more is no reason to end."""
+        try:
+            self.stdout.write(text)
+            self.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

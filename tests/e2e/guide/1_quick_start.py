@@ -1,7 +1,8 @@
 from qte.exchange import MockExchange
 
 # 创建模拟交易所实例
-exchange = MockExchange(rest_host="localhost", rest_port=5000, ws_host="localhost", ws_port=8765)
+exchange = MockExchange(rest_host="localhost", rest_port=5000,
+                        ws_host="localhost", ws_port=8765)
 
 # 启动交易所服务
 exchange.start()

@@ -7,7 +7,9 @@ base_url = "http://localhost:5000"
 api_key = "your_api_key_here"
 
 # 设置请求头
-headers = {"X-API-KEY": api_key}
+headers = {
+    "X-API-KEY": api_key
+}
 
 # 查询账户信息
 response = requests.get(f"{base_url}/api/v1/account", headers=headers)
@@ -21,7 +23,7 @@ order_data = {
     "type": "LIMIT",
     "quantity": "0.01",
     "price": "20000",
-    "newClientOrderId": "my_order_id_123",
+    "newClientOrderId": "my_order_id_123"
 }
 response = requests.post(f"{base_url}/api/v1/order", headers=headers, json=order_data)
 order_result = response.json()

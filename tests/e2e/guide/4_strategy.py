@@ -5,7 +5,6 @@ import threading
 import websockets
 import asyncio
 
-
 class TradingStrategy:
     def __init__(self, api_key, rest_url="http://localhost:5000", ws_url="ws://localhost:8765"):
         self.api_key = api_key
@@ -52,12 +51,18 @@ class TradingStrategy:
     async def ws_client_loop(self):
         async with websockets.connect(self.ws_url) as websocket:
             # 认证
-            await websocket.send(json.dumps({"method": "auth", "params": {"api_key": self.api_key}, "id": 1}))
+            await websocket.send(json.dumps({
+                "method": "auth",
+                "params": {"api_key": self.api_key},
+                "id": 1
+            }))
 
             # 订阅
-            await websocket.send(
-                json.dumps({"method": "subscribe", "params": {"streams": ["BTCUSDT@ticker", "BTCUSDT@depth"]}, "id": 2})
-            )
+            await websocket.send(json.dumps({
+                "method": "subscribe",
+                "params": {"streams": ["BTCUSDT@ticker", "BTCUSDT@depth"]},
+                "id": 2
+            }))
 
             # 接收消息
             while self.running:
@@ -85,7 +90,12 @@ class TradingStrategy:
 
     def place_order(self, symbol, side, order_type, quantity, price=None):
         """下单"""
-        data = {"symbol": symbol, "side": side, "type": order_type, "quantity": str(quantity)}
+        data = {
+            "symbol": symbol,
+            "side": side,
+            "type": order_type,
+            "quantity": str(quantity)
+        }
         if price:
             data["price"] = str(price)
 
@@ -102,7 +112,6 @@ class TradingStrategy:
         """获取账户信息"""
         response = requests.get(f"{self.rest_url}/api/v1/account", headers=self.headers)
         return response.json()
-
 
 # 使用示例
 if __name__ == "__main__":

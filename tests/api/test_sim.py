@@ -1,0 +1,196 @@
+"""`/_sim`: what its endpoints answer and refuse. On a real exchange: SQL, threads and background tasks take part."""
+
+import json
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from qte.exchange import MockExchange
+
+NOON_MS = 1_800_000_000_000
+SAMPLE = Path(__file__).resolve().parents[2] / "simulation" / "recordings" / "sample_btcusdt.jsonl.gz"
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[MockExchange]:
+    with MockExchange(rest_port=0, ws_port=0) as exchange:
+        exchange.register_symbol("BTCUSDT", "BTC", "USDT")
+        exchange.create_user("alice", "Alice A.")
+        yield exchange
+
+
+class Sim:
+    """Requests to /_sim, with the token unless told otherwise."""
+
+    def __init__(self, exchange: MockExchange) -> None:
+        self._address = exchange.rest_url.removeprefix("http://")
+        self.token = (exchange.data_dir / "sim.token").read_text().strip()
+
+    def ask(self, method: str, resource: str, *, token: str | None = None, **parameters: Any) -> tuple[int, Any]:
+        """(status, decoded body)"""
+        in_query = method in ("GET", "DELETE")
+        path = f"/_sim/{resource}" + (f"?{urlencode(parameters)}" if in_query else "")
+        body = None if in_query else json.dumps(parameters)
+        connection = HTTPConnection(self._address, timeout=30)
+        try:
+            connection.request(method, path, body, {"X-Sim-Token": self.token if token is None else token})
+            response = connection.getresponse()
+            assert response.getheader("content-type", "").startswith("application/json")
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def ok(self, method: str, resource: str, **parameters: Any) -> Any:
+        status, body = self.ask(method, resource, **parameters)
+        assert status == 200, body
+        return body
+
+    def error(self, method: str, resource: str, **parameters: Any) -> tuple[int, int]:
+        """(status, code); and nothing has happened in the engine."""
+        before = self.ok("GET", "info")["clock"]["seq"]
+        status, body = self.ask(method, resource, **parameters)
+        assert set(body) == {"code", "msg", "error"}
+        assert body["msg"]
+        assert self.ok("GET", "info")["clock"]["seq"] == before
+        return status, body["code"]
+
+
+@pytest.fixture
+def sim(exchange: MockExchange) -> Sim:
+    return Sim(exchange)
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+@pytest.mark.parametrize(("method", "resource"), [("GET", "info"), ("POST", "users"), ("POST", "credit")])
+def test_without_the_token_nobody_gets_in(sim: Sim, method: str, resource: str, token: str) -> None:
+    assert sim.error(method, resource, token=token) == (401, -1002)
+
+
+def test_unknown_paths_and_methods(sim: Sim) -> None:
+    assert sim.error("GET", "nothing") == (404, -1000)
+    assert sim.error("DELETE", "users") == (405, -1000)
+
+
+def test_info_names_the_venue(sim: Sim, exchange: MockExchange) -> None:
+    info = sim.ok("GET", "info")
+    assert info["venue"] == exchange.venue
+    assert info["clock"]["mode"] == "real"
+
+
+def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) -> None:
+    made = sim.ok("POST", "users", name="bob", displayName="Bob B.")
+    assert made["name"] == "bob"
+    again = sim.ok("POST", "users", name="bob")
+    assert again["account"] == made["account"]
+    assert again["apiKey"] != made["apiKey"]
+    key = sim.ok("POST", "keys", user="bob", permissions="R")
+    assert key["secret"]
+    (bob,) = sim.ok("GET", "users", name="bob")["users"]
+    assert bob == {"name": "bob", "displayName": "Bob B.", "account": made["account"], "keys": 3}
+    assert {"alice", "bob"} <= {user["name"] for user in sim.ok("GET", "users")["users"]}
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters", "code"),
+    [
+        ("users", {}, -1102),
+        ("users", {"name": ""}, -1105),
+        ("users", {"name": "a@b"}, -1130),
+        ("users", {"name": "BTCUSDT"}, -1130),
+        ("users", {"name": "x" * 37}, -1130),
+        ("users", {"name": "tab\there"}, -1130),
+        ("keys", {"user": "nobody"}, -1130),
+        ("keys", {"user": "alice", "permissions": "RX"}, -1130),
+        ("keys", {"user": "alice", "requiresSignature": "perhaps"}, -1130),
+        ("symbols", {"symbol": "ETHUSDT", "base": "ETH"}, -1102),
+        ("symbols", {"symbol": "eth/usdt", "base": "ETH", "quote": "USDT"}, -1130),
+        ("symbols", {"symbol": "ETHUSDT", "base": "eth", "quote": "USDT"}, -1130),
+        ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "ETH"}, -1130),
+        ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", "tickSize": "0"}, -1130),
+        ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", "lotSize": "-1"}, -1130),
+        ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", "takerFee": "2"}, -1130),
+        ("credit", {"user": "nobody", "asset": "BTC", "amount": "1"}, -1130),
+        ("credit", {"user": "alice", "asset": "DOGE", "amount": "1"}, -1130),
+        ("credit", {"user": "alice", "asset": "BTC", "amount": "0"}, -1130),
+        ("credit", {"user": "alice", "asset": "BTC", "amount": "-1"}, -1100),
+        ("credit", {"user": "alice", "asset": "BTC", "amount": "0x1"}, -1100),
+        ("credit", {"user": "alice", "asset": "BTC", "amount": "1e-9"}, -1111),
+        ("credit", {"user": "alice", "asset": "BTC", "amount": "1e30"}, -1108),
+        ("credit", {"user": "alice", "asset": "BTC"}, -1102),
+        ("debit", {"user": "alice", "asset": "BTC", "amount": "1000000"}, -2010),
+        ("clock", {"mode": "lunar"}, -1130),
+        ("clock", {"mode": "real", "nowMs": 1}, -1106),
+        ("clock", {"mode": "virtual", "nowMs": "noon"}, -1100),
+        ("clock", {"mode": "virtual", "nowMs": 10**18}, -1130),
+        ("replay", {}, -1102),
+        ("replay", {"file": "relative.gz"}, -1130),
+        ("replay", {"file": "/nowhere/at.all"}, -1130),
+        ("replay", {"file": "/" + "x" * 5000}, -1130),
+        ("replay", {"file": __file__}, -1130),
+        ("replay", {"file": str(SAMPLE), "symbol": "ETHUSDT"}, -1130),
+        ("replay", {"file": str(SAMPLE), "speed": "0"}, -1130),
+        ("replay", {"file": str(SAMPLE), "speed": "nan"}, -1130),
+        ("replay", {"file": str(SAMPLE), "speed": "-3"}, -1130),
+    ],
+)
+def test_bad_input_is_refused_and_changes_nothing(
+    sim: Sim, resource: str, parameters: dict[str, Any], code: int
+) -> None:
+    assert sim.error("POST", resource, **parameters) == (400, code)
+
+
+def test_a_refused_symbol_leaves_no_asset_behind(sim: Sim) -> None:
+    assert sim.error("POST", "symbols", symbol="bad name", base="NEWBASE", quote="USDT")[0] == 400
+    assert sim.error("POST", "credit", user="alice", asset="NEWBASE", amount="1") == (400, -1130)
+
+
+def test_symbols(sim: Sim) -> None:
+    rules = {"tickSize": "0.1", "lotSize": "0.001", "minNotional": "10", "makerFee": "0", "maxQuantity": "500"}
+    assert sim.ok("POST", "symbols", symbol="SOLUSDT", base="SOL", quote="USDT", **rules)["created"] is True
+    assert sim.ok("POST", "symbols", symbol="SOLUSDT", base="SOL", quote="USDT")["created"] is False
+    (sol,) = [row for row in sim.ok("GET", "symbols")["symbols"] if row["symbol"] == "SOLUSDT"]
+    assert {name: float(sol[name]) for name in rules} == {name: float(value) for name, value in rules.items()}
+    assert (sol["base"], sol["quote"], sol["status"], float(sol["takerFee"])) == ("SOL", "USDT", "TRADING", 0.001)
+
+
+def test_credit_and_debit(sim: Sim) -> None:
+    made = sim.ok("POST", "credit", user="alice", asset="BTC", amount=1.5)
+    assert made["free"] == "1.50000000"
+    left = sim.ok("POST", "debit", user="alice", asset="BTC", amount="1e-8")
+    assert (left["free"], left["locked"]) == ("1.49999999", "0.00000000")
+    assert left["tranId"] > made["tranId"]
+
+
+def test_clock(sim: Sim, exchange: MockExchange) -> None:
+    assert sim.ok("POST", "clock", mode="virtual", nowMs=NOON_MS) == sim.ok("GET", "clock")
+    assert exchange.get_order_book("BTCUSDT")["timestamp"] == NOON_MS  # type: ignore[index]
+    assert sim.ok("POST", "clock", mode="virtual")["nowMs"] == NOON_MS, "without a time it stops where it is"
+    exchange.create_user("carol")
+    exchange.deposit("carol", "USDT", 1000)
+    assert exchange.place_order("carol", "BTCUSDT", "BUY", "LIMIT", "0.01", "20000")
+    assert sim.error("POST", "clock", mode="virtual", nowMs=NOON_MS - 1) == (409, -1020)
+    assert sim.ok("POST", "clock", mode="virtual", nowMs=NOON_MS - 1, clear=True)["nowMs"] == NOON_MS - 1
+    assert sim.ok("POST", "clock", mode="real")["mode"] == "real"
+
+
+def test_replay_is_watched_directed_and_ended(sim: Sim) -> None:
+    assert sim.ok("GET", "replay")["state"] in ("none", "failed")
+    assert sim.error("PUT", "replay", paused=True) == (409, -1020)
+    begun = sim.ok("POST", "replay", file=str(SAMPLE), speed="2", clear=True)
+    assert (begun["state"], begun["speed"], begun["played"] < begun["total"]) == ("running", 2.0, True)
+    assert sim.ask("POST", "replay", file=str(SAMPLE))[0] == 409, "one at a time"
+    paused = sim.ok("PUT", "replay", paused=True)
+    assert paused["state"] == "paused"
+    faster = sim.ok("PUT", "replay", speed="50.5")
+    assert (faster["state"], faster["speed"]) == ("paused", 50.5)
+    assert sim.ask("PUT", "replay", speed="quick")[0] == 400
+    assert sim.ok("PUT", "replay", paused=False)["state"] == "running"
+    ended = sim.ok("DELETE", "replay")
+    assert ended["state"] == "stopped"
+    assert ended["played"] < ended["total"]
+    assert sim.ok("DELETE", "replay") == ended, "harmless when none runs"
+    assert sim.ok("GET", "clock")["nowMs"] == ended["nowMs"]

@@ -1,0 +1,145 @@
+"""A fault at any redis.call before the first write leaves no byte changed: read, check and plan come first.
+
+And on the way: every run of every scenario reads the clock at most once, up to its last call.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+
+from engine.commands import CancelAllOrders, ReduceOrder, Transfer
+from engine.errors import Rejected
+from engine.registry import KeyRecord
+from engine.scripts import load_scripts
+from engine.types import MAX_FILLS, Side, TimeInForce
+from engine.venue import Venue
+from tests.conftest import BTCUSDT, cancel, limit, market
+from tests.engine.checks import digest
+from tests.engine.faults import break_at, struck_command
+from tests.engine.steps import place_first_step
+from tests.unit.lua_gate import WRITES
+
+BUY, SELL = Side.BUY, Side.SELL
+SCRIPTS = load_scripts()
+MOST_CALLS = 200
+
+Act = Callable[[Venue], Awaitable[object]]
+
+
+def place(**how: object) -> Act:
+    order = market(1, how.pop("side"), **how) if "price" not in how else None  # type: ignore[arg-type]
+    if order is None:
+        order = limit(1, how.pop("side"), how.pop("price"), how.pop("lots"), **how)  # type: ignore[arg-type]
+    return lambda venue: venue.gateway.place_order(order)
+
+
+def keyed(order: msgspec.Struct) -> Act:
+    return lambda venue: venue.gateway.place_order(msgspec.structs.replace(order, key_digest="good"))  # type: ignore
+
+
+# Before each: asks 5 at 100 and 3 at 101, bids 10 at 90, all of bob (account 2); alice's (1) order 4, 7 at 80.
+SCENARIOS: dict[str, tuple[str, Act]] = {
+    "limit rests": ("place_order", place(side=BUY, price=85, lots=3)),
+    "limit rests on its own level": ("place_order", place(side=BUY, price=90, lots=3)),
+    "limit sale rests": ("place_order", place(side=SELL, price=120, lots=3)),
+    "limit under a key": ("place_order", keyed(limit(1, BUY, 85, 3))),
+    "limit takes and rests": ("place_order", place(side=BUY, price=101, lots=20)),
+    "limit takes a part of a maker": ("place_order", place(side=BUY, price=100, lots=2)),
+    "limit sale takes": ("place_order", place(side=SELL, price=90, lots=20)),
+    "IOC": ("place_order", place(side=BUY, price=100, lots=9, tif=TimeInForce.IOC)),
+    "FOK fills": ("place_order", place(side=BUY, price=101, lots=8, tif=TimeInForce.FOK)),
+    "FOK expires": ("place_order", place(side=BUY, price=101, lots=9, tif=TimeInForce.FOK)),
+    "market": ("place_order", place(side=BUY, lots=6)),
+    "market sale": ("place_order", place(side=SELL, lots=30)),
+    "market by quote": ("place_order", place(side=BUY, quote_atoms=7_000)),
+    "market sale by quote": ("place_order", place(side=SELL, quote_atoms=7_000)),
+    "duplicate": ("place_order", place(side=BUY, price=85, lots=3, client_id="resting")),
+    "too large": ("place_order", place(side=BUY, price=2**27, lots=2**26)),
+    "too poor": ("place_order", place(side=BUY, price=99, lots=2**42)),
+    "cancel": ("cancel_order", lambda venue: venue.gateway.cancel_order(cancel(1, 4))),
+    "cancel by client id": ("cancel_order", lambda venue: venue.gateway.cancel_order(cancel(1, client_id="resting"))),
+    "cancel a foreign order": ("cancel_order", lambda venue: venue.gateway.cancel_order(cancel(1, 1))),
+    "cancel all": (
+        "cancel_all_orders",
+        lambda venue: venue.gateway.cancel_all_orders(CancelAllOrders(account=2, symbol="BTCUSDT")),
+    ),
+    "reduce": (
+        "reduce_order",
+        lambda venue: venue.gateway.reduce_order(ReduceOrder(account=1, symbol="BTCUSDT", order_id=4, lots=5)),
+    ),
+    "credit": ("credit", lambda venue: venue.gateway.credit(Transfer(account=1, asset="BTC", atoms=5))),
+    "debit": ("debit", lambda venue: venue.gateway.debit(Transfer(account=1, asset="BTC", atoms=5))),
+    "debit too much": ("debit", lambda venue: venue.gateway.debit(Transfer(account=1, asset="BTC", atoms=10**18))),
+    "new rules": (
+        "define_symbol",
+        lambda venue: venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, taker_fee_e8=1)),
+    ),
+    "new key": (
+        "change_account",
+        lambda venue: venue.registry.define_key("new", KeyRecord(account=1, user_name="alice")),
+    ),
+    "clear market": ("clear_market", lambda venue: venue.clock.clear_market()),
+    "clock virtual": ("set_clock", lambda venue: venue.clock.set_virtual(4 * 10**12)),
+    "clock real": ("set_clock", lambda venue: venue.clock.set_real()),
+}
+
+
+async def fill_books(venue: Venue) -> None:
+    for side, price_ticks, lots in ((SELL, 100, 5), (SELL, 101, 3), (BUY, 90, 10)):
+        await venue.gateway.place_order(limit(2, side, price_ticks, lots))
+    await venue.gateway.place_order(limit(1, BUY, 80, 7, client_id="resting"))
+    await venue.registry.define_key("good", KeyRecord(account=1, user_name="alice"))
+
+
+async def calls_before_the_first_write(venue: Venue, name: str, act: Act) -> list[str]:
+    """Plays a fault at each call, from the first to the first write; the commands at which they struck.
+
+    Raises AssertionError where something changed. A refusal ends it too: then every one of its calls has failed once.
+    """
+    before, struck = await digest(venue), list[str]()
+    for call in range(1, MOST_CALLS):
+        break_at(venue, name, call, SCRIPTS)
+        command = await struck_command(act(venue))
+        if command is None:
+            break
+        struck.append(command)
+        assert await digest(venue) == before, f"a fault at call {call} of {name}, {command}, left a trace"
+        if command in WRITES:
+            break
+    break_at(venue, name, 0, SCRIPTS)
+    return struck
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_a_fault_before_the_first_write_changes_nothing(
+    venue: Venue, alice: int, bob: int, scenario: str
+) -> None:
+    name, act = SCENARIOS[scenario]
+    await fill_books(venue)
+    struck = await calls_before_the_first_write(venue, name, act)
+    assert len(struck) >= 2
+    assert all(command not in WRITES for command in struck[:-1])
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_no_command_reads_the_clock_twice(venue: Venue, alice: int, bob: int, scenario: str) -> None:
+    name, act = SCENARIOS[scenario]
+    await fill_books(venue)
+    break_at(venue, name, 10**9, SCRIPTS)
+    try:
+        await act(venue)
+    except Rejected:
+        assert scenario in {"duplicate", "too large", "too poor", "cancel a foreign order", "debit too much"}
+    break_at(venue, name, 0, SCRIPTS)
+
+
+async def test_a_fault_between_two_steps_leaves_the_first_one_whole(venue: Venue, alice: int, bob: int) -> None:
+    for _ in range(MAX_FILLS + 1):
+        await venue.gateway.place_order(limit(alice, SELL, 100, 1))
+    await place_first_step(venue, market(bob, BUY, lots=MAX_FILLS + 1))
+    next_command = lambda venue: venue.gateway.place_order(limit(bob, BUY, 90, 1))  # noqa: E731 - as in SCENARIOS
+    struck = await calls_before_the_first_write(venue, "continue_order", next_command)
+    assert struck[-1] in WRITES
+    await next_command(venue)
+    assert (await venue.queries.market_state("BTCUSDT")).next_trade_id == MAX_FILLS + 2

@@ -1,0 +1,70 @@
+"""What the reference exchange remembers: orders, purses, totals, counters, and what it has told of its changes."""
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from tests.model.words import ZERO, Market, Order, Purse
+
+Snapshot = tuple[dict[tuple[str, int], Purse], dict[tuple[str, Decimal], Decimal]]  # purses, one symbol's depth
+
+
+@dataclass
+class Books:
+    """Written by the commands of `Exchange` alone. `events` are told in the order of `seq`."""
+
+    markets: dict[str, Market]
+    now_ms: int = 0
+    seq: int = 0
+    next_order_id: int = 1
+    open: dict[int, Order] = field(default_factory=dict)
+    purses: dict[tuple[str, int], Purse] = field(default_factory=dict)
+    totals: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def purse(self, asset: str, account: int) -> Purse:
+        return self.purses.setdefault((asset, account), Purse())
+
+    def queue(self, symbol: str, side: str) -> list[Order]:
+        """The resting orders of one side: best price first, oldest first among equals."""
+        sign = -1 if side == "BUY" else 1
+        resting = [order for order in self.open.values() if order.symbol == symbol and order.side == side]
+        return sorted(resting, key=lambda order: (sign * order.price, order.id))
+
+    def depth(self, symbol: str) -> dict[tuple[str, Decimal], Decimal]:
+        levels: dict[tuple[str, Decimal], Decimal] = {}
+        for order in self.open.values():
+            if order.symbol == symbol:
+                levels[order.side, order.price] = levels.get((order.side, order.price), ZERO) + order.left
+        return levels
+
+    def total(self, asset: str, name: str) -> Decimal:
+        return self.totals.setdefault(asset, {}).get(name, ZERO)
+
+    def add(self, asset: str, name: str, amount: Decimal) -> None:
+        self.totals.setdefault(asset, {})[name] = self.total(asset, name) + amount
+
+    def copy(self, symbol: str) -> Snapshot:
+        return {key: replace(purse) for key, purse in self.purses.items()}, self.depth(symbol)
+
+    def changed_purses(self, before: Snapshot) -> list[tuple[tuple[str, int], Purse, Purse]]:
+        """[((asset, account), purse before, purse now)] of those that changed, sorted."""
+        old, _ = before
+        changed = [(key, old.get(key, Purse()), replace(purse)) for key, purse in self.purses.items()]
+        return sorted((item for item in changed if item[1] != item[2]), key=lambda item: item[0])
+
+    def tell_market(self, kind: str, market: Market, before: Snapshot, **parts: Any) -> None:
+        now = self.depth(market.symbol)
+        _, old = before
+        levels = [(key, now.get(key, ZERO)) for key in sorted(now.keys() | old.keys()) if now.get(key) != old.get(key)]
+        market.update_id += bool(levels)
+        parts = {"fills": [], "makers": []} | parts
+        self.tell(
+            kind, symbol=market.symbol, update_id=market.update_id, levels=levels,
+            balances=self.changed_purses(before), **parts,
+        )  # fmt: skip
+
+    def tell(self, kind: str, **parts: Any) -> None:
+        self.seq += 1
+        self.events.append({"kind": kind, "seq": self.seq, "now_ms": self.now_ms, **parts})
