@@ -31,8 +31,8 @@ from engine.events import (
     TapeFrameApplied,
     TapeTradePlayed,
 )
+from engine.types import TAPE_MAKER
 
-TAPE_MAKER = "tape-maker"
 ORDER_FIELDS = (
     "venue", "epoch", "seq", "void_by", "placed_seq", "symbol", "order_id", "account", "client_order_id", "side",
     "type", "time_in_force", "status", "price_ticks", "lots", "left_lots", "filled_quote_atoms", "quote_order_atoms",

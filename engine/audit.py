@@ -62,6 +62,7 @@ async def audit(venue: Venue) -> AuditReport:
     """Recount the venue. Raises EngineUnavailable."""
     specs = list((await venue.registry.specs()).values())
     assets = await venue.registry.assets()
+    tape = await venue.registry.tape_accounts()
     keys = [venue.keys.meta, venue.keys.open, venue.keys.client_ids]
     for spec in specs:
         keys += _keys_of(venue, spec.symbol)
@@ -70,7 +71,7 @@ async def audit(venue: Venue) -> AuditReport:
     markets = [_market(spec, raw) for spec, raw in zip(specs, symbols, strict=True)]
     money = {asset: _numbers(flat) for asset, flat in zip(assets, balances, strict=True)}
     differences = [
-        *(line for market in markets for line in _market_differences(market, int(next_order_id))),
+        *(line for market in markets for line in _market_differences(market, int(next_order_id), tape)),
         *_open_differences(markets, {member.decode() for member in open_members}),
         *(line for asset, held in money.items() for line in _money_differences(asset, assets[asset], held)),
         *_locked_differences(markets, money, assets),
@@ -121,12 +122,14 @@ def _market(spec: SymbolSpec, raw: list[Any]) -> _Market:
     return _Market(spec, pending.decode(), books, records, [member.decode() for member in client_ids])
 
 
-def _market_differences(market: _Market, next_order_id: int) -> Iterator[str]:
+def _market_differences(market: _Market, next_order_id: int, tape: set[int]) -> Iterator[str]:
     symbol = market.spec.symbol
     if market.pending and market.pending not in market.orders:
         yield f"{symbol}: order {market.pending} is pending and not among the open orders"
     for (member, order), found in zip(market.orders.items(), market.client_ids, strict=True):
-        yield from (f"{symbol}: order {member} {what}" for what in _order_differences(market, member, order, found))
+        yield from (f"{symbol}: order {member} {what}" for what in _order_differences(market, member, order))
+        if what := _client_id_difference(member, order, found, tape):
+            yield f"{symbol}: order {member} {what}"
         if order.order_id >= next_order_id:
             yield f"{symbol}: order {member} exists, but the next order id is {next_order_id}"
     for book in market.books:
@@ -136,14 +139,21 @@ def _market_differences(market: _Market, next_order_id: int) -> Iterator[str]:
         yield f"{symbol}: the book is crossed, best bid {best[0]} ticks, best ask {best[1]} ticks"
 
 
-def _order_differences(market: _Market, member: str, order: OrderRecord, found: str) -> Iterator[str]:
-    """What an open order says about itself that cannot be; `found` is where its client order id leads."""
+def _client_id_difference(member: str, order: OrderRecord, found: str, tape: set[int]) -> str:
+    """What is wrong with an open order's client order id, which leads to `found`; only the tape's have none."""
+    if not order.client_order_id:
+        return "" if order.account in tape else f"has no client order id, and account {order.account} is not the tape's"
+    if found != member:
+        return f"has the client order id {order.client_order_id!r}, which leads to {found or 'no order'}"
+    return ""
+
+
+def _order_differences(market: _Market, member: str, order: OrderRecord) -> Iterator[str]:
+    """What an open order says about itself that cannot be."""
     if order_member(order.order_id) != member:
         yield f"is recorded under the id {order.order_id}"
     if not order.status.is_open:
         yield f"is {order.status} and among the open orders"
-    if order.client_order_id and found != member:  # a replay's orders have none
-        yield f"has the client order id {order.client_order_id!r}, which leads to {found or 'no order'}"
     if member == market.pending:
         return
     if not 0 < order.left_lots <= order.lots:

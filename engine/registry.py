@@ -9,7 +9,7 @@ import msgspec
 from engine.errors import Reason, Rejected
 from engine.keys import Keys
 from engine.runner import Runner
-from engine.types import SymbolSpec
+from engine.types import TAPE_MAKER, TAPE_TAKER, SymbolSpec
 
 
 class KeyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -94,6 +94,12 @@ class Registry:
         if found is None:
             raise Rejected(Reason.UNKNOWN_USER, str(account))
         return str(found.decode())
+
+    async def tape_accounts(self) -> set[int]:
+        """The numbers of the accounts that play recorded history; none before the venue's first replay."""
+        fields = [f"name:{name}" for name in (TAPE_MAKER, TAPE_TAKER)]
+        found = await self._runner.command("HMGET", self._keys.accounts, *fields)
+        return {int(account) for account in found if account is not None}
 
     def forget(self) -> None:
         """Drop what is cached; the next use reads it again."""

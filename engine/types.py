@@ -13,6 +13,8 @@ ORDER_LIMIT = 2**53 - 1  # what one command moves: Lua's numbers are doubles, ex
 BALANCE_LIMIT = 9_000_000_000_000_000_000  # what a balance may reach: HINCRBY counts to 2**63
 PRICE_DECIMALS = 8  # prices and quantities are written with eight decimals on the wire
 UNIT: int = 10**PRICE_DECIMALS
+TAPE_MAKER = "tape-maker"  # the accounts of recorded history: one rests, one takes; their orders have no client ids
+TAPE_TAKER = "tape-taker"
 MAX_FILLS = 500  # fills one step of a command may write; mirrored in lua/lib/matching.lua
 
 

@@ -13,14 +13,12 @@ from engine.commands import CancelAllOrders, TapeFrame, TapeLevel, Transfer
 from engine.errors import ExchangeError, Reason, Rejected
 from engine.events import decode_order
 from engine.queries import decode_trades
-from engine.types import Side, SymbolSpec, SymbolStatus
+from engine.types import TAPE_MAKER, TAPE_TAKER, Side, SymbolSpec, SymbolStatus
 from engine.venue import Venue
 from simulation import demo
 from simulation.clock import shown
 from simulation.tape.recording import LEVELS_AT_ONCE, Recording
 
-TAPE_MAKER = "tape-maker"
-TAPE_TAKER = "tape-taker"
 HOUSE = (TAPE_MAKER, TAPE_TAKER, demo.MAKER, demo.TAKER)
 DEEP_POCKETS_ATOMS = 10**18  # of either asset, at the start of every replay
 PAGE = 1_000

@@ -103,6 +103,18 @@ async def _command(venue: Venue, words: tuple[str | int, ...]) -> None:
     await venue.runner.command(name, f"{{{venue.name}}}:{key}", *rest)
 
 
+async def test_only_the_tape_s_orders_may_have_no_client_id(busy: Venue) -> None:
+    key = busy.keys.orders("BTCUSDT")
+    record = await busy.runner.command("HGET", key, FIRST)
+    await busy.runner.command("HSET", key, FIRST, record.replace(b'"one"', b'""'))
+    assert (await audit(busy)).differences == [
+        "BTCUSDT: order 0000000000000001 has no client order id, and account 1 is not the tape's"
+    ]
+    await busy.registry.define_account(1, "tape-maker")
+    assert (await audit(busy)).differences == []
+    await busy.runner.command("HSET", key, FIRST, record)
+
+
 async def test_locked_money_must_be_what_the_orders_hold(busy: Venue) -> None:
     key = busy.keys.balance("USDT")
     await busy.runner.command("HINCRBY", key, "2:locked", 3)
