@@ -59,6 +59,7 @@ class Books:
         _, old = before
         levels = [(key, now.get(key, ZERO)) for key in sorted(now.keys() | old.keys()) if now.get(key) != old.get(key)]
         market.update_id += bool(levels)
+        market.changed_ms = self.now_ms
         parts = {"fills": [], "makers": []} | parts
         self.tell(
             kind, symbol=market.symbol, update_id=market.update_id, levels=levels,

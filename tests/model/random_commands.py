@@ -162,7 +162,11 @@ class Commands:
         return Step("set_key", (self._random.choice(DIGESTS), self._account(), self._random.random() < 0.7))
 
     def _clock(self) -> Step:
-        return Step("set_clock", self._reference.now_ms + self._random.randint(0, 5_000))
+        """On, or back: half of the way to what the market cannot undo, a little beyond it, far beyond it."""
+        now_ms, latest_ms = self._reference.now_ms, self._reference.latest_ms
+        back = ((now_ms + latest_ms) // 2, latest_ms, latest_ms - 1, now_ms - 10_000)
+        is_back = self._random.random() < 0.4
+        return Step("set_clock", self._random.choice(back) if is_back else now_ms + self._random.randint(0, 5_000))
 
     def _symbol(self) -> str:
         return self._random.choice(list(SPECS))

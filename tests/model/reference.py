@@ -140,8 +140,16 @@ class Exchange(Books):
             self.tell("account_changed", account=account)
 
     def set_clock(self, now_ms: int) -> None:
+        """Back only as far as nothing of the market is later."""
+        if now_ms < self.latest_ms:
+            raise Refused("CLOCK_BACKWARDS")
         self.now_ms = now_ms
         self.tell("clock_set")
+
+    @property
+    def latest_ms(self) -> int:
+        """When an order last changed a market."""
+        return max(market.changed_ms for market in self.markets.values())
 
     def _market(self, symbol: str) -> Market:
         if symbol not in self.markets:

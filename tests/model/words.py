@@ -30,6 +30,7 @@ class Market:
     update_id: int = 0
     next_trade_id: int = 1
     last_price: Decimal | None = None
+    changed_ms: int = 0
 
     def steps(self) -> tuple[int, int]:
         """(multiplier, divisor): atoms of quote = ticks * lots * multiplier / divisor."""
