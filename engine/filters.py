@@ -45,8 +45,8 @@ def max_notional_atoms(spec: SymbolSpec) -> int:
 def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
     """PRICE_FILTER, LOT_SIZE and NOTIONAL.
 
-    A market order by quantity has no price yet, so its notional is not judged. Raises Rejected FILTER_PRICE,
-    FILTER_LOT_SIZE, FILTER_NOTIONAL.
+    The notional of a market order by quantity is judged at the last price, which only the script knows for sure
+    (place_order.lua). Raises Rejected FILTER_PRICE, FILTER_LOT_SIZE, FILTER_NOTIONAL.
     """
     if order.quote_order_atoms:
         _check_notional(order.quote_order_atoms, spec)

@@ -103,8 +103,8 @@ def ticker_view(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
 def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
     """A symbol's filters, PRICE_FILTER first: clients take the first entry for it.
 
-    avgPriceMins is 0, since no average price is looked at: a market order by quantity is not judged by NOTIONAL, one
-    by quoteOrderQty is.
+    avgPriceMins is 0: NOTIONAL judges a market order by quantity at the last price, not at an average; before the first
+    trade it passes. One by quoteOrderQty is judged by that amount.
     """
     return [
         {

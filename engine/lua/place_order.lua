@@ -58,6 +58,15 @@ local function funds_needed(market, order, taker, plan)
   return cost
 end
 
+-- NOTIONAL of a market order by quantity, at the last price; nil before the first trade, when there is nothing to judge
+-- it by. The other orders were judged before they came here (engine/filters.py).
+local function refusal_at_last_price(market, order)
+  if order.price > 0 or order.quote_order > 0 or market.last_price == 0 then return nil end
+  local notional = notional_ceil(market, market.last_price, order.lots)
+  if not notional then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  if notional < market.min_notional then return { "rejected", "FILTER_NOTIONAL" } end
+end
+
 -- Plan.
 local market = new_market(ARGV[2], s, m, now_ms)
 local order = {
@@ -75,6 +84,8 @@ if order.lots * market.base_atoms_per_lot >= EXACT or order.quote_order * market
   or order.price > 0 and not notional_ceil(market, order.price, order.lots) then
   return { "rejected", "AMOUNT_TOO_LARGE" }
 end
+local refusal = refusal_at_last_price(market, order)
+if refusal then return refusal end
 local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.lots) < order.lots
 local plan = plan_match(market, taker, is_killed and 0 or MAX_FILLS)
 if is_killed then plan.stop = "killed" end

@@ -77,6 +77,18 @@ async def test_the_limits_that_exchange_info_tells_are_the_ones_in_force(alice: 
     assert (await alice.error("POST", "/order", **limit_order("SELL", "100", lot["maxQty"])))[1] == -2010
 
 
+async def test_the_smallest_notional_holds_for_market_orders_too(alice: Api, bob: Api) -> None:
+    """By quantity at the last price (avgPriceMins is 0), by quoteOrderQty the amount itself."""
+    await alice.ok("POST", "/order", **limit_order("SELL", "50000", "1"))
+    await bob.ok("POST", "/order", **limit_order("BUY", "50000", "0.1"))
+    buy = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}
+    refused = (400, -1013, "Filter failure: NOTIONAL")
+    assert await bob.error("POST", "/order", **buy, quantity="0.00009") == refused
+    assert await bob.error("POST", "/order", **buy, quoteOrderQty="4.99999999") == refused
+    assert (await bob.ok("POST", "/order", **buy, quantity="0.0001"))["status"] == "FILLED"
+    assert (await bob.ok("POST", "/order", **buy, quoteOrderQty="5"))["status"] == "FILLED"
+
+
 async def test_price_before_and_after_the_first_trade(anybody: Api, alice: Api, bob: Api) -> None:
     assert await anybody.error("GET", "/ticker/price", symbol="BTCUSDT") == (
         404, -1000, "There was no trade on this symbol yet.",

@@ -159,7 +159,8 @@ async def test_many_at_once_on_two_workers_get_their_own_answers(redis_url: str,
     await offer(venue, alice, COUNT)
     for account in range(4, 14):
         await fund(venue, account, USDT=RICH_ATOMS)
-    orders = [market(4, BUY, lots=COUNT - 9), *(market(account, BUY, lots=1) for account in range(5, 14))]
+    wanted = [(4, COUNT - 9), *((account, 1) for account in range(5, 14))]
+    orders = [limit(account, BUY, 10_000, lots, tif=IOC) for account, lots in wanted]
     placed = await asyncio.gather(
         *((venue, other)[index % 2].gateway.place_order(order) for index, order in enumerate(orders))
     )

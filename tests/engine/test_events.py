@@ -19,7 +19,7 @@ async def test_every_accepted_command_is_one_entry_with_the_next_seq(venue: Venu
     await venue.gateway.place_order(limit(alice, SELL, 100, 5))
     await venue.gateway.place_order(market(bob, BUY, lots=2))
     await venue.gateway.cancel_order(cancel(alice, 1))
-    await venue.gateway.place_order(market(bob, BUY, lots=2))
+    await venue.gateway.place_order(market(bob, BUY, lots=500_000))
     events = await events_after(venue, start.seq)
     assert [(event.epoch, event.seq) for event in events] == [(start.epoch, start.seq + n) for n in range(1, 5)]
     ids = [entry[0] for entry in await venue.runner.command("XRANGE", venue.keys.events, "-", "+")]

@@ -305,3 +305,33 @@ async def test_what_uneven_fills_leave_of_the_reserve_returns_with_the_last_one(
 async def test_an_unknown_symbol_is_refused(venue: Venue, alice: int) -> None:
     unknown = venue.gateway.place_order(limit(alice, BUY, 100, 5, symbol="DOGEUSDT"))
     assert await refused_without_a_trace(venue, unknown) is Reason.UNKNOWN_SYMBOL
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_a_market_order_by_quantity_must_be_worth_the_smallest_notional_at_the_last_price(
+    venue: Venue, alice: int, bob: int, side: Side
+) -> None:
+    """5 USDT at 100.00 are 0.05 BTC, whatever the book would pay now."""
+    await venue.gateway.place_order(limit(alice, Side.SELL, 10_000, 5_000))
+    await venue.gateway.place_order(limit(bob, Side.BUY, 10_000, 5_000))
+    await venue.gateway.place_order(limit(alice, side.opposite, 10_000, 20_000))
+    with pytest.raises(Rejected) as caught:
+        await venue.gateway.place_order(market(bob, side, lots=4_999))
+    assert caught.value.reason is Reason.FILTER_NOTIONAL
+    placed = await venue.gateway.place_order(market(bob, side, lots=5_000))
+    assert placed.order.status is OrderStatus.FILLED
+
+
+async def test_before_the_first_trade_there_is_no_price_to_judge_a_market_order_by(
+    venue: Venue, alice: int, bob: int
+) -> None:
+    await venue.gateway.place_order(limit(alice, Side.SELL, 10_000, 5_000))
+    assert (await venue.gateway.place_order(market(bob, Side.BUY, lots=1))).order.status is OrderStatus.FILLED
+
+
+async def test_a_market_order_too_large_at_the_last_price_is_refused(venue: Venue, alice: int, bob: int) -> None:
+    await venue.gateway.place_order(limit(alice, Side.SELL, 10_000_000, 5))
+    await venue.gateway.place_order(limit(bob, Side.BUY, 10_000_000, 5))
+    with pytest.raises(Rejected) as caught:
+        await venue.gateway.place_order(market(alice, Side.SELL, lots=100_000_000))
+    assert caught.value.reason is Reason.AMOUNT_TOO_LARGE

@@ -40,6 +40,7 @@ class Exchange(Books):
             created_ms=self.now_ms, updated_ms=self.now_ms,
         )  # fmt: skip
         self._check_size(market, order)
+        self._check_at_last_price(market, order)
         matches, is_budget_spent = self._match(market, order)
         if time_in_force == "FOK" and sum(quantity for _, quantity in matches) < order.quantity:
             matches = []
@@ -175,6 +176,13 @@ class Exchange(Books):
         self._check_product(market, order.price, order.quantity)
         if max(order.quantity / ATOM, order.quote_amount / ATOM * divisor) >= EXACT:
             raise Refused("AMOUNT_TOO_LARGE")
+
+    def _check_at_last_price(self, market: Market, order: Order) -> None:
+        """A market order by quantity must be worth minNotional at the price of the last trade, if there was one."""
+        if order.type == "MARKET" and not order.quote_amount and market.last_price is not None:
+            self._check_product(market, market.last_price, order.quantity)
+            if ceil(market.last_price * order.quantity) < market.min_notional:
+                raise Refused("FILTER_NOTIONAL")
 
     def _check_moved(self, market: Market, matches: list[tuple[Order, Decimal]]) -> None:
         quote = sum((floor(maker.price * quantity) for maker, quantity in matches), ZERO)

@@ -25,6 +25,7 @@ class Market:
     lot: Decimal
     maker_fee: Decimal = Decimal("0.001")
     taker_fee: Decimal = Decimal("0.001")
+    min_notional: Decimal = ZERO
     status: str = "TRADING"
     rules_version: int = 1
     update_id: int = 0

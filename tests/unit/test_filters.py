@@ -74,7 +74,7 @@ def test_a_quote_amount_of_zero_fails_notional() -> None:
         ({"price_ticks": 5_000_000, "lots": 10}, None),  # 5 USDT
         ({"price_ticks": 4_999_999, "lots": 10}, Reason.FILTER_NOTIONAL),
         ({"price_ticks": 100_000_000, "lots": 900_000_000}, Reason.FILTER_NOTIONAL),  # 9e17 atoms: beyond 2^53
-        ({"type": OrderType.MARKET, "lots": 2}, None),  # no price, no notional
+        ({"type": OrderType.MARKET, "lots": 2}, None),  # judged by the script, at the last price
         ({"type": OrderType.MARKET, "lots": 1}, Reason.FILTER_LOT_SIZE),
         ({"type": OrderType.MARKET, "lots": 900_000_001}, Reason.FILTER_LOT_SIZE),
         ({"type": OrderType.MARKET, "quote_order_atoms": 500_000_000}, None),

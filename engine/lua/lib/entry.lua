@@ -11,7 +11,8 @@ local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name
 -- The fields of the symbol and of the venue that a market command needs, in the order read_market unpacks them.
 local function read_fields()
   return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "next_trade_id", "base",
-    "quote", "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks"),
+    "quote", "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
+    "min_notional_atoms"),
     redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
 end
 

@@ -17,7 +17,7 @@ local function new_market(symbol, s, m, now_ms)
     symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3],
     update_id = tonumber(s[4]), next_trade_id = tonumber(s[5]), base_atoms_per_lot = tonumber(s[8]),
     multiplier = tonumber(s[9]), divisor = tonumber(s[10]), maker_fee_e8 = tonumber(s[11]),
-    taker_fee_e8 = tonumber(s[12]), last_price = tonumber(s[13]),
+    taker_fee_e8 = tonumber(s[12]), last_price = tonumber(s[13]), min_notional = tonumber(s[14]),
     mode = m[1], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"),
     base = new_ledger(s[6], BASE), quote = new_ledger(s[7], QUOTE),
