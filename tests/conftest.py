@@ -54,8 +54,10 @@ async def venue(redis_url: str, venue_name: str) -> AsyncIterator[Venue]:
     opened = await Venue.connect(redis_url, venue_name)
     await define_symbols(opened)
     yield opened
-    await finish(opened)
-    await opened.close()
+    try:
+        await finish(opened)
+    finally:
+        await opened.close()  # whatever was found: a forgotten socket fails the test that runs when it is collected
 
 
 async def define_symbols(venue: Venue) -> None:
