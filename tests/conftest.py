@@ -1,15 +1,21 @@
 """A real Redis server for the whole run, a fresh venue for every test, and an audit of the books at its end.
 
 The fact a newcomer would get wrong: the server is shared by every test of a process (pytest-xdist gives each of its
-processes one), so nothing may flush it; a test's keys are those of its venue, and they are deleted when it ends.
+processes one), so nothing may flush it; a test's keys are those of its venue, and they are deleted when it ends. The
+same holds for the data directory of what asks for none of its own: it is temporary, the project's `var` stays alone.
 """
 
+import importlib
 import itertools
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from engine.audit import audit
 from engine.commands import CancelOrder, PlaceOrder, Transfer
@@ -30,9 +36,39 @@ ETHBTC = SymbolSpec(
     symbol="ETHBTC", base="ETH", quote="BTC", tick_units=100, lot_units=100_000, max_price_ticks=100_000_000,
     max_lots=900_000_000, min_notional_atoms=10_000,
 )  # fmt: skip
+VAR = Path(__file__).resolve().parents[1] / "var"
+DATA_DIR = pytest.StashKey[Path]()
+HAD_VAR = pytest.StashKey[bool]()
 SPECS = {spec.symbol: spec for spec in (BTCUSDT, ETHUSDT, ETHBTC)}
 RICH_ATOMS = 10**6 * 10**8
 _client_ids = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A data directory for this process and for those it starts without naming one.
+
+    pytest-django has read the settings before this file: they are read again, with the directory in the environment.
+    """
+    config.stash[HAD_VAR] = VAR.exists()
+    config.stash[DATA_DIR] = Path(tempfile.mkdtemp(prefix="exchange-tests-"))
+    os.environ["EXCHANGE_DATA_DIR"] = str(config.stash[DATA_DIR])
+    read_again = importlib.reload(importlib.import_module("exchange_project.settings"))
+    for name, value in vars(read_again).items():
+        if name.isupper():
+            setattr(settings, name, value)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[DATA_DIR], ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that left `var` in the project has failed, whatever its tests say."""
+    is_first_process = not hasattr(session.config, "workerinput")
+    if is_first_process and VAR.exists() and not session.config.stash[HAD_VAR]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\nFAILED: a test wrote {VAR}: {sorted(path.name for path in VAR.iterdir())}")
 
 
 @pytest.fixture(scope="session")

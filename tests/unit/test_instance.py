@@ -1,5 +1,6 @@
 """Who holds a data directory, what others see of it, and the secrets kept in it."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from django.conf import settings
 
 from engine.instance import DataDirectory, DataDirectoryInUse, attached, secret_kept_in
 
@@ -86,3 +88,12 @@ def test_a_secret_is_made_once_for_its_owner_alone(tmp_path):
     assert len(made) == 8
     assert file.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in file.parent.iterdir()] == ["secret_key"]
+
+
+def test_the_tests_own_state_is_outside_of_the_project() -> None:
+    own = Path(settings.EXCHANGE_DATA_DIR)
+    assert own == Path(os.environ["EXCHANGE_DATA_DIR"])
+    assert not own.is_relative_to(settings.BASE_DIR)
+    assert settings.EXCHANGE_SIM_TOKEN_FILE.parent == own
+    assert settings.SECRET_KEY
+    assert not settings.DATABASES["default"]["NAME"].startswith(str(settings.BASE_DIR))
