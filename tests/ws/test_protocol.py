@@ -233,6 +233,20 @@ async def test_the_root_path_speaks_the_same_and_other_paths_are_refused(ws_url:
         assert refused.value.response.status_code == 403
 
 
+async def test_no_socket_looks_after_database_connections(ws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Channels' consumers do, in a thread, and end the handshake with 500 where that thread's connection is no good."""
+
+    async def look_after_connections() -> None:
+        raise AssertionError("nobody here uses a database")
+
+    monkeypatch.setattr("channels.consumer.aclose_old_connections", look_after_connections)
+    async with connected(ws_url) as client:
+        assert (await client.raw('{"method": "ping"}'))["result"] == "pong"
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"{ws_url}/nowhere")
+    assert refused.value.response.status_code == 403
+
+
 async def test_a_symbol_defined_a_moment_ago_has_streams(client: Client, venue: Venue) -> None:
     spec = await venue.registry.spec("BTCUSDT")
     await venue.registry.define_symbol(msgspec.structs.replace(spec, symbol="NEWUSDT"))
