@@ -277,9 +277,18 @@ async def test_a_killed_server_is_lost_for_the_sent_and_not_sent_for_the_later(
         for _ in range(3):
             later = [asyncio.create_task(connection.run(COUNT, ["count"], [1])) for _ in range(20)]
             assert await outcomes(*later) == [NotSent] * 20
+        await until_dead(own_server)
         own_server.start()
         assert await answered(connection, "EXISTS", "count") == 0  # a `ci` server forgets
         assert await connection.run(COUNT, ["count"], [7]) == 7
+
+
+async def until_dead(server: EmbeddedServer) -> None:
+    """A killed process loses its sockets first and is gone a moment later."""
+    deadline = time.monotonic() + 5
+    while server.is_alive():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.001)
 
 
 async def answered(connection: Connection, *words: str) -> Any:
