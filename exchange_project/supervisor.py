@@ -18,8 +18,12 @@ from typing import Self
 
 from django.conf import settings
 from django.core.management import call_command
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
 
+from accounts.services import publish_all
 from engine.embedded import EmbeddedServer, EmbeddedServerError, check_server
+from engine.errors import ExchangeError
 from engine.instance import DataDirectory, DataDirectoryInUse, secret_kept_in
 from exchange_project.children import Child, Pause
 from exchange_project.database import ensure_admin, migrate_if_needed
@@ -29,6 +33,11 @@ READY_SECONDS = 45.0
 WORKERS_END_SECONDS = 2.5
 OTHERS_END_SECONDS = 1.0
 WATCH_SECONDS = 0.1
+KEPT = {  # what an embedded Redis that died has of orders and balances when it runs again
+    "ci": "it forgot all balances, orders and trades (durability ci)",
+    "standard": "it may lack the last second's changes (durability standard)",
+    "durable": "it has everything that was acknowledged (durability durable)",
+}
 
 
 class Content(Enum):
@@ -53,6 +62,8 @@ class Supervisor:
         self._server: EmbeddedServer | None = None
         self._server_started = 0.0
         self._server_pause = Pause()
+        self._publish_pause = Pause()
+        self._is_published = True  # what SQL knows, to the Redis that runs now
         self._workers = [self._worker(number) for number in range(1, workers + 1)]
         self._helpers = [self._child("archiver", "run_archiver"), self._child("clockwork", "run_clockwork")]
         self._signals = 0
@@ -123,6 +134,7 @@ class Supervisor:
         """Start again what dies, until asked to stop."""
         while not (self.is_asked_to_stop or self._is_stopping):
             self._revive_server()
+            self._publish_again()
             for child in (*self._workers, *self._helpers):
                 child.revive(self._say)
             time.sleep(WATCH_SECONDS)
@@ -193,6 +205,23 @@ class Supervisor:
         elif self._server_pause.is_over():
             self._try_server_again(self._server)
 
+    def _publish_again(self) -> None:
+        """Tell a Redis that came back what SQL knows; what it still has is not changed by that."""
+        if self._is_published or self._server is None or not self._server.is_alive():
+            return
+        if not self._publish_pause.is_over():
+            return
+        try:
+            close_old_connections()  # days may have passed since the last use
+            publish_all()
+        except (ExchangeError, DatabaseError) as error:
+            pause = self._publish_pause.begin(0.0)
+            self._say(f"symbols, users and API keys cannot be published yet ({error}); trying again in {pause:.1f} s")
+        else:
+            self._is_published = True
+            self._publish_pause = Pause()
+            self._say(f"Redis runs again: {KEPT[settings.EXCHANGE_DURABILITY]}; symbols, users and API keys are there")
+
     def _try_server_again(self, server: EmbeddedServer) -> None:
         try:
             server.start()
@@ -201,6 +230,7 @@ class Supervisor:
             self._say(f"{error}; trying again in {pause:.1f} s")
         else:
             self._server_started = time.monotonic()
+            self._is_published = False
 
 
 def _answers(url: str) -> bool:
