@@ -2,7 +2,7 @@
 
     /api/ /sapi/ /_sim/ /healthz    api.router, without Django (an order must not pay for middleware)
     any other HTTP path             Django: admin, pages, static files
-    WebSocket                       accounts.routing: Channels' consumers
+    WebSocket                       api.door, and behind it accounts.routing: Channels' consumers
 
 It answers the lifespan itself, since Channels' router does not, and starts with the first request where the server has
 no lifespan (daphne). The connection belongs to the event loop that serves, so nothing connects at import.
@@ -24,9 +24,10 @@ import api.health
 import markets.endpoints
 import simulation.endpoints
 from accounts.auth import authenticate
-from accounts.routing import websocket_application
+from api.door import SocketDoor
 from api.router import Receive, Router, Scope, Send
 from api.runtime import Runtime
+from exchange_project.sockets import guarded_sockets
 
 TABLES = (
     markets.endpoints.ENDPOINTS,
@@ -39,9 +40,10 @@ TABLES = (
 class Exchange:
     """The outermost ASGI application of one process."""
 
-    def __init__(self, runtime: Runtime, router: Router) -> None:
+    def __init__(self, runtime: Runtime, router: Router, door: SocketDoor) -> None:
         self._runtime = runtime
         self._router = router
+        self._door = door
         self._starting: asyncio.Task[None] | None = None
         self._is_started = False
 
@@ -53,7 +55,7 @@ class Exchange:
         if not self._is_started:
             await self._start()
         if kind == "websocket":
-            await websocket_application(scope, receive, send)
+            await self._door(scope, receive, send)
         elif self._router.answers(scope["path"]):
             await self._router(scope, receive, send)
         else:
@@ -84,7 +86,7 @@ def build_application() -> Exchange:
         version=settings.EXCHANGE_VERSION,
         sim_token_file=settings.EXCHANGE_SIM_TOKEN_FILE,
     )
-    return Exchange(runtime, Router(TABLES, runtime, authenticate=authenticate))
+    return Exchange(runtime, Router(TABLES, runtime, authenticate=authenticate), guarded_sockets())
 
 
 application = build_application()

@@ -5,6 +5,7 @@ beside manage.py; the default. `manage.py config` prints the table with the effe
 An option set to the empty text counts as not set.
 """
 
+import ipaddress
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 COMMAND_LINE_NOTE = "EXCHANGE_FROM_COMMAND_LINE"
 COMMANDS_WITH_OPTIONS = ("up", "runserver", "config")
+SOCKETS_PER_ADDRESS = 300
+SOCKETS_PER_LOOPBACK_ADDRESS = 4_000  # load tests run there
 
 
 def port_number(text: str) -> int:
@@ -31,6 +34,14 @@ def worker_count(text: str) -> int:
     """A number of processes, 1 to 64. Raises ValueError."""
     count = int(text)
     if not 1 <= count <= 64:
+        raise ValueError(text)
+    return count
+
+
+def socket_count(text: str) -> int:
+    """A number of sockets, 1 to 1,000,000. Raises ValueError."""
+    count = int(text)
+    if not 1 <= count <= 1_000_000:
         raise ValueError(text)
     return count
 
@@ -143,7 +154,21 @@ OPTIONS = (
         is_made_once=True,
     ),
     Option("EXCHANGE_DEBUG", truth, False, "true or false", "Django's debug pages, loopback only"),
-    Option("EXCHANGE_ALLOWED_HOSTS", host_list, [], "names with commas", "Host headers to accept; empty: loopback"),
+    Option(
+        "EXCHANGE_ALLOWED_HOSTS",
+        host_list,
+        [],
+        "names with commas",
+        "Host headers to accept, and whose pages may open sockets; empty: loopback",
+    ),
+    Option(
+        "EXCHANGE_SOCKETS_PER_ADDRESS",
+        socket_count,
+        None,
+        "1 to 1000000",
+        "WebSockets that one address may have open in each web process; "
+        f"empty: {SOCKETS_PER_ADDRESS}, from loopback {SOCKETS_PER_LOOPBACK_ADDRESS}",
+    ),
     Option(
         "EXCHANGE_LOG_LEVEL",
         one_of("DEBUG", "INFO", "WARNING", "ERROR"),
@@ -225,8 +250,11 @@ def add_option_arguments(parser: Any) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    """Whether only this machine can reach a listener on `host`. 127.0.0.1.example.com is a name like any other."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 if sys.platform == "win32":

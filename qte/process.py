@@ -29,7 +29,7 @@ TAIL_BYTES = 2_000
 # What may reach the exchange from the program's environment; all else that would configure it belongs to others.
 _PASSED_ON = {
     "EXCHANGE_REDIS_SERVER", "EXCHANGE_ALLOW_UNSIGNED", "EXCHANGE_ALLOWED_HOSTS", "EXCHANGE_LOG_LEVEL",
-    "EXCHANGE_DURABILITY",
+    "EXCHANGE_DURABILITY", "EXCHANGE_SOCKETS_PER_ADDRESS",
 }  # fmt: skip
 _OTHERS = {"REDIS_URL", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"}
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -290,3 +292,13 @@ def test_a_redis_that_forgets_everything_is_told_again_who_may_trade_what(up, tm
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "50000"}
     placed = httpx.post(f"{running.url}/api/v1/order", json=order, headers={"X-API-KEY": key})
     assert placed.raise_for_status().json()["status"] == "NEW"
+
+
+def test_foreign_pages_and_too_many_sockets_are_refused_before_the_handshake(up):
+    running = up("--bare", EXCHANGE_SOCKETS_PER_ADDRESS="2").wait_until_open()
+    url = f"ws://127.0.0.1:{running.port}/ws"
+    with connect(url), connect(url, origin=running.url):
+        for status, options in ((503, {}), (403, {"origin": "https://evil.example"})):
+            with pytest.raises(InvalidStatus) as refused:
+                connect(url, **options)
+            assert refused.value.response.status_code == status

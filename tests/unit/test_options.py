@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from exchange_project.checks import unsafe_binding
-from exchange_project.options import Options, note_command_line
+from exchange_project.options import Options, is_loopback, note_command_line
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,3 +79,15 @@ def test_beyond_loopback_three_things_must_be_said(settings):
     settings.EXCHANGE_ALLOW_UNSIGNED = False
     assert "EXCHANGE_ALLOW_UNSIGNED" in unsafe_binding("::")
     assert unsafe_binding("127.0.0.1") is unsafe_binding("localhost") is unsafe_binding("::1") is None
+
+
+def test_a_name_that_begins_like_loopback_is_not():
+    for host in ("127.0.0.1.evil.example", "localhost.evil.example", "::2", ""):
+        assert not is_loopback(host), host
+    assert all(is_loopback(host) for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1"))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1000001"])
+def test_a_number_of_sockets_is_a_number_above_zero(tmp_path, text):
+    with pytest.raises(ImproperlyConfigured, match=r"EXCHANGE_SOCKETS_PER_ADDRESS .* must be 1 to 1000000"):
+        Options(tmp_path, {"EXCHANGE_SOCKETS_PER_ADDRESS": text})

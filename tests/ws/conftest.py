@@ -5,7 +5,7 @@ import itertools
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from engine.venue import Venue
 from exchange_project.server import CuttingProtocol
 
 PATIENCE_S = 10.0
+Application = Callable[..., Awaitable[None]]
 WORKER = Path(__file__).parent / "worker.py"
 
 
@@ -93,13 +94,15 @@ async def connected(url: str) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def serving(runtime: Runtime, *, send_buffer: int = 0) -> AsyncIterator[str]:
+async def serving(
+    runtime: Runtime, *, send_buffer: int = 0, application: Application = websocket_application
+) -> AsyncIterator[str]:
     """The WebSocket side of a worker in this process; its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     if send_buffer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     config = uvicorn.Config(
-        websocket_application, ws=CuttingProtocol, ws_max_size=65_536, ws_per_message_deflate=False, lifespan="off",
+        application, ws=CuttingProtocol, ws_max_size=65_536, ws_per_message_deflate=False, lifespan="off",
         log_config=None, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)

@@ -36,4 +36,4 @@ class Command(BaseCommand):
             return
         for row in rows:
             value = "" if row["value"] in (None, [], "") else str(row["value"])
-            self.stdout.write(f"{row['name']:<24} {value:<20} {row['source']:<13} {row['help']}")
+            self.stdout.write(f"{row['name']:<28} {value:<20} {row['source']:<13} {row['help']}")
