@@ -20,7 +20,7 @@ import msgspec
 from redis.exceptions import ResponseError
 
 from api.subscriptions import MAX_BYTES, MAX_MESSAGES, TRY_AGAIN_LATER, Subscriber
-from engine.connection import NotSent, ReplyLost, open_connection
+from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError
 from engine.events import AccountChanged, AnyEvent, SymbolDefined, decode_entry
 from engine.queries import Clock
@@ -28,6 +28,7 @@ from engine.registry import Registry
 from engine.runner import AnyConnection
 from engine.types import SymbolSpec
 from engine.venue import Venue
+from engine.wire import NotSent, ReplyLost
 
 logger = logging.getLogger(__name__)
 

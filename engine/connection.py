@@ -10,45 +10,19 @@ everybody: whoever blocks opens a connection of its own, with a `timeout_s` long
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import hiredis
-from redis.exceptions import NoPermissionError, NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from engine.scripts import Script
+from engine.wire import Batch, NotSent, ReplyLost, Wire, Word, pack
 
 if TYPE_CHECKING:
     from engine.in_process import InProcessConnection
 
-Word = bytes | str | int
-
 CONNECT_PAUSE_S = 0.05  # a failed connect answers for everybody who asks within this time
-TIMEOUT_STEPS = 8  # looks per timeout: a lost reply is noticed at most an eighth late
-ERROR_CLASSES = {
-    "NOSCRIPT": NoScriptError,
-    "OOM": OutOfMemoryError,
-    "READONLY": ReadOnlyError,
-    "NOPERM": NoPermissionError,
-}
-_NOTHING = object()  # hiredis: no whole reply yet
-
-_pack = cast("Callable[[tuple[Word, ...]], bytes]", hiredis.pack_command)  # its own type allows one word only
-
-
-class NotSent(Exception):
-    """No connection could be had, or too much is waiting: nothing happened."""
-
-
-class ReplyLost(Exception):
-    """The command left and no reply came: it may have happened."""
-
-
-def error_reply(text: str) -> ResponseError:
-    """An error reply as an exception whose text begins with the error's first word ("OOM command not allowed ...")."""
-    return ERROR_CLASSES.get(text.partition(" ")[0], ResponseError)(text)
 
 
 class Address(NamedTuple):
@@ -84,138 +58,6 @@ def parse_url(url: str) -> Address:
     return Address(path, parts.hostname or "127.0.0.1", parts.port or 6379, tuple(greeting))
 
 
-class _Waiter(Protocol):
-    """Who gets a reply: a Future, or a _Batch, which stands in the queue once for each of its replies."""
-
-    def done(self) -> bool: ...
-    def set_result(self, reply: Any, /) -> None: ...
-    def set_exception(self, error: Exception, /) -> None: ...
-
-
-class _Batch:
-    """Collects the replies of a pipeline and wakes its caller once, after the last."""
-
-    __slots__ = ("_count", "_replies", "future")
-
-    def __init__(self, future: asyncio.Future[list[Any]], count: int) -> None:
-        self.future = future
-        self._count = count
-        self._replies: list[Any] = []
-
-    def done(self) -> bool:
-        return self.future.done()
-
-    def set_result(self, reply: Any) -> None:
-        self._replies.append(reply)
-        if len(self._replies) == self._count:
-            self.future.set_result(self._replies)
-
-    def set_exception(self, error: Exception) -> None:
-        self.future.set_exception(error)
-
-
-class _Wire(asyncio.Protocol):
-    """One socket's life: what is asked in one turn of the loop leaves in one write, replies come back in order.
-
-    Error replies are handed out as results; only a lost connection is set as an exception.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
-        self.loop = loop
-        self.waiting: deque[_Waiter] = deque()  # everybody, oldest first: the sent ones, then the unsent ones
-        self.is_open = False
-        self.closed: asyncio.Future[None] = loop.create_future()
-        self._transport: asyncio.Transport | None = None
-        self._reader = hiredis.Reader(replyError=error_reply, notEnoughData=_NOTHING)
-        self._unsent: list[bytes] = []
-        self._unsent_count = 0
-        self._is_paused = False
-        self._answered = 0
-        self._timeout_s = timeout_s
-        self._timer: asyncio.TimerHandle | None = None
-        self._asked_at_looks: deque[int] = deque(maxlen=TIMEOUT_STEPS)
-
-    def ask(self, frames: bytes, waiter: _Waiter, count: int = 1) -> None:
-        """Queue `frames`, which hold `count` commands, for this turn's write."""
-        if not self._unsent and not self._is_paused:
-            self.loop.call_soon(self._flush)
-        self._unsent.append(frames)
-        self._unsent_count += count
-        if count == 1:
-            self.waiting.append(waiter)
-        else:
-            self.waiting.extend([waiter] * count)
-        if self._timer is None:
-            self._asked_at_looks.clear()
-            self._look_later()
-
-    def lose(self, why: str) -> None:
-        """Give the connection up: what has left is lost, what has not is not sent."""
-        self.is_open = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        sent = len(self.waiting) - self._unsent_count
-        for number, waiter in enumerate(self.waiting):
-            if not waiter.done():
-                waiter.set_exception(ReplyLost(why) if number < sent else NotSent(why))
-        self.waiting.clear()
-        self._unsent, self._unsent_count = [], 0
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self.is_open = True
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.lose(f"the connection to Redis was lost: {error}" if error else "Redis closed the connection")
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-    def data_received(self, data: bytes) -> None:
-        waiting = self.waiting
-        next_reply = self._reader.gets
-        try:
-            self._reader.feed(data)
-            while (reply := next_reply()) is not _NOTHING:
-                waiter = waiting.popleft()
-                self._answered += 1
-                if not waiter.done():  # a caller that was cancelled: its reply is dropped, the order stays
-                    waiter.set_result(reply)
-        except (hiredis.ProtocolError, IndexError) as error:
-            self.lose(f"Redis sent what is no answer: {error}")
-
-    def pause_writing(self) -> None:
-        """The kernel takes no more: what is asked now stays with us, so that a loss can call it not sent."""
-        self._is_paused = True
-
-    def resume_writing(self) -> None:
-        self._is_paused = False
-        self._flush()
-
-    def _flush(self) -> None:
-        if self._unsent and not self._is_paused and self._transport is not None:
-            frames = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
-            self._unsent, self._unsent_count = [], 0
-            self._transport.write(frames)
-
-    def _look_later(self) -> None:
-        self._timer = self.loop.call_later(self._timeout_s / TIMEOUT_STEPS, self._look)
-
-    def _look(self) -> None:
-        """Whether what had been asked a timeout ago is answered. One timer for all, none while nothing waits."""
-        self._timer = None
-        if not self.waiting:
-            return
-        looks = self._asked_at_looks
-        if len(looks) == TIMEOUT_STEPS and self._answered < looks[0]:
-            self.lose(f"Redis did not answer within {self._timeout_s:g} s")
-            return
-        looks.append(self._answered + len(self.waiting))
-        self._look_later()
-
-
 class Connection:
     """Commands over one socket, answered in the order they were asked. For one event loop.
 
@@ -228,8 +70,8 @@ class Connection:
         self._address = parse_url(url)
         self._timeout_s = timeout_s
         self._max_waiting = max_waiting
-        self._wire: _Wire | None = None
-        self._connecting: asyncio.Task[_Wire | None] | None = None
+        self._wire: Wire | None = None
+        self._connecting: asyncio.Task[Wire | None] | None = None
         self._failed_at_s = float("-inf")
         self._failure = ""
         self._is_closed = False
@@ -247,7 +89,7 @@ class Connection:
         Raises NotSent (nothing happened), ReplyLost (may have happened), redis.exceptions.ResponseError (Redis
         answered with an error, whose first word begins the text).
         """
-        return await self._ask(_pack(words))
+        return await self._ask(pack(words))
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         """Run a script. Raises what `command` raises.
@@ -255,7 +97,7 @@ class Connection:
         A server that answers NOSCRIPT has run nothing: the script is loaded and asked for once more.
         """
         name = "EVALSHA_RO" if script.is_read_only else "EVALSHA"
-        frame = _pack((name, script.sha, len(keys), *keys, *arguments))
+        frame = pack((name, script.sha, len(keys), *keys, *arguments))
         try:
             return await self._ask(frame)
         except NoScriptError:
@@ -269,10 +111,10 @@ class Connection:
         """
         if not commands:
             return []
-        frames = b"".join([_pack(tuple(words)) for words in commands])
+        frames = b"".join([pack(tuple(words)) for words in commands])
         wire = await self._ready()
         self._check_room(wire, len(commands))
-        batch = _Batch(wire.loop.create_future(), len(commands))
+        batch = Batch(wire.loop.create_future(), len(commands))
         wire.ask(frames, batch, len(commands))
         return await batch.future
 
@@ -299,7 +141,7 @@ class Connection:
             raise reply
         return reply
 
-    def _check_room(self, wire: _Wire, count: int) -> None:
+    def _check_room(self, wire: Wire, count: int) -> None:
         if len(wire.waiting) + count > self._max_waiting:
             waiting = f"{len(wire.waiting)} commands wait for Redis"
             raise NotSent(f"{waiting}: with {count} more it would be over the limit of {self._max_waiting}")
@@ -316,7 +158,7 @@ class Connection:
         finally:
             self._scripts_on_the_way.discard(script.sha)
 
-    async def _ready(self) -> _Wire:
+    async def _ready(self) -> Wire:
         """The open wire, connecting if need be. All who come meanwhile share one attempt. Raises NotSent."""
         if self._wire is not None and self._wire.is_open:
             return self._wire
@@ -333,10 +175,10 @@ class Connection:
             raise NotSent("the connection to Redis was lost at once")
         return wire
 
-    async def _connect(self) -> _Wire | None:
+    async def _connect(self) -> Wire | None:
         """The new wire, or None with `_failure` set: nobody may be left to take an exception."""
         loop = asyncio.get_running_loop()
-        wire = _Wire(loop, self._timeout_s)
+        wire = Wire(loop, self._timeout_s)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._open(wire)
@@ -351,7 +193,7 @@ class Connection:
             if self._wire is not wire:
                 wire.lose("the connection could not be opened")
 
-    async def _open(self, wire: _Wire) -> None:
+    async def _open(self, wire: Wire) -> None:
         address = self._address
         if address.path:
             await wire.loop.create_unix_connection(lambda: wire, address.path)
@@ -361,7 +203,7 @@ class Connection:
         # to PING (it may be loading), or the first commands would be lost instead of not sent.
         for words in (*address.greeting, ("PING",)):
             future: asyncio.Future[Any] = wire.loop.create_future()
-            wire.ask(_pack(words), future)
+            wire.ask(pack(words), future)
             reply = await future
             if isinstance(reply, ResponseError) and words != ("PING",):
                 raise reply

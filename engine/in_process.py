@@ -12,8 +12,8 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from engine.connection import NotSent, Word, error_reply
 from engine.scripts import Script
+from engine.wire import NotSent, Word, error_reply
 
 POLL_S = 0.01
 INFO = b"# Server\r\nredis_mode:in-process\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n"

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from redis.exceptions import ResponseError
 
-from engine.connection import NotSent, ReplyLost
 from engine.errors import EngineUnavailable, InvariantBroken, OutcomeUnknown, Reason, Rejected
 from engine.scripts import Script
+from engine.wire import NotSent, ReplyLost
 
 REFUSED_BEFORE_RUNNING = frozenset(
     [

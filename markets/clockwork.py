@@ -15,11 +15,12 @@ import msgspec
 from redis.exceptions import ResponseError
 
 from engine.candles import FIRST, LAST, LEASE_MS, CandleChange, CandleStore, LeaseLost
-from engine.connection import NotSent, ReplyLost, open_connection
+from engine.connection import open_connection
 from engine.errors import ExchangeError
 from engine.events import AnyEvent, Fill, MarketCleared, MarketEvent, decode_entry
 from engine.runner import AnyConnection
 from engine.venue import Venue
+from engine.wire import NotSent, ReplyLost
 from markets.candles import (
     INTERVALS,
     SECONDS_KEPT_MS,

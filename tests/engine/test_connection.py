@@ -17,9 +17,10 @@ import pytest_asyncio
 from redis.exceptions import NoPermissionError, NoScriptError, OutOfMemoryError, ResponseError
 
 from engine import connection as connection_module
-from engine.connection import Connection, NotSent, ReplyLost, open_connection, parse_url
+from engine.connection import Connection, open_connection, parse_url
 from engine.embedded import EmbeddedServer
 from engine.scripts import Script
+from engine.wire import NotSent, ReplyLost
 
 
 def script(text: str, *, is_read_only: bool = False) -> Script:
