@@ -9,22 +9,21 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.balances import lines, read_balances, table
 from accounts.live import LiveOrderAdmin
 from accounts.models import ApiKey, Trader
 from accounts.services import create_api_key, credit, read_amounts, revoke_api_key
-from engine.amounts import to_text
 from engine.errors import BadParameter, ExchangeError
-from engine.queries import Balance
-from engine.venue import Venue
+from markets.admin import PublishingAdmin
 from markets.models import Asset
-from markets.publish import explain, run_in_venue
+from markets.publish import explain
 
 __all__ = ["ApiKeyAdmin", "LiveOrderAdmin", "TraderAdmin"]
 
@@ -48,10 +47,23 @@ class CreditForm(forms.Form):
         return cleaned
 
 
+class StateFilter(admin.SimpleListFilter):
+    """Keys that work, or those that were revoked."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("valid", "valid"), ("revoked", "revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(revoked_at__isnull=self.value() == "valid") if self.value() else queryset
+
+
 class KeyInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs alone
     model = ApiKey
-    readonly_fields = ["prefix", "label", "permissions", "requires_signature", "created", "revoked_at"]
-    fields = ("prefix", "label", "permissions", "requires_signature", "created", "revoked_at")
+    fields = ("prefix", "label", "permissions", "signature", "created", "revoked_at")
+    readonly_fields = fields
     extra = 0
     can_delete = False
 
@@ -59,11 +71,30 @@ class KeyInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in th
         return False
 
 
+class ChangeListWithBalances(ChangeList):
+    """A page of traders whose live balances were read over one connection."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        traders = list(self.result_list)
+        try:
+            found = read_balances(trader.account for trader in traders)
+        except ExchangeError as error:
+            messages.error(request, f"Balances cannot be shown: {explain(error)}.")
+            found = {}
+        for trader in traders:
+            trader.shown_balances = lines(found[trader.account]) if found else "unknown"
+        self.result_list = traders
+
+
 @admin.register(Trader)
-class TraderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
-    list_display = ["name", "display_name", "account", "created"]
+class TraderAdmin(PublishingAdmin):
+    list_display = ["name", "display_name", "account", "listed_balances", "created"]
     search_fields = ["name", "display_name", "=account"]
-    date_hierarchy = "created"
+    search_help_text = "Part of a name, or an account number. Credit money and make keys with the actions below."
+    empty_text = "Add one at the top right, or run: python3 manage.py create_user alice --deposit USDT=50000"
+    not_told = "Saved, but the exchange does not know yet"
+    list_per_page = 50
     inlines = [KeyInline]
     actions = ["credit", "issue_key"]
     readonly_fields = ["account", "balances", "created"]
@@ -81,36 +112,20 @@ class TraderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
         """An account with a history cannot be unmade; revoke its keys instead."""
         return False
 
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except ExchangeError as error:
-            text = f"Saved, but the exchange does not know yet: {explain(error)}. Saving again tells it."
-            self.message_user(request, text, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path() if object_id else "../")
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ChangeListWithBalances
+
+    @admin.display(description="balances (live)")
+    def listed_balances(self, trader: Any) -> SafeString | str:
+        shown: SafeString | str = trader.shown_balances  # ChangeListWithBalances has put it there
+        return shown
 
     @admin.display(description="balances (live)")
     def balances(self, trader: Trader) -> SafeString | str:
-        async def read(venue: Venue) -> tuple[list[Balance], dict[str, int]]:
-            decimals = await venue.registry.assets()
-            return await venue.queries.balances(trader.account, decimals), decimals
-
         try:
-            balances, decimals = run_in_venue(read)
+            return table(read_balances([trader.account])[trader.account])
         except ExchangeError as error:
             return f"cannot be shown: {explain(error)}"
-        rows = [
-            (
-                each.asset,
-                to_text(each.free_atoms, decimals=decimals[each.asset]),
-                to_text(each.locked_atoms, decimals=decimals[each.asset]),
-            )
-            for each in balances
-        ]
-        body = format_html_join("", "<tr><th>{}</th><td>{}</td><td>{}</td></tr>", rows)
-        return format_html("<table><tr><th></th><th>free</th><th>locked</th></tr>{}</table>", body)
 
     @admin.action(description="Credit selected traders", permissions=["change"])
     def credit(self, request: HttpRequest, queryset: QuerySet[Trader]) -> HttpResponse | None:
@@ -159,11 +174,13 @@ class TraderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
-    list_display = ["prefix", "trader", "label", "permissions", "requires_signature", "created", "revoked_at"]
-    list_filter = [("revoked_at", admin.EmptyFieldListFilter), "requires_signature", "created"]
+    list_display = ["prefix", "trader", "label", "permissions", "signature", "created", "revoked_at"]
+    list_filter = [StateFilter, "requires_signature"]
     list_select_related = ["trader"]
     search_fields = ["=prefix", "label", "trader__name"]
-    fields = ("trader", "prefix", "label", "permissions", "requires_signature", "created", "revoked_at")
+    search_help_text = "First six characters of a key, part of its label, or of a trader's name."
+    empty_text = "A key is made in the list of traders: select the trader, then the action “New API key”."
+    fields = ("trader", "prefix", "label", "permissions", "signature", "created", "revoked_at")
     readonly_fields = fields
     actions = ["revoke"]
 

@@ -13,7 +13,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from accounts.models import LiveOrder, Trader
-from engine.amounts import to_text
+from archive.admin import moment
+from engine.amounts import to_short_text
 from engine.commands import CancelOrder
 from engine.errors import ExchangeError
 from engine.events import OrderRecord
@@ -34,6 +35,7 @@ class LiveRow(NamedTuple):
     price: str
     quantity: str
     filled: str
+    placed: str
 
 
 class Wanted(NamedTuple):
@@ -68,14 +70,11 @@ def _row(spec: SymbolSpec, order: OrderRecord, names: dict[int, str]) -> LiveRow
         order=order,
         symbol=spec.symbol,
         trader=names.get(order.account, f"#{order.account}"),
-        price=_plain(order.price_ticks * spec.tick_units),
-        quantity=_plain(order.lots * spec.lot_units),
-        filled=_plain(order.filled_lots * spec.lot_units),
+        price=to_short_text(order.price_ticks * spec.tick_units, decimals=PRICE_DECIMALS),
+        quantity=to_short_text(order.lots * spec.lot_units, decimals=PRICE_DECIMALS),
+        placed=moment(order.created_ms),
+        filled=to_short_text(order.filled_lots * spec.lot_units, decimals=PRICE_DECIMALS),
     )
-
-
-def _plain(units: int) -> str:
-    return to_text(units, decimals=PRICE_DECIMALS).rstrip("0").rstrip(".")
 
 
 @admin.register(LiveOrder)

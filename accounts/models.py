@@ -80,6 +80,10 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"{self.prefix}… of {self.trader}"
 
+    def signature(self) -> str:
+        """`requires_signature` in words, for the admin: the cross of a boolean would look like a fault."""
+        return "required" if self.requires_signature else "not required on /api/v1"
+
     def record(self) -> KeyRecord:
         """What the engine is told about the key."""
         return KeyRecord(

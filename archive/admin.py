@@ -4,6 +4,7 @@ The fact a newcomer would get wrong: nothing here asks Redis. How to write a sym
 is called came through the stream too.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from archive.models import ArchivedAccount, ArchivedOrder, ArchivedSymbol, ArchivedTrade, ArchivedTransfer
-from engine.amounts import to_text
+from engine.amounts import to_short_text
 from engine.types import Side
 
 DEFAULT_DECIMALS = 8
@@ -35,26 +36,22 @@ class Labels:
 
     def price(self, venue: str, symbol: str, ticks: int) -> str:
         known = self._symbols.get((venue, symbol))
-        return _shortest(ticks * known.tick_units, UNIT_DECIMALS) if known else f"{ticks} ticks"
+        return to_short_text(ticks * known.tick_units, decimals=UNIT_DECIMALS) if known else f"{ticks} ticks"
 
     def quantity(self, venue: str, symbol: str, lots: int) -> str:
         known = self._symbols.get((venue, symbol))
-        return _shortest(lots * known.lot_units, UNIT_DECIMALS) if known else f"{lots} lots"
+        return to_short_text(lots * known.lot_units, decimals=UNIT_DECIMALS) if known else f"{lots} lots"
 
     def quote(self, venue: str, symbol: str, atoms: int) -> str:
         known = self._symbols.get((venue, symbol))
-        return _shortest(atoms, known.quote_decimals) if known else f"{atoms} atoms"
+        return to_short_text(atoms, decimals=known.quote_decimals) if known else f"{atoms} atoms"
 
     def base(self, venue: str, symbol: str, atoms: int) -> str:
         known = self._symbols.get((venue, symbol))
-        return _shortest(atoms, known.base_decimals) if known else f"{atoms} atoms"
+        return to_short_text(atoms, decimals=known.base_decimals) if known else f"{atoms} atoms"
 
     def amount(self, asset: str, atoms: int) -> str:
-        return _shortest(atoms, self._decimals.get(asset, DEFAULT_DECIMALS))
-
-
-def _shortest(units: int, decimals: int) -> str:
-    return to_text(units, decimals=decimals).rstrip("0").rstrip(".")
+        return to_short_text(atoms, decimals=self._decimals.get(asset, DEFAULT_DECIMALS))
 
 
 def moment(ms: int) -> str:
@@ -101,6 +98,24 @@ class SymbolFilter(FromSymbols):
     parameter_name = field = "symbol"
 
 
+class VoidFilter(admin.SimpleListFilter):
+    """Rows that count, unless the void ones are asked for: those of moments that Redis lost in a crash."""
+
+    title = "validity"
+    parameter_name = "void"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "void: lost in a crash of Redis"), ("all", "both")]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Django would call the first one "All"."""
+        first, *others = super().choices(changelist)
+        return iter([{**first, "display": "rows that count"}, *others])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset if self.value() == "all" else queryset.filter(is_void=self.value() == "yes")
+
+
 class RecentFilter(admin.SimpleListFilter):
     """The last hour, day or week before the newest row: the venue's clock may be virtual, so "now" says nothing."""
 
@@ -124,6 +139,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
     """Rows can be looked at, nothing else. Searching for a user's name finds the rows of the account."""
 
     account_fields: tuple[str, ...] = ("account",)
+    details: tuple[str, ...] = ()  # shown on a row's own page beside what the list shows
+    empty_text = "Nothing has happened yet. What is placed, traded and paid in comes here within a second."
     list_per_page = 50
     show_full_result_count = False
 
@@ -160,7 +177,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
         """What the list shows, then the numbers as they were archived."""
         columns = [field.name for field in self.model._meta.fields if field.name not in ("id", "void_by")]
         shown = [name for name in self.list_display if isinstance(name, str) and name not in columns]
-        return [*shown, *columns]
+        return [*shown, *self.details, *columns]
 
     @admin.display(description="user")
     def user(self, row: Any) -> str:
@@ -170,10 +187,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
 @admin.register(ArchivedOrder)
 class ArchivedOrderAdmin(ReadOnlyAdmin):
     list_display = [
-        "order_id", "symbol", "user", "side", "type", "price", "quantity", "filled", "cost", "status", "placed",
-        "updated", "client_order_id", "is_void",
+        "order_id", "symbol", "user", "side", "type", "price", "quantity", "filled", "status", "cost", "placed",
+        "client_order_id",
     ]  # fmt: skip
-    list_filter = [RecentFilter, VenueFilter, SymbolFilter, "status", "side", "type", "is_void"]
+    details = ("updated",)
+    list_filter = [RecentFilter, VenueFilter, SymbolFilter, "status", "side", "type", VoidFilter]
     search_fields = ["=order_id", "=client_order_id"]
     search_help_text = "Order id, client order id, or part of a user's name."
 
@@ -206,9 +224,9 @@ class ArchivedTradeAdmin(ReadOnlyAdmin):
     account_fields = ("taker_account", "maker_account")
     list_display = [
         "trade_id", "symbol", "time", "price", "quantity", "amount", "taker", "taker_side", "taker_fee", "maker",
-        "maker_fee", "is_void",
+        "maker_fee",
     ]  # fmt: skip
-    list_filter = [RecentFilter, VenueFilter, SymbolFilter, "taker_side", "is_void"]
+    list_filter = [RecentFilter, VenueFilter, SymbolFilter, "taker_side", VoidFilter]
     search_fields = ["=trade_id", "=taker_order_id", "=maker_order_id"]
     search_help_text = "Trade id, order id of either side, or part of a user's name."
 
@@ -246,8 +264,8 @@ def _fee(row: Any, atoms: int, *, is_base: bool) -> str:
 
 @admin.register(ArchivedTransfer)
 class ArchivedTransferAdmin(ReadOnlyAdmin):
-    list_display = ["seq", "time", "user", "direction", "asset", "amount", "venue", "is_void"]
-    list_filter = [RecentFilter, VenueFilter, "direction", "asset", "is_void"]
+    list_display = ["seq", "time", "user", "direction", "asset", "amount", "venue"]
+    list_filter = [RecentFilter, VenueFilter, "direction", "asset", VoidFilter]
     search_fields = ["=seq", "=asset"]
     search_help_text = "Transfer id, asset, or part of a user's name."
 

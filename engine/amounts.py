@@ -51,3 +51,8 @@ def to_text(atoms: int, *, decimals: int = 8, places: int | None = None) -> str:
     shown = max(decimals, 8) if places is None else places
     whole, fraction = divmod(abs(atoms) * 10 ** max(shown - decimals, 0), 10 ** max(shown, decimals))
     return f"{sign}{whole}.{fraction:0{max(shown, decimals)}d}" if shown else f"{sign}{whole}"
+
+
+def to_short_text(atoms: int, *, decimals: int = 8) -> str:
+    """As people write it: to_short_text(1_500_000) == "0.015", to_short_text(12 * 10**8) == "12"."""
+    return to_text(atoms, decimals=decimals).rstrip("0").rstrip(".")

@@ -5,6 +5,7 @@ only `runserver` needs it.
 """
 
 from django.apps import AppConfig
+from django.contrib.auth.apps import AuthConfig
 
 from engine.instance import prepare_with
 
@@ -28,6 +29,12 @@ class Daphne(AppConfig):
 
     name = "daphne"
     verbose_name = "Daphne"
+
+
+class AdminLogins(AuthConfig):
+    """Django's users under a name of their own in the admin: they enter it, they do not trade."""
+
+    verbose_name = "Admin logins"
 
 
 def _migrate(redis_url: str) -> None:

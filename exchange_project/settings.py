@@ -57,7 +57,7 @@ INSTALLED_APPS = [
     "exchange_project",  # its commands replace daphne's runserver and Django's test
     "exchange_project.apps.Daphne",
     "django.contrib.admin",
-    "django.contrib.auth",
+    "exchange_project.apps.AdminLogins",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",

@@ -15,21 +15,43 @@ from markets.models import Asset, Symbol
 from markets.publish import explain
 
 
+class PublishingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A form whose model publishes itself after the commit: when only that failed, it says so instead of answering 500.
+
+    `not_told` is how its message begins.
+    """
+
+    not_told = "Saved, but not in force"
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except ExchangeError as error:
+            text = f"{self.not_told}: {explain(error)}. Saving again makes up for it."
+            self.message_user(request, text, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path() if object_id else "../")
+
+
 @admin.register(Asset)
 class AssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     list_display = ["name", "decimals"]
     search_fields = ["name"]
+    empty_text = "Add one at the top right, or a symbol together with its assets: python3 manage.py add_symbol"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Asset | None = None) -> list[str]:
         return ["name", "decimals"] if obj else []
 
 
 @admin.register(Symbol)
-class SymbolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+class SymbolAdmin(PublishingAdmin):
     list_display = ["symbol", "status", "tick_size", "lot_size", "min_notional", "maker_fee", "taker_fee"]
-    list_filter = ["status", "quote"]
+    list_filter = ["status", ("quote", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["base", "quote"]
     search_fields = ["symbol"]
+    search_help_text = "Part of a symbol. Halt and resume trading with the actions below."
+    empty_text = "Add one at the top right, or run: python3 manage.py add_symbol BTCUSDT --base BTC --quote USDT"
     actions = ["halt", "resume"]
     fieldsets = [
         (None, {"fields": ["symbol", "base", "quote", "status"]}),
@@ -44,16 +66,6 @@ class SymbolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
     def has_delete_permission(self, request: HttpRequest, obj: Symbol | None = None) -> bool:
         """A symbol is halted, never deleted: orders and trades bear its name."""
         return False
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except ExchangeError as error:
-            text = f"Saved, but not in force: {explain(error)}. Saving again publishes it."
-            self.message_user(request, text, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path() if object_id else "../")
 
     @admin.action(description="Halt selected symbols", permissions=["change"])
     def halt(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:

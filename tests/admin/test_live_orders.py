@@ -30,8 +30,8 @@ def test_open_orders_are_listed_searched_and_filtered(staff: Client, alice: Crea
     assert key_of(alice, 1) in shown
     assert key_of(bob, 2) in shown
     assert key_of(bob, 3) not in shown
-    assert "<td>60000</td><td>0.005</td>" in shown
-    assert "<td>0.002</td><td>PARTIALLY_FILLED</td>" in shown
+    assert '<td class="field-price">60000</td><td class="field-quantity">0.005</td>' in shown
+    assert '<td class="field-filled">0.002</td><td>PARTIALLY_FILLED</td>' in shown
 
     assert key_of(bob, 2) not in page(staff.get(LIVE, {"q": "alice"}))
     assert key_of(alice, 1) not in page(staff.get(LIVE, {"q": "2"}))

@@ -3,7 +3,7 @@
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,10 @@ import pytest
 
 from qte.core import EngineManager, ReplayMode
 from qte.exchange import MockExchange
+from tests.e2e.processes import until
 
 BEGIN_MS = 1_704_067_200_000
 SAMPLE = Path(__file__).resolve().parents[2] / "simulation" / "recordings" / "sample_btcusdt.jsonl.gz"
-
-
-def until(look: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def trade_line(number: int, price: str, time_ms: int, symbol: str = "BTCUSDT") -> str:

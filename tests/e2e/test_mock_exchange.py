@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,13 +14,7 @@ import pytest
 
 from qte.errors import ExchangeStartError, ExchangeUnavailable, Refused
 from qte.exchange import MockExchange, running_exchanges
-
-
-def until(look: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+from tests.e2e.processes import until
 
 
 def is_free(port: int) -> bool:
