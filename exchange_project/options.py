@@ -246,7 +246,8 @@ def add_option_arguments(parser: Any) -> None:
     """Declare the flags, for --help and so that a misspelt one is refused. Their values are already in settings."""
     for option in OPTIONS:
         if option.flag:
-            parser.add_argument(option.flag, help=f"{option.help} ({option.name}; default {option.default})")
+            default = f"; default {option.default}" if option.default not in (None, "") else ""
+            parser.add_argument(option.flag, help=f"{option.help} ({option.name}{default})")
 
 
 def is_loopback(host: str) -> bool:

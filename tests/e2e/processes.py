@@ -5,6 +5,7 @@ The fact a newcomer would get wrong: an Up does not end by itself. Use the fixtu
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -102,3 +103,10 @@ class Up:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout=20)
+
+
+def demo_key(printed: str) -> str:
+    """The key that `up` printed."""
+    found = re.search(r"API key of the user demo: (\S+)", printed)
+    assert found, printed
+    return found[1]

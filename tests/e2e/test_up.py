@@ -12,13 +12,7 @@ import httpx
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.e2e.processes import ROOT, children_of, free_port, is_alive, until
-
-
-def demo_key(printed: str) -> str:
-    found = re.search(r"API key of the user demo: (\S+)", printed)
-    assert found, printed
-    return found[1]
+from tests.e2e.processes import ROOT, children_of, demo_key, free_port, is_alive, until
 
 
 def balances(url: str, key: str) -> dict[str, tuple[str, str]]:
@@ -137,7 +131,7 @@ def test_the_admin_opens_with_the_kept_password_and_its_stylesheet(up, tmp_path)
         }
         inside = browser.post("/admin/login/", data=form)
         assert inside.status_code == 200
-        assert "Site administration" in inside.text
+        assert "Open orders (live)" in inside.text
     assert httpx.get(f"{running.url}/api/v1/nowhere").json()["code"] == -1000
 
 

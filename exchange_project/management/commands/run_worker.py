@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The descriptors."""
-        parser.add_argument("descriptors", nargs="+", type=int)
+        parser.add_argument("descriptors", nargs="+", type=int, help="inherited, already listening")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import the application here, so that `--help` costs nothing."""

@@ -27,10 +27,10 @@ class Command(BaseCommand):
         """The flags; their values are in settings by now (options.note_command_line)."""
         add_option_arguments(parser)
         parser.add_argument("--no-demo", action="store_true", help="only the symbols: no users, nobody trades")
-        # What a program's own exchange is started with (qte.process).
-        parser.add_argument("--bare", action="store_true", help="not even symbols")
-        parser.add_argument("--parent", type=int, help="the process that started this one: when it is gone, stop too")
-        parser.add_argument("--discard", action="store_true", help="remove the data directory at the end")
+        own = parser.add_argument_group("for programs that start an exchange of their own (MockExchange does)")
+        own.add_argument("--bare", action="store_true", help="not even symbols")
+        own.add_argument("--parent", type=int, help="the process that started this one: when it is gone, stop too")
+        own.add_argument("--discard", action="store_true", help="remove the data directory at the end")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exits with 1, and one line, when it cannot start."""

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from markets.management.venue_command import VenueCommand
-from markets.models import RULE_FIELDS
+from markets.models import RULE_FIELDS, Symbol
 from markets.services import add_symbol
 
 
@@ -18,7 +18,8 @@ class Command(VenueCommand):
         parser.add_argument("--base", required=True, help="the asset that is traded, like BTC")
         parser.add_argument("--quote", required=True, help="the asset that is paid with, like USDT")
         for field in RULE_FIELDS:
-            parser.add_argument(f"--{field.replace('_', '-')}", dest=field, help="a decimal number")
+            said: str = getattr(Symbol, field).field.help_text
+            parser.add_argument(f"--{field.replace('_', '-')}", dest=field, help=said.replace("%", "%%"))
 
     def handle_in_venue(self, **options: Any) -> None:
         rules = {field: options[field] for field in RULE_FIELDS}

@@ -21,11 +21,13 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="where to; gzip if the name ends with .gz")
         parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same recording (1)")
         parser.add_argument("--seconds", type=int, default=60, help="how long it lasts (60)")
-        parser.add_argument("--symbol", default="BTCUSDT")
+        parser.add_argument("--symbol", default="BTCUSDT", help="what it calls itself (BTCUSDT)")
         parser.add_argument("--price", default="60000", help="where the price begins (60000)")
-        parser.add_argument("--tick-size", default="0.01")
-        parser.add_argument("--lot-size", default="0.00001")
-        parser.add_argument("--start", default="2024-01-01T00:00:00", help="its first moment, UTC")
+        parser.add_argument("--tick-size", default="0.01", help="smallest step of its prices (0.01)")
+        parser.add_argument("--lot-size", default="0.00001", help="smallest step of its quantities (0.00001)")
+        parser.add_argument(
+            "--start", default="2024-01-01T00:00:00", help="its first moment, UTC (2024-01-01T00:00:00)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
