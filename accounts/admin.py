@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.balances import lines, read_balances, table
@@ -123,7 +124,9 @@ class TraderAdmin(PublishingAdmin):
     @admin.display(description="balances (live)")
     def balances(self, trader: Trader) -> SafeString | str:
         try:
-            return table(read_balances([trader.account])[trader.account])
+            shown = table(read_balances([trader.account])[trader.account])
+            advice = "Money comes in with the action “Credit selected traders” of the list."
+            return format_html("{}<p class='help'>{}</p>", shown, advice)
         except ExchangeError as error:
             return f"cannot be shown: {explain(error)}"
 
@@ -183,6 +186,13 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
     fields = ("trader", "prefix", "label", "permissions", "signature", "created", "revoked_at")
     readonly_fields = fields
     actions = ["revoke"]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Without buttons: there is nothing to save, a key can only be revoked."""
+        context = {"show_save": False, "show_save_and_continue": False, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A key is made by the action of its trader, which can show it."""

@@ -71,12 +71,7 @@ def orders(
     From `from_id` or `start_ms` on the first `limit`, otherwise the newest `limit`.
     """
     rows = ArchivedOrder.objects.filter(venue=venue, account=account, symbol=symbol, is_void=False)
-    if from_id is not None:
-        rows = rows.filter(order_id__gte=from_id)
-    if start_ms is not None:
-        rows = rows.filter(created_ms__gte=start_ms)
-    if end_ms is not None:
-        rows = rows.filter(created_ms__lte=end_ms)
+    rows = rows.filter(**_bounds(order_id__gte=from_id, created_ms__gte=start_ms, created_ms__lte=end_ms))
     is_forward = from_id is not None or start_ms is not None
     found = [row.record() for row in rows.order_by("order_id" if is_forward else "-order_id")[:limit]]
     return found if is_forward else found[::-1]
@@ -139,13 +134,12 @@ def _trades(
     venue: str, symbol: str, from_id: int | None, start_ms: int | None, end_ms: int | None
 ) -> QuerySet[ArchivedTrade]:
     rows = ArchivedTrade.objects.filter(venue=venue, symbol=symbol, is_void=False)
-    if from_id is not None:
-        rows = rows.filter(trade_id__gte=from_id)
-    if start_ms is not None:
-        rows = rows.filter(time_ms__gte=start_ms)
-    if end_ms is not None:
-        rows = rows.filter(time_ms__lte=end_ms)
-    return rows
+    return rows.filter(**_bounds(trade_id__gte=from_id, time_ms__gte=start_ms, time_ms__lte=end_ms))
+
+
+def _bounds(**wanted: int | None) -> dict[str, int]:
+    """Those lookups that were asked for."""
+    return {lookup: value for lookup, value in wanted.items() if value is not None}
 
 
 def _public_trade(row: ArchivedTrade) -> PublicTrade:

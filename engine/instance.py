@@ -21,6 +21,7 @@ from typing import IO, Self
 import msgspec
 
 COMMAND_WAIT_SECONDS = 30.0
+NO_EXCHANGE = "no exchange runs here: start one with `manage.py up`, or set REDIS_URL"
 
 _preparations: list[Callable[[str], None]] = []
 

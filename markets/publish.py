@@ -11,6 +11,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 
 from engine.errors import BadParameter, EngineUnavailable, ExchangeError, Reason, Rejected
+from engine.instance import NO_EXCHANGE
 from engine.types import SymbolSpec
 from engine.venue import Venue, opened
 
@@ -25,7 +26,7 @@ def run_in_venue(ask: Callable[[Venue], Awaitable[Answer]]) -> Answer:
     Raises what the engine raises; EngineUnavailable too when no exchange runs here.
     """
     if not settings.REDIS_URL:
-        raise EngineUnavailable("no exchange runs here: start one with `manage.py up`, or set REDIS_URL")
+        raise EngineUnavailable(NO_EXCHANGE)
 
     async def asked() -> Answer:
         async with opened(settings.REDIS_URL, settings.EXCHANGE_VENUE) as venue:

@@ -99,6 +99,13 @@ def test_keys_are_told_apart_by_state(staff: Client, alice: CreatedUser, bob: Cr
     assert names(state="revoked") == {"bob"}
 
 
+def test_a_key_has_no_button_to_save_what_cannot_change(staff: Client, alice: CreatedUser) -> None:
+    shown = page(staff.get(f"/admin/accounts/apikey/{ApiKey.objects.get().pk}/change/"))
+    assert "not required on /api/v1" in shown
+    assert "_save" not in shown
+    assert "_continue" not in shown
+
+
 def test_void_rows_are_shown_when_they_are_asked_for(staff: Client) -> None:
     for seq, void_by in ((1, ""), (2, "7-1")):
         ArchivedTransfer.objects.create(

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from archive.archiver import Archiver
+from engine.instance import NO_EXCHANGE
 
 
 class Command(BaseCommand):
@@ -15,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.REDIS_URL:
-            raise CommandError("no exchange runs here: start one with `manage.py up`, or set REDIS_URL")
+            raise CommandError(NO_EXCHANGE)
         asyncio.run(_archive(settings.REDIS_URL, settings.EXCHANGE_VENUE))
 
 

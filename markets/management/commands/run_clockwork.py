@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from engine.instance import NO_EXCHANGE
 from markets.clockwork import Clockwork
 
 
@@ -15,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.REDIS_URL:
-            raise CommandError("No exchange is running here: start `manage.py up`, or set REDIS_URL.")
+            raise CommandError(NO_EXCHANGE)
         asyncio.run(keep_candles(settings.REDIS_URL, settings.EXCHANGE_VENUE))
 
 
