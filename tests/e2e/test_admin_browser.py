@@ -45,7 +45,8 @@ def admin(exchange: Up) -> Iterator[Page]:
     """A page that has logged in through the form, with the password that `up` keeps. No script on it may fail."""
     failures: list[str] = []
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        # Its sandbox does not work for root, nor its shared memory in small containers.
+        arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         page = browser.new_page(base_url=exchange.url, viewport={"width": 1280, "height": 800})
         page.on("pageerror", lambda error: failures.append(str(error)))
