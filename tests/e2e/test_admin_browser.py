@@ -54,7 +54,7 @@ def admin(exchange: Up) -> Iterator[Page]:
         page.goto("/admin/")
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill((exchange.folder / "admin_password").read_text().strip())
-        page.get_by_role("button", name="Log in").click()
+        follow(page.get_by_role("button", name="Log in"))
         assert page.get_by_role("link", name="Open orders (live)").first.is_visible()
         yield page
         browser.close()
@@ -102,6 +102,12 @@ def trader(exchange: Up) -> Iterator[Callable[..., Trader]]:
         yield make
 
 
+def follow(target: Locator) -> None:
+    """Click, and wait for the page that it leads to: what is looked at next shall not be the old one."""
+    with target.page.expect_navigation():
+        target.click()
+
+
 def row_of(page: Page, text: str) -> Locator:
     return page.locator("#result_list tbody tr").filter(has_text=text)
 
@@ -110,7 +116,7 @@ def act(page: Page, text: str, action: str) -> None:
     """Tick the one row with this text and run a list action on it."""
     row_of(page, text).locator("input[type=checkbox]").check()
     page.get_by_label("Action:").select_option(label=action)
-    page.get_by_role("button", name="Run the selected action").or_(page.get_by_role("button", name="Go")).first.click()
+    follow(page.get_by_role("button", name="Run the selected action").or_(page.get_by_role("button", name="Go")).first)
 
 
 def message(page: Page) -> str:
@@ -124,7 +130,7 @@ def test_the_list_of_traders_shows_live_balances(admin, trader):
     shown = row_of(admin, alice.name).inner_text()
     assert "1.5 BTC and 0.5 locked" in shown
     assert "50000 USDT" in shown
-    row_of(admin, alice.name).get_by_role("link").click()
+    follow(row_of(admin, alice.name).get_by_role("link"))
     table = admin.locator("table.amounts").inner_text().split()
     assert table[table.index("BTC") : table.index("BTC") + 3] == ["BTC", "1.50000000", "0.50000000"]
 
@@ -150,7 +156,7 @@ def test_a_key_is_shown_once_works_and_is_dead_when_it_is_revoked(admin, exchang
     assert bob.free("USDT") == 100, "his other key still works"
     admin.goto(f"{KEYS}?state=valid")
     assert row_of(admin, key[:6]).count() == 0
-    admin.get_by_role("link", name="revoked", exact=True).click()
+    follow(admin.get_by_role("link", name="revoked", exact=True))
     assert row_of(admin, key[:6]).count() == 1
 
 
@@ -162,16 +168,16 @@ def test_an_open_order_is_found_and_canceled(admin, trader):
     cells = row_of(admin, alice.name).locator("td, th").all_inner_texts()
     assert [str(mine), "BTCUSDT", alice.name, "BUY", "LIMIT GTC", "40000", "0.25", "0", "NEW"] == cells[1:10]
     admin.get_by_role("searchbox").fill(alice.name)
-    admin.get_by_role("button", name="Search").click()
+    follow(admin.get_by_role("button", name="Search"))
     assert row_of(admin, alice.name).count() == 1
     assert row_of(admin, bob.name).count() == 0
     admin.goto(f"{LIVE}?q={bob.name}")
     assert admin.get_by_role("checkbox").count() == 1
     admin.goto(LIVE)
     admin.get_by_label("symbol").select_option("BTCUSDT")
-    admin.get_by_role("button", name="Search").click()
+    follow(admin.get_by_role("button", name="Search"))
     admin.get_by_role("checkbox", name=str(mine), exact=True).check()
-    admin.get_by_role("button", name="Cancel selected orders").click()
+    follow(admin.get_by_role("button", name="Cancel selected orders"))
     assert f"Canceled order {mine} on BTCUSDT" in message(admin)
     assert row_of(admin, alice.name).count() == 0
     assert alice.status(mine) == "CANCELED"
@@ -216,11 +222,11 @@ def test_credit_raises_the_balance(admin, trader):
     act(admin, carol.name, "Credit selected traders")
     admin.get_by_label("Asset").select_option("BTC")
     admin.get_by_label("Amount").fill("0.000000001")
-    admin.get_by_role("button", name="Credit").click()
+    follow(admin.get_by_role("button", name="Credit"))
     assert "finer than the asset's smallest unit" in admin.locator(".errorlist").inner_text()
     assert carol.free("BTC") == 0
     admin.get_by_label("Amount").fill("0.75")
-    admin.get_by_role("button", name="Credit").click()
+    follow(admin.get_by_role("button", name="Credit"))
     assert f"Credited 0.75 BTC to {carol.name}" in message(admin)
     assert carol.free("BTC") == Decimal("0.75")
 
@@ -252,9 +258,9 @@ def test_the_front_page_leads_to_admin_and_health_and_runs_no_script(admin, exch
     page.goto("/")
     assert [url for url in loaded if not url.startswith("data:")] == [f"{exchange.url}/"], "nothing else is fetched"
     assert "BTCUSDT" in page.locator("tbody").first.inner_text()
-    page.get_by_role("link", name="healthz").first.click()
+    follow(page.get_by_role("link", name="healthz").first)
     assert '"ok"' in page.content()
     page.goto("/")
-    page.get_by_role("link", name="admin", exact=True).click()
+    follow(page.get_by_role("link", name="admin", exact=True))
     assert page.url == f"{exchange.url}/admin/login/?next=/admin/"
     context.close()
