@@ -9,6 +9,7 @@ import sys
 import time
 
 import httpx
+import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
