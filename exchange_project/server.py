@@ -5,6 +5,8 @@ frame and takes frames of 16 MiB. And ASGI has no way to drop a peer that has st
 the bytes that never leave. CuttingProtocol drops it.
 """
 
+import contextlib
+import resource
 import socket
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 CLOSE_SECONDS = 10.0  # what a peer has to answer our close frame, however slowly it reads
 LARGEST_FRAME = 65_536
+OPEN_FILES = 10_240  # macOS grants no process more
 
 
 class CuttingProtocol(WebSocketsSansIOProtocol):
@@ -49,8 +52,18 @@ class CuttingProtocol(WebSocketsSansIOProtocol):
         self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
 
+def allow_many_sockets() -> None:
+    """Ask for as many open files as the system grants: shells begin with 1,024 or fewer, and each socket is one."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # then what there was has to do
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def serve(application: Any, descriptors: Iterable[int]) -> None:
     """Answer on the inherited listening sockets until SIGTERM or SIGINT, then finish within two seconds."""
+    allow_many_sockets()
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     config = uvicorn.Config(
         application,

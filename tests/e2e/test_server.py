@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import contextlib
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -91,6 +93,25 @@ def test_a_stalled_socket_is_cut_when_it_is_closed(server):
         while server_side_is_open(port):
             assert time.monotonic() < deadline, "the close waits behind bytes that nobody reads"
             time.sleep(0.02)
+
+
+def test_a_shell_s_low_limit_of_open_files_is_no_limit_of_sockets():
+    """256 is what macOS gives a shell, 1,024 what most Linux systems do; both let a process have more if it asks."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with listen("127.0.0.1", 0) as listener, contextlib.ExitStack() as ending:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(listener.fileno())],
+            pass_fds=[listener.fileno()],
+            stdout=subprocess.DEVNULL,
+            cwd=ROOT,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, most)),
+        )
+        ending.callback(process.wait, 10)
+        ending.callback(process.kill)
+        clients = [ending.enter_context(stalled_socket(listener.getsockname()[1])) for _ in range(100)]
+        for client in clients:
+            client.settimeout(10)
+            assert client.recv(12) == b"HTTP/1.1 101"
 
 
 async def flooding(scope: Any, receive: Any, send: Any) -> None:
