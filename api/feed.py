@@ -5,6 +5,7 @@ its past cuts every subscriber with 1013, and they start again from a snapshot; 
 is ever missed, also over a lost connection. MarketCleared is an ordinary event: the books empty in sequence.
 
 A feed tells `{venue}:readers` how far it is: [epoch, seq, fullness percent of its fullest socket queue, machine's ms].
+A socket that has been too full for too long counts as half full there.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 from redis.exceptions import ResponseError
 
-from api.subscriptions import MAX_BYTES, MAX_MESSAGES, TRY_AGAIN_LATER, Subscriber
+from api.subscriptions import HALF_FULL_PERCENT, MAX_BYTES, MAX_MESSAGES, TRY_AGAIN_LATER, Subscriber
 from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError
 from engine.events import AccountChanged, AnyEvent, SymbolDefined, decode_entry
@@ -39,7 +40,6 @@ BACKOFF_S = 0.1
 LOOK_S = 0.025
 REPORT_S = 0.1
 IDLE_REPORT_S = 1.0
-HALF_FULL_PERCENT = 50
 TIME_S = 0.1
 FORGOTTEN_AFTER_MS = 60_000  # a killed process leaves its field in {v}:readers: the next one that starts removes it
 LOST = (NotSent, ReplyLost, ResponseError, ExchangeError, OSError)
@@ -216,13 +216,14 @@ class Feed:
     async def _tell_position(self) -> None:
         """Says how far we are: every 0.1 s while that changes, every second otherwise, and at once whenever a socket
         becomes half full or no longer is: a replay waits for that."""
-        told_seq, told_fullness, told_at = -1, 0, float("-inf")
+        told_seq, told_fullness, told_at, looked_at = -1, 0, float("-inf"), time.monotonic()
         with contextlib.suppress(*LOST):
             await self._forget_the_dead()
         while True:
             await asyncio.sleep(LOOK_S)
-            fullest = max((subscriber.fullness_percent for subscriber in self._subscribers), default=0)
-            age_s = time.monotonic() - told_at
+            now = time.monotonic()
+            passed_s, looked_at, age_s = now - looked_at, now, now - told_at
+            fullest = max((subscriber.pressure_percent(passed_s) for subscriber in self._subscribers), default=0)
             has_changed = self.seq != told_seq or fullest != told_fullness
             is_urgent = (fullest > HALF_FULL_PERCENT) != (told_fullness > HALF_FULL_PERCENT)
             is_due = age_s >= IDLE_REPORT_S or (has_changed and age_s >= REPORT_S) or is_urgent

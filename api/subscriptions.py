@@ -14,6 +14,8 @@ TRY_AGAIN_LATER = 1013
 POLICY_VIOLATION = 1008
 MAX_MESSAGES = 1_000
 MAX_BYTES = 1 << 20
+HALF_FULL_PERCENT = 50
+PATIENCE_S = 5.0
 
 
 class Envelope(NamedTuple):
@@ -40,7 +42,9 @@ class Subscriber:
     to is over them then.
     """
 
-    __slots__ = ("_frames", "_is_judged", "_max_bytes", "_max_messages", "_on_cut", "_size", "_waiter", "cut_code")
+    __slots__ = (
+        "_frames", "_held_s", "_is_judged", "_max_bytes", "_max_messages", "_on_cut", "_size", "_waiter", "cut_code",
+    )  # fmt: skip
 
     def __init__(
         self, on_cut: Callable[[int], None], *, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES
@@ -52,6 +56,7 @@ class Subscriber:
         self._waiter: asyncio.Future[None] | None = None
         self._on_cut = on_cut
         self._is_judged = False
+        self._held_s = 0.0
         self.cut_code: int | None = None
 
     def push(self, frame: str) -> None:
@@ -99,6 +104,17 @@ class Subscriber:
     @property
     def fullness_percent(self) -> int:
         return max(100 * len(self._frames) // self._max_messages, 100 * self._size // self._max_bytes)
+
+    def pressure_percent(self, passed_s: float) -> int:
+        """How full it is, for those who wait for slow readers; told that `passed_s` seconds have passed.
+
+        Nobody waits longer than five seconds: of a socket that is more than half full for longer, or for more of the
+        time than not, only half counts. It will be cut when more comes than it reads, the others need not wait.
+        """
+        fullness = self.fullness_percent
+        is_holding = fullness > HALF_FULL_PERCENT
+        self._held_s = min(max(self._held_s + (passed_s if is_holding else -passed_s), 0.0), 2 * PATIENCE_S)
+        return fullness if self._held_s < PATIENCE_S else min(fullness, HALF_FULL_PERCENT)
 
 
 class Stream:

@@ -59,11 +59,14 @@ local function note_makers(plan)
   level.orders = standing
 end
 
--- Write.
+-- Write. What users met of the trade's own quantity is gone from the recording with the trade: it is not taken from
+-- what the next frame shows.
+local taken = level.taken
 if #removals + #additions > 0 then
   local refusal = commit_changes(market, removals, additions, {}, blocked)
   if refusal then return refusal end
 end
+level.taken = taken
 commit_orders(market, "tape_trade_played", ARGV[7], ARGV[8], price, lots, note_makers)
 local step = new_step()
 plan_text(step, level)

@@ -1,7 +1,8 @@
 """Keeps a replay from running away from those who listen: web workers with their sockets, archiver, clockwork.
 
 The fact a newcomer would get wrong: a reader that is behind is waited for as long as it lives, a socket for five
-seconds: then its worker cuts it, and nobody else has to wait for a client that does not read.
+seconds. Its worker counts them (`Subscriber.pressure_percent`), for each of its sockets, and tells only of those that
+are still to be waited for; the others fill up and are cut, and nobody has to wait for a client that does not read.
 """
 
 import asyncio
@@ -10,11 +11,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from api.subscriptions import HALF_FULL_PERCENT
 from engine.venue import Venue
 
 READER_BOUND = 10_000  # events the archiver keeps in any case: a reader further behind depends on its mercy
-HALF_FULL_PERCENT = 50
-SOCKET_PATIENCE_S = 5.0
 LIVE_MS = 5_000  # every reader tells how far it is once a second
 LOOK_S = 0.05
 PAUSE_S = 0.02
@@ -28,7 +28,6 @@ class Pacer:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._looked_at = float("-inf")
-        self._full_since: dict[bytes, float] = {}
 
     async def keep(self, should_stop: Callable[[], bool]) -> None:
         """Wait while a live reader is more than half its bound behind or has a socket that is more than half full."""
@@ -41,20 +40,11 @@ class Pacer:
     async def _is_ahead(self) -> bool:
         flat = await self._venue.runner.command("HGETALL", self._venue.keys.readers)
         clock = await self._venue.queries.clock()
-        machine_ms, is_ahead = time.time() * 1000, False
-        for name, told in zip(flat[::2], flat[1::2], strict=True):
+        machine_ms = time.time() * 1000
+        for told in flat[1::2]:
             epoch, seq, fullness_percent, told_ms = _decoder.decode(told)
-            if machine_ms - told_ms > LIVE_MS:
-                self._full_since.pop(name, None)
-                continue
+            is_alive = machine_ms - told_ms <= LIVE_MS
             is_behind = epoch == clock.epoch and clock.seq - seq > READER_BOUND // 2
-            if self._must_wait_for_socket(name, fullness_percent) or is_behind:
-                is_ahead = True
-        return is_ahead
-
-    def _must_wait_for_socket(self, reader: bytes, fullness_percent: int) -> bool:
-        if fullness_percent <= HALF_FULL_PERCENT:
-            self._full_since.pop(reader, None)
-            return False
-        since = self._full_since.setdefault(reader, time.monotonic())
-        return time.monotonic() - since < SOCKET_PATIENCE_S
+            if is_alive and (is_behind or fullness_percent > HALF_FULL_PERCENT):
+                return True
+        return False

@@ -1,7 +1,8 @@
 """The order of the tape: which snapshot goes before which depth change, and everything by the exchange's own time.
 
 The fact a newcomer would get wrong: the order of the file is the order of arrival and not that of the exchange. A
-trade's time is `T`, a depth change's `E`; among equals trades come first. Local receive times are not used.
+trade's time is `T`, a depth change's `E`; among equals trades come first, and depth changes go by their update ids.
+Local receive times are not used.
 """
 
 from collections.abc import Iterable
@@ -32,32 +33,36 @@ def in_order(lines: Lines, symbols: Iterable[str]) -> list[Moment]:
     """
     wanted = set(symbols)
     trades = [line for line in lines.trades if line.symbol in wanted]
-    depths = {symbol: [line for line in lines.depths if line.symbol == symbol] for symbol in lines.symbols}
+    depths = {symbol: _of_symbol(lines.depths, symbol) for symbol in lines.symbols}
     snapshots = _snapshots_by_symbol(lines.snapshots, depths)
     _check_window([*trades, *(line for symbol in wanted for line in depths.get(symbol, []))])
-    keyed: list[tuple[int, int, int, int, Moment]] = [(line.time_ms, 0, line.line, 0, line) for line in trades]
+    keyed: list[tuple[int, int, int, Moment]] = [(line.time_ms, 0, line.line, line) for line in trades]
     for symbol in sorted(wanted & depths.keys()):
-        for moment in _joined(symbol, depths[symbol], snapshots.get(symbol, [])):
-            if isinstance(moment, Joined):
-                keyed.append((moment.time_ms, 1, _line_of_join(moment, depths[symbol]), 0, moment))
-            else:
-                keyed.append((moment.time_ms, 1, moment.line, 1, moment))
-    keyed.sort(key=lambda row: row[:4])
-    return [row[4] for row in keyed]
+        joined = _joined(symbol, depths[symbol], snapshots.get(symbol, []))
+        keyed += [(moment.time_ms, 1, number, moment) for number, moment in enumerate(joined)]
+    keyed.sort(key=lambda row: row[:3])
+    return [row[3] for row in keyed]
 
 
-def _line_of_join(joined: Joined, depths: list[DepthLine]) -> int:
-    return next(line.line for line in depths if line.last_id > joined.snapshot.last_id)
+def _of_symbol(depths: list[DepthLine], symbol: str) -> list[DepthLine]:
+    """A symbol's depth changes in the order of the exchange. One that came over two connections counts once."""
+    once = {(line.time_ms, line.first_id, line.last_id): line for line in reversed(depths) if line.symbol == symbol}
+    return [line for _, line in sorted(once.items())]
 
 
 def _snapshots_by_symbol(
     snapshots: list[SnapshotLine], depths: dict[str, list[DepthLine]]
 ) -> dict[str, list[SnapshotLine]]:
-    """A snapshot names no symbol: it is that of the only symbol with depth changes, or of the one whose ids fit."""
+    """A snapshot names no symbol: it is that of the only symbol with depth changes, or of the one whose ids fit.
+
+    One that joins nothing was taken too early or too late; it is left out where that symbol has another.
+    """
     found: dict[str, list[SnapshotLine]] = {}
     candidates = [symbol for symbol, lines in depths.items() if lines]
-    for snapshot in sorted(snapshots, key=lambda line: line.last_id):
-        fitting = [symbol for symbol in candidates if _join(snapshot, depths[symbol]) is not None]
+    fits = [[symbol for symbol in candidates if _join(shot, depths[symbol]) is not None] for shot in snapshots]
+    for snapshot, fitting in sorted(zip(snapshots, fits, strict=True), key=lambda pair: pair[0].last_id):
+        if not fitting and len(candidates) == 1 and any(fits):
+            continue
         if len(fitting) != 1:
             what = "joins no depth change" if not fitting else f"may be of {' or '.join(fitting)}"
             reason = f"the snapshot {what} by U <= lastUpdateId+1 <= u"
@@ -81,9 +86,6 @@ def _joined(symbol: str, depths: list[DepthLine], snapshots: list[SnapshotLine])
     is_whole = not snapshots  # without one the book starts empty
     before: DepthLine | None = None
     for index, line in enumerate(depths):
-        if before is not None and line.time_ms < before.time_ms:
-            reason = f"is earlier than the depth change in line {before.line}, whose update ids come before"
-            raise RecordingError(reason, line=line.line, text=f'"E":{line.time_ms}')
         snapshot = joins.get(index)
         if snapshot is not None:
             is_whole = True
@@ -91,11 +93,17 @@ def _joined(symbol: str, depths: list[DepthLine], snapshots: list[SnapshotLine])
         elif before is not None and is_whole and line.first_id != before.last_id + 1:
             is_whole = False
             if index > last_join:
-                reason = f"a depth change is missing: line {before.line} ended with update {before.last_id}"
-                raise RecordingError(reason, line=line.line, text=f'"U":{line.first_id}')
+                raise _hole(before, line)
         if is_whole:
             yield line
         before = line
+
+
+def _hole(before: DepthLine, line: DepthLine) -> RecordingError:
+    reason = f"a depth change is missing: line {before.line} ended with update {before.last_id}"
+    if line.first_id <= before.last_id:
+        reason = f"its update ids do not follow those of line {before.line}, which is not later by E ({before.last_id})"
+    return RecordingError(reason, line=line.line, text=f'"U":{line.first_id}')
 
 
 def _check_window(lines: list[TradeLine | DepthLine]) -> None:

@@ -106,6 +106,12 @@ def test_a_second_snapshot_replaces_the_book_and_heals_a_hole(write: Write) -> N
     assert len(recording.events) == 4
 
 
+def test_a_snapshot_that_joins_nothing_is_left_out_where_another_does(write: Write) -> None:
+    early, joined = snapshot_line(3, [["9.00", "1"]], []), snapshot_line(9, [["1.00", "1"]], [])
+    recording = read(write(early, joined, depth_line(NOW, 10, 12, [["2.00", "1"]], [])))
+    assert levels_of(recording) == [[("BUY", 100, 100_000)], [("BUY", 200, 100_000)]]
+
+
 def test_without_a_snapshot_the_first_change_is_the_first_event(write: Write) -> None:
     recording = read(write(depth_line(NOW, 10, 12, [["1.00", "9"]], []), depth_line(NOW + 100, 13, 15, [], [])))
     assert levels_of(recording) == [[("BUY", 100, 900_000)], []]
@@ -197,8 +203,16 @@ def test_a_hole_in_the_update_ids_is_found(write: Write) -> None:
 
 def test_a_depth_change_before_its_predecessor_is_found(write: Write) -> None:
     path = write(depth_line(NOW, 1, 4, [], []), depth_line(NOW - 1, 5, 9, [], []))
-    with pytest.raises(RecordingError, match="line 2: is earlier than the depth change in line 1"):
+    with pytest.raises(RecordingError, match="line 1: its update ids do not follow those of line 2"):
         read(path)
+
+
+def test_depth_changes_that_arrived_late_or_twice_are_put_in_order(write: Write) -> None:
+    times = {1: NOW, 2: NOW + 100, 3: NOW + 100}
+    first, second, third = (depth_line(ms, number, number, [[f"{number}.00", "1"]], []) for number, ms in times.items())
+    recording = read(write(third, first, second, first, trade_line(NOW + 100, "9.00", "1")))
+    assert levels_of(recording) == [[("BUY", 100 * n, 100_000)] for n in (1, 2, 3)]
+    assert isinstance(recording.events[1], RecordedTrade)
 
 
 def test_a_snapshot_that_might_be_of_two_symbols_is_refused(write: Write) -> None:

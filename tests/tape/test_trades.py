@@ -108,6 +108,8 @@ async def test_an_addition_that_crosses_a_user_s_order_trades_with_it_as_a_quote
         (alice, MAKER, 5_998_000, 4), (MAKER, TAKER, 5_998_500, 6),
     ]  # fmt: skip
     assert await tape.own() == ({}, {6_000_000: 5})
+    await tape.frame({5_998_500: 7})  # what is left in the recording behind its trade of 10: alice had none of that
+    assert await tape.own() == ({5_998_500: 7}, {6_000_000: 5})
 
 
 async def test_a_trade_may_meet_more_users_than_one_step_holds(tape: Tape, alice: int) -> None:

@@ -41,6 +41,33 @@ async def test_who_does_not_take_is_cut_at_the_first_frame_too_many_and_gets_not
     assert (cuts, queue.fullness_percent) == ([TRY_AGAIN_LATER], 0)
 
 
+async def test_nobody_waits_long_for_a_socket_that_stays_too_full_nor_for_one_that_is_so_most_of_the_time() -> None:
+    stalled, dripping, busy = (subscriber([], max_messages=10) for _ in range(3))
+    for frame in "abcdefgh":
+        stalled.push(frame)
+    pressures: list[list[int]] = [[], [], []]
+    for look in range(600):
+        for queue, is_full in ((dripping, look % 10 < 7), (busy, look % 10 < 4)):
+            await _fill(queue, 8 if is_full else 5)
+        for queue, seen in zip((stalled, dripping, busy), pressures, strict=True):
+            seen.append(queue.pressure_percent(0.125))
+    assert pressures[0] == [80] * 39 + [50] * 561
+    assert 80 in pressures[1][:50]
+    assert 80 not in pressures[1][200:]
+    assert pressures[2][-10:] == [80] * 4 + [50] * 6
+    await stalled.take()
+    assert [stalled.pressure_percent(2.0) for _ in range(4)] == [0] * 4
+    await _fill(stalled, 8)
+    assert stalled.pressure_percent(0.1) == 80  # who reads again is waited for again
+
+
+async def _fill(queue: Subscriber, count: int) -> None:
+    if queue.fullness_percent:
+        await queue.take()
+    for _ in range(count):
+        queue.push("x")
+
+
 async def test_bytes_count_as_well_as_messages() -> None:
     cuts: list[int] = []
     queue = subscriber(cuts)
