@@ -116,7 +116,7 @@ def read_lines(path: Path) -> Lines:
     for number, text in enumerate(_texts(path), start=1):
         try:
             _read(number, text, found)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise RecordingError(f"cannot be read ({error})", line=number, text=_shown(text)) from error
     return found
 
@@ -172,4 +172,6 @@ def _check_time(number: int, field: str, time_ms: int) -> None:
 
 
 def _shown(text: bytes) -> str:
-    return text.decode("utf-8", "replace").strip()
+    """As a terminal may have it: whatever a binary file holds, it must not be obeyed."""
+    start = text[: 4 * SHOWN].decode("utf-8", "replace").strip()
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in start)

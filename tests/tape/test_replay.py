@@ -316,6 +316,22 @@ async def test_a_stop_ends_between_two_events_and_says_where(venue: Venue) -> No
     assert len(grouped(await all_trades(venue))) == summary.trade_count
 
 
+async def test_after_a_replay_that_was_killed_the_next_one_begins_anew(venue: Venue, tmp_path: Path) -> None:
+    path = tmp_path / "short.jsonl.gz"
+    write_recording(path, seed=4, seconds=10)
+    await give_tape_accounts(venue)
+    recording = read_recording(path, SPECS)
+    stage = await prepare(venue, recording)
+    begun = asyncio.Event()
+    killed = asyncio.create_task(replay(venue, recording, stage, on_progress=lambda progress: begun.set()))
+    await begun.wait()
+    killed.cancel()  # with commands under way, as a SIGKILL would
+    await asyncio.gather(killed, return_exceptions=True)
+    assert killed.cancelled()
+    await played(venue, path)
+    await agrees(venue, read_plainly(path))
+
+
 async def test_the_speed_is_kept(venue: Venue, write: Write) -> None:
     await give_tape_accounts(venue)
     lines = [trade_line(NOW + 100 * number, "60000.00", "0.01") for number in range(21)]
