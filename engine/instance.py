@@ -1,6 +1,6 @@
 """A data directory and the instance that uses it: who holds it, where its Redis answers, the secrets kept in it.
 
-    lock          held with flock for as long as an instance (or a command) uses the directory
+    lock          held locked for as long as an instance (or a command) uses the directory
     run.json      what the holder says about itself; true only while the lock is held
     redis/        the embedded server's files
     sim.token, secret_key, admin_password    made once, readable by the owner alone
@@ -9,7 +9,6 @@ The lock, not the file, says whether something runs: the kernel drops it when it
 A command of a stopped exchange holds the directory too, but only for a moment, so others wait for it.
 """
 
-import fcntl
 import os
 import secrets
 import time
@@ -20,8 +19,12 @@ from typing import IO, Self
 
 import msgspec
 
+from engine.locks import try_lock
+
 COMMAND_WAIT_SECONDS = 30.0
 NO_EXCHANGE = "no exchange runs here: start one with `manage.py up`, or set REDIS_URL"
+
+IN_MEMORY = "fakeredis:"  # how the URL of an exchange begins that is all in its own process
 
 _preparations: list[Callable[[str], None]] = []
 
@@ -38,6 +41,11 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     serves: bool  # False: a command that is gone in a moment
     redis_url: str = ""  # empty until its Redis answers
     url: str = ""
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether it keeps everything in the memory of another process: nobody else can ask its Redis."""
+        return self.redis_url.startswith(IN_MEMORY) and self.pid != os.getpid()
 
 
 class DataDirectory:
@@ -102,9 +110,7 @@ class DataDirectory:
 
     def _take(self) -> bool:
         lock_file = (self.path / "lock").open("ab")
-        try:
-            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock_file.fileno()):
             lock_file.close()
             return False
         self._lock_file = lock_file
@@ -137,6 +143,11 @@ def attached(data_dir: Path, *, redis_url: str = "", durability: str = "standard
     with DataDirectory(data_dir) as directory:
         holder = directory.hold(serves=False)
         if holder is not None:
+            if holder.is_out_of_reach:
+                raise DataDirectoryInUse(
+                    f"the exchange at {holder.url} has no Redis server and keeps everything in its own memory, where "
+                    f"commands cannot reach it: use {holder.url}/admin/ instead, or stop it"
+                )
             yield redis_url or holder.redis_url
         elif redis_url:
             _prepare(redis_url)

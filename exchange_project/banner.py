@@ -9,7 +9,7 @@ from django.conf import settings
 from exchange_project.listeners import url_of
 
 
-def banner(listeners: Sequence[socket.socket], *, api_key: str | None) -> str:
+def banner(listeners: Sequence[socket.socket], *, api_key: str | None, is_in_memory: bool = False) -> str:
     """Plain text. `api_key` is the demo user's, None where there is no demo market."""
     url, sockets = url_of(listeners[0]), [url_of(listener, "ws") for listener in listeners]
     data_dir = Path(settings.EXCHANGE_DATA_DIR)
@@ -19,7 +19,7 @@ def banner(listeners: Sequence[socket.socket], *, api_key: str | None) -> str:
         ("WebSocket", "  ".join(f"{each}/ws" for each in sockets)),
         ("Admin", f"{url}/admin/" + (f"  (admin, password in {password})" if password.exists() else "")),
         ("Docs", "README.md, docs/ARCHITECTURE.md"),
-        ("Redis", "REDIS_URL" if settings.REDIS_URL_FROM_ENV else "embedded"),
+        ("Redis", _redis(is_in_memory)),
         ("Durability", settings.EXCHANGE_DURABILITY),
         ("Data", str(data_dir)),
     ]
@@ -34,4 +34,11 @@ def banner(listeners: Sequence[socket.socket], *, api_key: str | None) -> str:
         ]
     else:
         lines += ["  No users yet: python3 manage.py create_user alice --deposit USDT=50000 --deposit BTC=1", ""]
-    return "\n".join([*lines, "  Ctrl-C ends it; the state stays in the data directory.", ""])
+    what_stays = "nothing of it is kept" if is_in_memory else "the state stays in the data directory"
+    return "\n".join([*lines, f"  Ctrl-C ends it; {what_stays}.", ""])
+
+
+def _redis(is_in_memory: bool) -> str:
+    if is_in_memory:
+        return "none: in the memory of this process"
+    return "REDIS_URL" if settings.REDIS_URL_FROM_ENV else "embedded"

@@ -1,10 +1,10 @@
 """Sets the project up before anything of it can be imported: a virtual environment, its packages, then on with it.
 
-Standard library only, and quick when there is nothing to do: manage.py calls it at every start. The stamp in `.venv`
-holds the hashes of the locks that were installed last. A virtual environment that is not ours is left alone.
+Standard library only (engine.locks has no more either), and quick when there is nothing to do: manage.py calls it at
+every start. The stamp in `.venv` holds the hashes of the locks that were installed last. A virtual environment that is
+not ours is left alone.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -12,6 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from engine.locks import wait_for_lock
+
+LONGEST_SET_UP_SECONDS = 3600.0
 DEVELOPER_COMMANDS = ("test", "bench")
 
 
@@ -24,16 +27,24 @@ def ensure_environment(root: Path, arguments: list[str]) -> None:
     is_for_developers = len(arguments) > 1 and arguments[1] in DEVELOPER_COMMANDS
     lock = root / ("requirements-dev.lock" if is_for_developers else "requirements.lock")
     if not _is_installed(venv, lock):
-        descriptor = os.open(root, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # of two runs at once, one installs and the other waits here
+        with (root / ".venv.lock").open("ab") as lock_file:
+            # Of two runs at once, one installs and the other waits here.
+            wait_for_lock(lock_file.fileno(), seconds=LONGEST_SET_UP_SECONDS)
             if not _is_installed(venv, lock):
                 _install(root, venv, lock)
-        finally:
-            os.close(descriptor)
     if not is_ours:
-        python = venv / "bin" / "python"
-        os.execv(python, [str(python), *arguments])  # noqa: S606 - the same program again, in its environment
+        _start_again([str(_python(venv)), *arguments])
+
+
+def _start_again(command: list[str]) -> None:
+    """The same program, in its environment. Windows cannot replace a process: there the first one waits."""
+    if sys.platform == "win32":
+        sys.exit(subprocess.call(command))
+    os.execv(command[0], command)  # noqa: S606
+
+
+def _python(venv: Path) -> Path:
+    return venv / "Scripts" / "python.exe" if sys.platform == "win32" else venv / "bin" / "python"
 
 
 def _digest(lock: Path) -> str:
@@ -54,7 +65,7 @@ def _is_installed(venv: Path, lock: Path) -> bool:
 def _install(root: Path, venv: Path, lock: Path) -> None:
     _say(f"setting up .venv from {lock.name} (once)...")
     uv = shutil.which("uv")
-    python = venv / "bin" / "python"
+    python = _python(venv)
     if not python.exists():
         _make_venv(venv, uv)
     if uv:

@@ -7,7 +7,6 @@ An option set to the empty text counts as not set.
 
 import ipaddress
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +124,7 @@ OPTIONS = (
         "what an acknowledged order survives",
     ),
     Option("EXCHANGE_ALLOW_UNSIGNED", truth, False, "true or false", "unsigned v1 keys also off loopback"),
-    Option("EXCHANGE_REDIS_SERVER", str, "", "a path", "server binary to embed instead of the one from pip"),
+    Option("EXCHANGE_REDIS_SERVER", str, "", "a path, or none", "server binary to embed instead of the one from pip"),
     Option("REDIS_URL", str, "", "a Redis URL", "a Redis of your own; empty: an embedded one", is_secret=True),
     Option(
         "DATABASE_URL",
@@ -256,7 +255,3 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-if sys.platform == "win32":
-    raise ImproperlyConfigured("the exchange needs Linux or macOS; on Windows run it in WSL")

@@ -6,8 +6,8 @@ the bytes that never leave. CuttingProtocol drops it.
 """
 
 import contextlib
-import resource
 import socket
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -54,6 +54,10 @@ class CuttingProtocol(WebSocketsSansIOProtocol):
 
 def allow_many_sockets() -> None:
     """Ask for as many open files as the system grants: shells begin with 1,024 or fewer, and each socket is one."""
+    if sys.platform == "win32":
+        return  # no such bound there
+    import resource  # POSIX alone has it
+
     soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -61,13 +65,12 @@ def allow_many_sockets() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def serve(application: Any, descriptors: Iterable[int]) -> None:
-    """Answer on the inherited listening sockets until SIGTERM or SIGINT, then finish within two seconds."""
+def server_of(application: Any) -> uvicorn.Server:
+    """A server that ends within two seconds once it is told to."""
     allow_many_sockets()
-    sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     config = uvicorn.Config(
         application,
-        loop="uvloop",
+        loop="asyncio" if sys.platform == "win32" else "uvloop",
         http="httptools",
         ws=CuttingProtocol,
         ws_max_size=LARGEST_FRAME,
@@ -81,4 +84,9 @@ def serve(application: Any, descriptors: Iterable[int]) -> None:
         server_header=False,
         timeout_graceful_shutdown=2,
     )
-    uvicorn.Server(config).run(sockets=sockets)
+    return uvicorn.Server(config)
+
+
+def serve(application: Any, descriptors: Iterable[int]) -> None:
+    """Answer on the inherited listening sockets until SIGTERM or SIGINT, then finish within two seconds."""
+    server_of(application).run(sockets=[socket.socket(fileno=descriptor) for descriptor in descriptors])

@@ -43,7 +43,7 @@ def _redis_url_at_run_time() -> str:
     if told:
         return told
     running = DataDirectory(EXCHANGE_DATA_DIR).running()
-    return running.redis_url if running else ""
+    return running.redis_url if running and not running.is_out_of_reach else ""
 
 
 REDIS_URL_FROM_ENV: str = EXCHANGE_OPTIONS["REDIS_URL"]

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -22,9 +23,10 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from accounts.services import publish_all
-from engine.embedded import EmbeddedServer, EmbeddedServerError, check_server
+from engine.embedded import EmbeddedServer, EmbeddedServerError, check_server, find_server
 from engine.errors import ExchangeError
-from engine.instance import DataDirectory, DataDirectoryInUse, secret_kept_in
+from engine.instance import IN_MEMORY, DataDirectory, DataDirectoryInUse, secret_kept_in
+from exchange_project import in_memory
 from exchange_project.children import Child, Pause
 from exchange_project.database import ensure_admin, migrate_if_needed
 from exchange_project.listeners import url_of
@@ -64,8 +66,10 @@ class Supervisor:
         self._server_pause = Pause()
         self._publish_pause = Pause()
         self._is_published = True  # what SQL knows, to the Redis that runs now
-        self._workers = [self._worker(number) for number in range(1, workers + 1)]
+        self._workers: list[Child | in_memory.InMemoryExchange] = []
+        self._workers += [self._worker(number) for number in range(1, workers + 1)]
         self._helpers = [self._child("archiver", "run_archiver"), self._child("clockwork", "run_clockwork")]
+        self.is_in_memory = False
         self._signals = 0
         self._parent: int | None = None
         self._discards = False
@@ -103,9 +107,9 @@ class Supervisor:
         """Everything up to running processes. Raises CannotStart; what was started by then ends in `stop`."""
         self._hold_directory()
         os.environ["EXCHANGE_DATA_DIR"] = str(settings.EXCHANGE_DATA_DIR)
-        redis_url = settings.REDIS_URL_FROM_ENV or self._start_server()
-        if redis_url.startswith("fakeredis:"):
-            raise CannotStart("fakeredis lives inside one process, and the exchange is several: give a real REDIS_URL")
+        redis_url = self._find_redis()
+        if redis_url.startswith(IN_MEMORY):
+            self._go_into_memory()
         if problems := check_server(redis_url):
             raise CannotStart(" ".join(problems))
         os.environ["EXCHANGE_INSTANCE_REDIS_URL"] = settings.REDIS_URL = redis_url
@@ -154,6 +158,8 @@ class Supervisor:
         if self._server is not None:
             self._server.stop(save=not self._discards)
             self._server = None
+        if self.is_in_memory:
+            in_memory.end_sql(self._directory.path)
         if self._discards and self._directory.is_held:
             shutil.rmtree(self._directory.path, ignore_errors=True)
         self._directory.release()
@@ -178,13 +184,32 @@ class Supervisor:
                 "stop it, or choose another with --data-dir"
             )
 
-    def _start_server(self) -> str:
-        folder = settings.EXCHANGE_DATA_DIR / "redis"
+    def _find_redis(self) -> str:
+        """The URL of the one that was given, of one that was started, or of the last resort."""
+        given: str = settings.REDIS_URL_FROM_ENV
+        if sys.platform == "win32" and given and not given.startswith(IN_MEMORY):
+            raise CannotStart("on Windows the exchange runs in one process and its memory only: unset REDIS_URL")
         try:
-            self._server = EmbeddedServer(folder, durability=settings.EXCHANGE_DURABILITY)
-            self._server.start()
+            return given or (self._start_server() if find_server() else in_memory.REDIS_URL)
         except EmbeddedServerError as error:
             raise CannotStart(str(error)) from error
+
+    def _go_into_memory(self) -> None:
+        """One thread of this process instead of all children, and nothing that is kept."""
+        if not self._listeners:
+            raise CannotStart("no Redis server was found, and without one only `manage.py up` works: see README.md")
+        if settings.EXCHANGE_OPTIONS["DATABASE_URL"]:
+            raise CannotStart("no Redis server was found, so nothing is kept, also not in SQL: unset DATABASE_URL")
+        self.is_in_memory = True
+        settings.EXCHANGE_DURABILITY = in_memory.DURABILITY
+        in_memory.begin_sql(self._directory.path)
+        self._workers, self._helpers = [in_memory.InMemoryExchange(self._listeners)], []
+        self._say(in_memory.NOTICE)
+
+    def _start_server(self) -> str:
+        folder = settings.EXCHANGE_DATA_DIR / "redis"
+        self._server = EmbeddedServer(folder, durability=settings.EXCHANGE_DURABILITY)
+        self._server.start()
         self._server_started = time.monotonic()
         return self._server.url
 

@@ -1,4 +1,4 @@
-"""A replay at full speed and those who listen: sockets of two workers, candles, the ticker, and one who reads nothing."""
+"""A replay at full speed and those who listen: sockets of two workers, candles, ticker, and one who reads nothing."""
 
 import asyncio
 import socket

@@ -56,9 +56,11 @@ class Command(BaseCommand):
             supervisor.wait_until_ready()
             if not supervisor.is_asked_to_stop:
                 ensure_admin()
-                self._say(banner(listeners, api_key=demo_api_key() if content is Content.DEMO else None))
+                api_key = demo_api_key() if content is Content.DEMO else None
+                self._say(banner(listeners, api_key=api_key, is_in_memory=supervisor.is_in_memory))
             supervisor.watch()
-        self._say("stopped" if discard else "stopped; the state is kept in the data directory")
+        is_kept = not (discard or supervisor.is_in_memory)
+        self._say("stopped; the state is kept in the data directory" if is_kept else "stopped")
 
     def _say(self, text: str) -> None:
         """Also to a terminal or pipe that has gone: that nobody reads any more is no reason to end."""

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,9 @@ class Command(VenueCommand):
     async def _play(self, options: dict[str, Any]) -> ReplaySummary:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, stopping.set)
+        with suppress(NotImplementedError):  # Windows: there Ctrl-C ends it in the middle, which harms nothing
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(name, stopping.set)
         try:
             async with opened(settings.REDIS_URL, settings.EXCHANGE_VENUE) as venue:
                 recording = read_recording(options["file"], await venue.registry.specs(), options["symbol"])
@@ -79,8 +81,9 @@ class Command(VenueCommand):
                         should_stop=stopping.is_set,
                     )  # fmt: skip
         finally:
-            for name in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(name)
+            with suppress(NotImplementedError):
+                for name in (signal.SIGINT, signal.SIGTERM):
+                    loop.remove_signal_handler(name)
 
     def _tell_recording(self, recording: Recording) -> None:
         self.stdout.write(
