@@ -61,9 +61,10 @@ def test_it_says_so_trades_streams_archives_and_ends_within_five_seconds(up: Cal
         assert refused.stderr.startswith(f"CommandError: the exchange at {running.url} has no Redis server and keeps")
         assert len(refused.stderr.splitlines()) == 1
 
-    before = time.monotonic()
-    assert running.end(signal.SIGINT) == 0
-    assert time.monotonic() - before < 5
+    with connect(running.url.replace("http", "ws") + "/ws"):  # a client that stays must not keep it
+        before = time.monotonic()
+        assert running.end(signal.SIGINT) == 0
+        assert time.monotonic() - before < 5
     assert running.printed.rstrip().endswith("stopped")
     assert not list((tmp_path / "data").glob("in_memory.sqlite3*"))
 

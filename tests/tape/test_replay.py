@@ -322,12 +322,18 @@ async def test_after_a_replay_that_was_killed_the_next_one_begins_anew(venue: Ve
     await give_tape_accounts(venue)
     recording = read_recording(path, SPECS)
     stage = await prepare(venue, recording)
-    begun = asyncio.Event()
-    killed = asyncio.create_task(replay(venue, recording, stage, on_progress=lambda progress: begun.set()))
-    await begun.wait()
-    killed.cancel()  # with commands under way, as a SIGKILL would
+    looks: list[bool] = []
+
+    def kill_later() -> bool:
+        looks.append(True)
+        if len(looks) == 4:
+            killed.cancel()  # with commands under way, as a SIGKILL would
+        return False
+
+    killed = asyncio.create_task(replay(venue, recording, stage, should_stop=kill_later))
     await asyncio.gather(killed, return_exceptions=True)
     assert killed.cancelled()
+    assert 0 < len(await all_trades(venue)) < recording.trade_count
     await played(venue, path)
     await agrees(venue, read_plainly(path))
 
