@@ -15,8 +15,7 @@ from websockets.sync.client import connect
 
 from qte.exchange import MockExchange
 from simulation.tape.synthesis import write_recording
-from tests.e2e.test_up import ROOT, Up, children_of, demo_key, until
-from tests.e2e.test_up import up as up  # a fixture
+from tests.e2e.processes import ROOT, Up, children_of, demo_key, until
 from tests.tape import plain
 
 pytest.importorskip("lupa", reason="fakeredis runs Lua by lupa")
