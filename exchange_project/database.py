@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -22,8 +22,7 @@ def migrate_if_needed() -> None:
 def ensure_admin() -> Path | None:
     """Make the superuser `admin` if nobody may enter the admin yet. The file with its password, None if not ours."""
     file = Path(settings.EXCHANGE_DATA_DIR) / "admin_password"
-    users = get_user_model().objects
-    if not users.filter(is_superuser=True).exists():
+    if not User.objects.filter(is_superuser=True).exists():
         password = secret_kept_in(file, lambda: secrets.token_urlsafe(12))
-        users.create_superuser(username="admin", email="", password=password)
+        User.objects.create_superuser(username="admin", email="", password=password)
     return file if file.exists() else None
