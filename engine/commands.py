@@ -6,11 +6,16 @@ again inside the script so that a revoked key is dead at once on every worker; e
 
 import msgspec
 
-from engine.types import OrderType, Side, TimeInForce
+from engine.types import OrderType, Side, StpMode, TimeInForce
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """A new order. Exactly one of `lots` and `quote_order_atoms` is above zero; `price_ticks` is 0 for MARKET."""
+    """A new order. Exactly one of `lots` and `quote_order_atoms` is above zero; `price_ticks` is 0 without a limit.
+
+    A contingent type has `stop_ticks`, `trailing_bips` (hundredths of a percent) or both; with both it begins to trail
+    once the stop price is reached. `iceberg_lots` is what an iceberg order shows at a time, 0 for all of it.
+    `strategy_id` and `strategy_type` are the caller's own words, 0 for none.
+    """
 
     account: int
     symbol: str
@@ -21,8 +26,22 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     price_ticks: int = 0
     lots: int = 0
     quote_order_atoms: int = 0
+    stop_ticks: int = 0
+    trailing_bips: int = 0
+    iceberg_lots: int = 0
+    stp: StpMode = StpMode.NONE
+    strategy_id: int = 0
+    strategy_type: int = 0
     client_order_id: str
     key_digest: str = ""
+
+    @property
+    def terms(self) -> str:
+        """The part of OrderTerms that never changes, as JSON without brackets; empty for an order that needs none."""
+        numbers = (self.stop_ticks, self.trailing_bips, self.iceberg_lots)
+        if self.stp is StpMode.NONE and not any((*numbers, self.strategy_id, self.strategy_type)):
+            return ""
+        return ",".join((*map(str, numbers), f'"{self.stp}"', str(self.strategy_id), str(self.strategy_type)))
 
 
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):

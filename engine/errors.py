@@ -26,6 +26,8 @@ class Reason(StrEnum):
     CLOCK_BACKWARDS = "CLOCK_BACKWARDS"
     CLOCK_NOT_VIRTUAL = "CLOCK_NOT_VIRTUAL"
     RULES_FIXED = "RULES_FIXED"  # tick, lot or assets of a symbol that has a history
+    WOULD_MATCH = "WOULD_MATCH"  # LIMIT_MAKER
+    STOP_WOULD_TRIGGER = "STOP_WOULD_TRIGGER"
     NO_TRADE_YET = "NO_TRADE_YET"
 
 

@@ -9,7 +9,29 @@ from typing import Any
 
 import msgspec
 
-from engine.types import OrderStatus, OrderType, Side, SymbolSpec, TimeInForce
+from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
+
+
+class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
+    """What few orders have: conditions, an iceberg's tip, self-trade prevention. The second half changes.
+
+    `working_ms` is when the order entered the book or began to take, 0 while it waits for its trigger. `queue_id` leads
+    its name in the book where the order's own id does not: an iceberg that was refilled and an order that was triggered
+    stand behind older ones. `prevented_match_id` is that of the last prevented match, -1 without one.
+    """
+
+    stop_ticks: int = 0
+    trailing_bips: int = 0
+    iceberg_lots: int = 0
+    stp: StpMode = StpMode.NONE
+    strategy_id: int = 0
+    strategy_type: int = 0
+    working_ms: int = 0
+    trailing_ms: int = 0  # when a trailing order began to follow the price
+    visible_lots: int = 0  # of an iceberg, what its level shows now
+    queue_id: int = 0
+    prevented_lots: int = 0
+    prevented_match_id: int = -1
 
 
 class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -17,6 +39,7 @@ class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
 
     `lots` is the original quantity (less what `reduce_order` took off), `left_lots` what is still to be filled, also
     after the order has ended. A MARKET order by quote amount has `quote_order_atoms` and, once ended, lots = filled.
+    `terms` is None for the most usual orders: LIMIT, LIMIT_MAKER and MARKET with nothing special.
     """
 
     left_lots: int
@@ -34,10 +57,17 @@ class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
     created_ms: int
     client_order_id: str
     quote_order_atoms: int = 0
+    terms: OrderTerms | None = None
 
     @property
     def filled_lots(self) -> int:
-        return self.lots - self.left_lots
+        prevented_lots = self.terms.prevented_lots if self.terms is not None else 0
+        return self.lots - self.left_lots - prevented_lots
+
+    @property
+    def working_ms(self) -> int:
+        """When it entered the book or began to take; 0 while it waits for its trigger."""
+        return self.created_ms if self.terms is None else self.terms.working_ms
 
 
 class Fill(msgspec.Struct, array_like=True, frozen=True):
@@ -58,6 +88,24 @@ class Fill(msgspec.Struct, array_like=True, frozen=True):
     @property
     def is_buyer_maker(self) -> bool:
         return self.taker_side is Side.SELL
+
+
+class PreventedMatch(msgspec.Struct, array_like=True, frozen=True):
+    """Two orders that would have traded with each other's owner. `mode` is the one that was applied.
+
+    The lots are what either order lost by it, 0 for an order that lost nothing.
+    """
+
+    prevented_match_id: int
+    price_ticks: int
+    mode: StpMode
+    taker_account: int
+    taker_order_id: int
+    taker_prevented_lots: int
+    maker_account: int
+    maker_order_id: int
+    maker_prevented_lots: int
+    trade_group: int
 
 
 class LevelChange(msgspec.Struct, array_like=True, frozen=True):
@@ -100,7 +148,7 @@ class MarketEvent(Event, frozen=True):
 
     `update_id` is the book's change number after the command; it grew by one if `levels` is not empty.
     `makers` are the records, after the command, of the resting orders that `fills` met, in the order they were met,
-    each once.
+    each once; also of those that self-trade prevention ended or shortened.
     """
 
     symbol: str
@@ -111,18 +159,24 @@ class MarketEvent(Event, frozen=True):
     balances: list[BalanceChange]
 
 
-class OrderPlaced(MarketEvent, frozen=True, tag="order_placed"):
-    """An order was accepted, perhaps filled or expired at once. `is_final` is false while `order_continued` follows."""
+class OrderStep(MarketEvent, frozen=True):
+    """What one step of an order brought about. `is_final` is false while `order_continued` follows."""
 
     order: OrderRecord
     is_final: bool
+    prevented: list[PreventedMatch] = []
 
 
-class OrderContinued(MarketEvent, frozen=True, tag="order_continued"):
+class OrderPlaced(OrderStep, frozen=True, tag="order_placed"):
+    """An order was accepted, perhaps filled or expired at once."""
+
+
+class OrderContinued(OrderStep, frozen=True, tag="order_continued"):
     """One more step of an order whose fills did not fit into one command."""
 
-    order: OrderRecord
-    is_final: bool
+
+class OrderTriggered(OrderStep, frozen=True, tag="order_triggered"):
+    """The last price reached what a contingent order waited for: it became a new taker."""
 
 
 class OrderCanceled(MarketEvent, frozen=True, tag="order_canceled"):
@@ -179,6 +233,13 @@ class AccountChanged(Event, frozen=True, tag="account_changed"):
     name: str
 
 
+class TradeGroupSet(Event, frozen=True, tag="trade_group_set"):
+    """An account belongs to another trade group now; -1: to none."""
+
+    account: int
+    trade_group: int
+
+
 class ClockSet(Event, frozen=True, tag="clock_set"):
     """`now_ms` is the new time. Mode "real" or "virtual"."""
 
@@ -198,7 +259,14 @@ class VenueOpened(Event, frozen=True, tag="venue_opened"):
 
 
 AnyMarketEvent = (
-    OrderPlaced | OrderContinued | OrderCanceled | OrdersCanceled | OrderReduced | TapeFrameApplied | TapeTradePlayed
+    OrderPlaced
+    | OrderContinued
+    | OrderTriggered
+    | OrderCanceled
+    | OrdersCanceled
+    | OrderReduced
+    | TapeFrameApplied
+    | TapeTradePlayed
 )
 AnyEvent = (
     AnyMarketEvent
@@ -206,6 +274,7 @@ AnyEvent = (
     | BalanceDebited
     | SymbolDefined
     | AccountChanged
+    | TradeGroupSet
     | ClockSet
     | MarketCleared
     | VenueOpened
@@ -214,6 +283,7 @@ AnyEvent = (
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _order_decoder = msgspec.json.Decoder(OrderRecord)
 _fills_decoder = msgspec.json.Decoder(list[Fill])
+_prevented_decoder = msgspec.json.Decoder(list[PreventedMatch])
 
 
 def decode(data: bytes) -> AnyEvent:
@@ -227,6 +297,10 @@ def decode_order(data: bytes) -> OrderRecord:
 
 def decode_fills(data: bytes) -> list[Fill]:
     return _fills_decoder.decode(data)
+
+
+def decode_prevented(data: bytes) -> list[PreventedMatch]:
+    return _prevented_decoder.decode(data)
 
 
 def decode_entry(entry: list[Any]) -> AnyEvent:

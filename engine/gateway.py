@@ -1,11 +1,12 @@
 """One method per command: arguments in, one script, a typed reply out.
 
-The fact a newcomer would get wrong: an order with very many fills takes several steps. The first one answers
-"unfinished"; until the last step every command of that symbol answers "pending", and the gateway that meets it,
-whoever's order it is, runs `continue_order` and asks again.
+The fact a newcomer would get wrong: an order with very many fills, or one whose trades trigger many others, takes
+several steps, and not all may fit into one call. Until the last step every command of that symbol answers "pending",
+and the gateway that meets it, whoever's order it is, runs `continue_order` and asks again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +22,17 @@ from engine.commands import (
     TapeTrade,
     Transfer,
 )
-from engine.errors import Rejected
-from engine.events import Fill, OrderContinued, OrderPlaced, OrderRecord, decode_entry, decode_fills, decode_order
+from engine.errors import EngineUnavailable, OutcomeUnknown, Rejected
+from engine.events import (
+    Fill,
+    OrderRecord,
+    OrderStep,
+    PreventedMatch,
+    decode_entry,
+    decode_fills,
+    decode_order,
+    decode_prevented,
+)
 from engine.keys import Keys, order_member
 from engine.registry import Registry
 from engine.runner import Pending, Runner, Word
@@ -35,6 +45,7 @@ class Placed(msgspec.Struct, frozen=True):
     order: OrderRecord
     fills: list[Fill]
     seq: int
+    prevented: list[PreventedMatch] = []
 
 
 class Canceled(msgspec.Struct, frozen=True):
@@ -63,14 +74,17 @@ class Gateway:
 
     async def place_order(self, order: PlaceOrder) -> Placed:
         """Raises Stale too: the symbol's rules changed since the order was read; read it again under the new ones."""
-        arguments = (
-            order.account, order.symbol, order.key_digest, order.rules_version, order.side, order.type,
-            order.time_in_force, order.price_ticks, order.lots, order.quote_order_atoms, order.client_order_id,
-        )  # fmt: skip
-        seq, record, fills, is_final = await self._run_in_market("place_order", order.symbol, arguments)
+        seq, record, fills, prevented, is_final, is_all = await self._run_in_market(
+            "place_order", order.symbol, place_arguments(order)
+        )
+        placed = Placed(
+            order=decode_order(record), fills=decode_fills(fills), seq=seq, prevented=decode_prevented(prevented)
+        )
         if not is_final:
-            return await self._follow(order.symbol, seq)
-        return Placed(order=decode_order(record), fills=decode_fills(fills), seq=seq)
+            placed = await self._follow(placed.order, order.symbol, seq)
+        if not is_all:
+            await self._finish(order.symbol)
+        return placed
 
     async def cancel_order(self, cancel: CancelOrder) -> Canceled:
         """Rejected UNKNOWN_ORDER: no open order of this account by that id; a foreign order is as unknown."""
@@ -147,26 +161,44 @@ class Gateway:
         keys = self._keys.of_market(spec.symbol, spec.base, spec.quote)
         return keys + self._keys.of_tape(spec.symbol) if tape else keys
 
-    async def _continue(self, symbol: str, spec: SymbolSpec) -> None:
-        """One more step of whatever order of the symbol is unfinished; nothing if somebody else was faster."""
-        await self._runner.run("continue_order", self._market_keys(spec), (symbol,))
+    async def _continue(self, symbol: str, spec: SymbolSpec) -> bool:
+        """Some more steps of what is unfinished on the symbol, if any is left. True when nothing is, afterwards."""
+        (is_all,) = await self._runner.run("continue_order", self._market_keys(spec), (symbol,))
+        return bool(is_all)
 
-    async def _follow(self, symbol: str, first_seq: int) -> Placed:
+    async def _finish(self, symbol: str) -> None:
+        """Run what our order has triggered. Should the reply get lost, whoever comes next to the symbol goes on."""
+        spec = await self._registry.spec(symbol)
+        with contextlib.suppress(EngineUnavailable, OutcomeUnknown):
+            while not await self._continue(symbol, spec):
+                await asyncio.sleep(0)
+
+    async def _follow(self, ours: OrderRecord, symbol: str, first_seq: int) -> Placed:
         """Bring our own unfinished order to its end and gather its fills from the events, whoever ran the steps."""
         spec = await self._registry.spec(symbol)
         fills: list[Fill] = []
+        prevented: list[PreventedMatch] = []
         seen = first_seq - 1
         while True:
             entries = await self._runner.command("XRANGE", self._keys.events, f"(0-{seen}", "+", "COUNT", 100)
             for event in map(decode_entry, entries):
                 seen = event.seq
-                if isinstance(event, OrderPlaced | OrderContinued) and event.symbol == symbol:
+                if isinstance(event, OrderStep) and event.order.order_id == ours.order_id:
                     fills.extend(event.fills)
+                    prevented.extend(event.prevented)
                     if event.is_final:
-                        return Placed(order=event.order, fills=fills, seq=first_seq)
+                        return Placed(order=event.order, fills=fills, seq=first_seq, prevented=prevented)
             if not entries:
                 await self._continue(symbol, spec)
                 await asyncio.sleep(0)
+
+
+def place_arguments(order: PlaceOrder) -> tuple[Word, ...]:
+    """ARGV of a new order."""
+    return (
+        order.account, order.symbol, order.key_digest, order.rules_version, order.side, order.type,
+        order.time_in_force, order.price_ticks, order.lots, order.quote_order_atoms, order.client_order_id, order.terms,
+    )  # fmt: skip
 
 
 def frame_arguments(frame: TapeFrame) -> tuple[str, list[Word]]:

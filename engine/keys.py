@@ -8,12 +8,19 @@
     {venue}:keys                 hash    sha256 of an API key -> KeyRecord (JSON array, begins with the account number)
     {venue}:symbol:BTCUSDT       hash    what scripts read: status, rules_version, base_atoms_per_lot, multiplier,
                                          divisor, maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
-                                         update_id, next_trade_id, changed_ms, pending
+                                         update_id, next_trade_id, changed_ms, up_ticks and down_ticks (nearest
+                                         stops), trailing (how many), next_prevented_id, pending (the order with steps
+                                         to come, "*": triggered ones alone)
     {venue}:book:BTCUSDT:asks    zset    order id -> price_ticks         } order ids padded to 16 digits: Redis breaks
     {venue}:book:BTCUSDT:bids    zset    order id -> minus price_ticks   } ties by member, so equal prices queue by age
+                                         (refilled or triggered: "<queue id>:<order id>", a number of then leads)
     {venue}:levels:BTCUSDT:asks  zset    price_ticks -> +-price_ticks, best first
     {venue}:depth:BTCUSDT:asks   hash    price_ticks -> lots
     {venue}:orders:BTCUSDT       hash    order id -> OrderRecord of an open order
+    {venue}:stops:BTCUSDT        zset    order id -> stop price in ticks, with a minus for those triggered from above
+    {venue}:trailing:BTCUSDT     hash    order id -> "side,bips,stop price or 0,best price or 0" of trailing orders
+    {venue}:triggered:BTCUSDT    list    order ids whose trigger was reached, in the order in which they will take
+    {venue}:trade_groups         hash    "<account>" -> trade group, "#<trade group>" -> its accounts, "|1|2|"
     {venue}:ended:BTCUSDT        hash    order id -> OrderRecord of an ended one, until the archiver has it in SQL
     {venue}:trades:BTCUSDT       stream  0-<last trade id of the command>, field "d": JSON [[fill, ...], now_ms]
     {venue}:candles:BTCUSDT      hash    "<interval>:<open_ms>" -> packed candle, "#first", "#last"; kept by clockwork
@@ -56,6 +63,7 @@ class Keys:
         self.open = f"{self._tag}:open"
         self.client_ids = f"{self._tag}:client_ids"
         self.events = f"{self._tag}:events"
+        self.trade_groups = f"{self._tag}:trade_groups"
         self.readers = f"{self._tag}:readers"
         self.replay = f"{self._tag}:replay"
         self._of_market: dict[tuple[str, str, str], list[str]] = {}
@@ -80,6 +88,15 @@ class Keys:
 
     def trades(self, symbol: str) -> str:
         return f"{self._tag}:trades:{symbol}"
+
+    def stops(self, symbol: str) -> str:
+        return f"{self._tag}:stops:{symbol}"
+
+    def trailing(self, symbol: str) -> str:
+        return f"{self._tag}:trailing:{symbol}"
+
+    def triggered(self, symbol: str) -> str:
+        return f"{self._tag}:triggered:{symbol}"
 
     def candles(self, symbol: str) -> str:
         return f"{self._tag}:candles:{symbol}"
@@ -108,6 +125,7 @@ class Keys:
                 self.depth(symbol, buy), self.depth(symbol, sell),
                 self.orders(symbol), self.ended(symbol), self.open, self.client_ids, self.trades(symbol),
                 self.balance(base), self.balance(quote),
+                self.stops(symbol), self.trailing(symbol), self.triggered(symbol), self.trade_groups,
             ]  # fmt: skip
         return known
 

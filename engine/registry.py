@@ -128,6 +128,11 @@ class Registry:
         """Publish an account under its name; publishing it again is harmless."""
         await self._change_account(account, name, "", b"")
 
+    async def set_trade_group(self, account: int, trade_group: int) -> None:
+        """Put an account into a trade group, -1 for none: self-trade prevention keeps its members from trading."""
+        keys = [self._keys.meta, self._keys.events, self._keys.trade_groups]
+        await self._runner.run("set_trade_group", keys, (account, trade_group))
+
     async def define_key(self, digest: str, record: KeyRecord) -> None:
         """Publish an API key of an account, or what changed about it."""
         await self._change_account(record.account, record.user_name, digest, msgspec.json.encode(record))

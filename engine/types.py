@@ -35,6 +35,26 @@ class Side(StrEnum):
 class OrderType(StrEnum):
     LIMIT = "LIMIT"
     MARKET = "MARKET"
+    LIMIT_MAKER = "LIMIT_MAKER"
+    STOP_LOSS = "STOP_LOSS"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+
+    @property
+    def has_limit(self) -> bool:
+        """It has a price of its own; the others take what the book offers."""
+        return self not in (OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT)
+
+    @property
+    def is_contingent(self) -> bool:
+        """It waits outside the book until the last price triggers it."""
+        return self not in (OrderType.LIMIT, OrderType.MARKET, OrderType.LIMIT_MAKER)
+
+    def waits_above(self, side: Side) -> bool:
+        """A contingent order is triggered by a price at or above its stop price, else by one at or below it."""
+        is_stop_loss = self in (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT)
+        return is_stop_loss is (side is Side.BUY)
 
 
 class TimeInForce(StrEnum):
@@ -43,12 +63,24 @@ class TimeInForce(StrEnum):
     FOK = "FOK"
 
 
+class StpMode(StrEnum):
+    """What happens instead of a trade with oneself or one's trade group. The taker's mode decides."""
+
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+    DECREMENT = "DECREMENT"
+    TRANSFER = "TRANSFER"
+
+
 class OrderStatus(StrEnum):
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"  # by self-trade prevention
 
     @property
     def is_open(self) -> bool:

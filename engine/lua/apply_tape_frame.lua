@@ -1,7 +1,7 @@
 #!lua
 --[[
 apply_tape_frame: a recorded depth change: levels become what the recording shows, less what users took.
-KEYS   Keys.of_market (see place_order), 18 tape bids 19 tape asks 20 touched
+KEYS   Keys.of_market (see place_order), 22 tape bids 23 tape asks 24 touched
 ARGV   1 symbol 2 rules version 3 now_ms 4 the mark it follows or "" 5 its mark 6 account that rests 7 that takes;
        then, for every level: side, price_ticks, lots (0: gone)
 Reply  {"ok", seq of its last event}, {"pending"}, {"stale"} or {"rejected", why}
@@ -125,4 +125,5 @@ end
 local refusal = commit_changes(market, removals, additions, quiet, blocked)
 if refusal then return refusal end
 commit_tape(market, #touched)
-return { "ok", market.seq - 1 }
+commit_cascade(market, MAX_FILLS)
+return { "ok", market.is_told and market.seq or market.seq - 1 }

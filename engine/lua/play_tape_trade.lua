@@ -1,7 +1,7 @@
 #!lua
 --[[
 play_tape_trade: a recorded trade: an immediate-or-cancel order of the tape at the recorded price.
-KEYS   Keys.of_market (see place_order), 18 tape bids 19 tape asks 20 touched
+KEYS   Keys.of_market (see place_order), 22 tape bids 23 tape asks 24 touched
 ARGV   1 symbol 2 rules version 3 now_ms 4 the mark it follows or "" 5 its mark 6 account that rests 7 that takes
        8 taker's side 9 price_ticks 10 lots
 Reply  {"ok", seq of its last event}, {"pending"}, {"stale"} or {"rejected", why}
@@ -46,11 +46,12 @@ touch(market, level)
 
 -- What a played order left of the tape's orders at the price.
 local function note_makers(plan)
-  local gone, standing = {}, {}
+  local gone, kept, standing = {}, {}, {}
   for _, member in ipairs(plan.gone) do gone[member] = true end
+  for _, maker in ipairs(plan.kept) do kept[maker.member] = maker.left end
   level.target = 0
   for _, order in ipairs(level.orders) do
-    if order.member == plan.kept[1] then order.left = read_record(plan.kept[2]).left end
+    order.left = kept[order.member] or order.left
     if not gone[order.member] then
       standing[#standing + 1] = order
       level.target = level.target + order.left
@@ -72,4 +73,5 @@ local step = new_step()
 plan_text(step, level)
 commit_texts(step)
 commit_tape(market, 0)
-return { "ok", market.seq - 1 }
+commit_cascade(market, MAX_FILLS)
+return { "ok", market.is_told and market.seq or market.seq - 1 }

@@ -9,6 +9,13 @@ Cost   O(log N)
 ]]
 --- @include "lib/market"
 --- @include "lib/leaving"
+-- What the order still has to lock. A market buy that trails without a stop price keeps what it has.
+local function lock_of_rest(market, order)
+  if order.side == "SELL" then return order.left * market.base_atoms_per_lot end
+  local price = order.price > 0 and order.price or tonumber(order.terms[STOP])
+  return price > 0 and math.min(order.locked, notional_ceil(market, price, order.left)) or order.locked
+end
+
 -- Read.
 local market, verdict = read_market(ARGV[2], "0")
 if verdict then return verdict end
@@ -18,16 +25,16 @@ local lots = tonumber(ARGV[5])
 -- Check.
 if not key_is_good(ARGV[3], ARGV[1]) then return { "rejected", "KEY_INVALID" } end
 if not order then return { "rejected", "UNKNOWN_ORDER" } end
-local filled = order.lots - order.left
-if lots <= filled or lots >= order.lots then return { "rejected", "FILTER_LOT_SIZE" } end
+local used = order.lots - order.left
+if lots <= used or lots >= order.lots then return { "rejected", "FILTER_LOT_SIZE" } end
 
 -- Plan.
-local leaving, removed = new_leaving(), order.lots - lots
-order.lots, order.left = lots, lots - filled
-local locked = order.side == "BUY" and notional_ceil(market, order.price, order.left)
-  or order.left * market.base_atoms_per_lot
-plan_shrink(market, leaving, order, removed, order.locked - locked)
-local record = write_record(order, filled > 0 and "PARTIALLY_FILLED" or "NEW", int(market.now_ms))
+local leaving, shown = new_leaving(), is_working(order) and shown_of(order) or 0
+order.lots, order.left = lots, lots - used
+if is_iceberg(order) and is_working(order) then order.terms[VISIBLE] = int(math.min(shown, order.left)) end
+local removed = is_working(order) and shown - shown_of(order) or 0
+plan_shrink(market, leaving, order, removed, order.locked - lock_of_rest(market, order))
+local record = write_record(order, open_status(order), int(market.now_ms))
 finish_leaving(market, leaving)
 
 -- Write.

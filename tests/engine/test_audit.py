@@ -4,6 +4,7 @@ import pytest
 
 from engine.audit import audit
 from engine.types import Side
+from engine.gateway import place_arguments
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, limit, market
 
@@ -129,13 +130,9 @@ async def test_an_order_that_is_not_done_yet_is_open_and_not_in_the_book(venue: 
     for _ in range(501):
         await venue.gateway.place_order(limit(alice, SELL, 10_000, 100))
     order = market(bob, BUY, lots=50_100)
-    arguments = (
-        order.account, order.symbol, "", order.rules_version, order.side, order.type, order.time_in_force, 0,
-        order.lots, 0, order.client_order_id,
-    )  # fmt: skip
     spec = await venue.registry.spec("BTCUSDT")
     keys = venue.keys.of_market("BTCUSDT", spec.base, spec.quote)
-    *_, is_final = await venue.runner.run("place_order", keys, arguments)
+    *_, is_final, _ = await venue.runner.run("place_order", keys, place_arguments(order))
     assert not is_final
     report = await audit(venue)
     assert (report.differences, report.orders) == ([], 2)

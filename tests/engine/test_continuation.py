@@ -113,7 +113,7 @@ async def test_exactly_five_hundred_fills_are_one_step(venue: Venue, alice: int,
 
 async def test_between_two_steps_the_books_agree_and_the_order_is_open(venue: Venue, alice: int, bob: int) -> None:
     await offer(venue, alice, COUNT)
-    _, _, _, is_final = await place_first_step(venue, limit(bob, BUY, 2_000, COUNT + 3))
+    *_, is_final, _ = await place_first_step(venue, limit(bob, BUY, 2_000, COUNT + 3))
     assert not is_final
     assert (await audit(venue)).differences == []
     (order,) = await venue.queries.open_orders(bob, ["BTCUSDT"])

@@ -55,7 +55,7 @@ async def test_short_and_long_way_leave_the_same(
         keys = venue.keys.of_market("ETHBTC", "ETH", "BTC")
         replies = [
             await venue.connection.run(
-                script, keys, (3, "ETHBTC", "", 1, side, "LIMIT", "GTC", price_ticks, lots, 0, f"id{number}")
+                script, keys, (3, "ETHBTC", "", 1, side, "LIMIT", "GTC", price_ticks, lots, 0, f"id{number}", "")
             )
             for number in range(3)
         ]

@@ -21,6 +21,8 @@ READS = frozenset(
         "HLEN",
         "HMGET",
         "HVALS",
+        "LINDEX",
+        "LLEN",
         "SMEMBERS",
         "TIME",
         "XRANGE",
@@ -32,7 +34,7 @@ READS = frozenset(
     ]
 )
 WRITES = frozenset(
-    ["DEL", "HDEL", "HINCRBY", "HSET", "PEXPIRE", "SADD", "SET", "SREM", "XADD", "XTRIM", "ZADD", "ZREM"]
+    ["DEL", "HDEL", "HINCRBY", "HSET", "LPOP", "PEXPIRE", "RPUSH", "SADD", "SET", "SREM", "XADD", "XTRIM", "ZADD", "ZREM"]
 )
 KEY_FIELDS = frozenset(["book", "levels", "depth", "tape", "key"])  # of a side of the book, and of a ledger
 FORBIDDEN = {

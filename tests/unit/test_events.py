@@ -25,6 +25,7 @@ SPEC = SymbolSpec(
 BODIES: dict[type[events.Event], bytes] = {
     events.OrderPlaced: MARKET + ORDER + b",true",
     events.OrderContinued: MARKET + ORDER + b",false",
+    events.OrderTriggered: MARKET + ORDER + b',true,[[3,50,"DECREMENT",4,9,2,5,8,2,-1]]',
     events.OrderCanceled: MARKET + ORDER + b',"x-1"',
     events.OrdersCanceled: MARKET + b"[" + ORDER + b"," + ORDER + b"]",
     events.OrderReduced: MARKET + ORDER,
@@ -34,6 +35,7 @@ BODIES: dict[type[events.Event], bytes] = {
     events.BalanceDebited: b'["USDT",4,50,-20,0,0],20',
     events.SymbolDefined: msgspec.json.encode(SPEC),
     events.AccountChanged: b'4,"alice"',
+    events.TradeGroupSet: b"4,7",
     events.ClockSet: b'"virtual"',
     events.MarketCleared: b'["BTCUSDT"]',
     events.VenueOpened: b'"abc:master"',

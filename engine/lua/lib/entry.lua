@@ -5,6 +5,7 @@
 local META, SYMBOL, EVENTS, API_KEYS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local BASE, QUOTE = KEYS[16], KEYS[17]
+local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS = KEYS[18], KEYS[19], KEYS[20], KEYS[21]
 local BID = { book = KEYS[5], levels = KEYS[7], depth = KEYS[9], sign = -1, name = "BUY" }
 local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name = "SELL" }
 
@@ -12,11 +13,11 @@ local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name
 local function read_fields()
   return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "next_trade_id", "base",
     "quote", "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
-    "min_notional_atoms"),
+    "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id"),
     redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
 end
 
--- What ends a market command before it begins: "pending" while an earlier order has fills left to do, "stale" when it
+-- What ends a market command before it begins: "pending" while an earlier order has steps left to do, "stale" when it
 -- was made under other rules (0: it depends on none).
 local function early_verdict(s, rules_version)
   if not s[1] then return { "rejected", "UNKNOWN_SYMBOL" } end

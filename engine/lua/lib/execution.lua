@@ -1,8 +1,42 @@
 --- @include "lib/matching"
+--- @include "lib/triggers"
 
 -- One step of an order: from what the match planned to the order's record, money and place in the book.
--- `order` has id, account, member, side, type, time_in_force, price (0 for MARKET), lots, left, filled_quote, locked
--- (0 when it is new), quote_order and tail.
+-- `order` has id, account, member, side, type, time_in_force, price (0 without a limit), lots, left, filled_quote,
+-- locked (0 when it is new), quote_order, tail and, if it is not of the usual kind, terms.
+
+local PARTS = '^"(%u+)",(%d+),"([A-Z_]+)","(%u+)",%d+,"[^"]*",(%d+)'
+
+-- An open order as a step needs it, from its record.
+local function read_order(member)
+  local order = read_record(redis.call("HGET", ORDERS, member))
+  local side, price, kind, time_in_force, quote_order = string.match(order.tail, PARTS)
+  order.member, order.side, order.price, order.type = member, side, tonumber(price), kind
+  order.time_in_force, order.quote_order = time_in_force, tonumber(quote_order)
+  return order
+end
+
+-- Those whom self-trade prevention keeps the order from trading with: `own` accounts, `group` "-1" without one.
+local function read_own(taker, account, stp)
+  taker.stp = stp
+  if stp == "NONE" then return end
+  taker.own, taker.group = { [account] = true }, redis.call("HGET", TRADE_GROUPS, account) or "-1"
+  if taker.group == "-1" then return end
+  for member in string.gmatch(redis.call("HGET", TRADE_GROUPS, "#" .. taker.group), "%d+") do
+    taker.own[member] = true
+  end
+end
+
+-- The order as it meets the book.
+local function taker_of(order)
+  local taker = {
+    account = order.account, id = order.id, side = order.side, limit = order.price > 0 and order.price or nil,
+    left = order.quote_order == 0 and order.left or nil,
+  }
+  if order.quote_order > 0 then taker.budget = order.quote_order - order.filled_quote end
+  read_own(taker, order.account, order.terms and string.match(order.terms[STP], "%u[%u_]*") or "NONE")
+  return taker
+end
 
 -- What the order locks after this step, given how it ended; `reserve` is all that its pending rest may spend.
 local function locked_after(market, order, plan, reserve)
@@ -14,36 +48,53 @@ local function locked_after(market, order, plan, reserve)
 end
 
 -- Sets what the step makes of the order: quantities, status, and whether it rests or has more steps to come.
-local function plan_status(order, plan)
+local function plan_status(market, order, plan)
   order.filled_quote = order.filled_quote + plan.quote
   if order.quote_order > 0 then
-    order.lots = order.lots + plan.lots
+    order.lots = order.lots + plan.lots + plan.prevented
   else
-    order.left = order.left - plan.lots
+    order.left = order.left - plan.lots - plan.prevented
+  end
+  if plan.prevented_match then
+    add_terms(order)
+    order.terms[PREVENTED] = int(tonumber(order.terms[PREVENTED]) + plan.prevented)
+    order.terms[PREVENTED_MATCH] = plan.prevented_match
   end
   local is_filled = order.quote_order == 0 and order.left == 0
     or order.quote_order > 0 and plan.stop == "budget" and order.lots > 0
   if plan.stop == "capped" then
-    plan.is_pending, plan.status = true, "PARTIALLY_FILLED"
+    plan.is_pending, plan.status = true, open_status(order)
+  elseif plan.stop == "prevented" then
+    plan.status = "EXPIRED_IN_MATCH"
   elseif is_filled then
     plan.status = "FILLED"
-  elseif order.type == "LIMIT" and order.time_in_force == "GTC" then
-    plan.rests = true
-    plan.status = order.left < order.lots and "PARTIALLY_FILLED" or "NEW"
+  elseif order.price > 0 and order.time_in_force == "GTC" then
+    plan.rests, plan.status = true, open_status(order)
   else
     plan.status = "EXPIRED"
   end
 end
 
--- Completes the plan: money of the taker, levels, record. The ledgers are complete afterwards but not yet read.
+-- An order with terms enters the book: its tip, if it is an iceberg, and its place behind those who were there first.
+local function plan_entry(market, order)
+  if not order.terms then return end
+  if is_iceberg(order) then order.terms[VISIBLE] = int(math.min(tonumber(order.terms[ICEBERG]), order.left)) end
+  if order.is_late then
+    order.terms[QUEUE_ID] = int(market.next_order_id)
+    market.next_order_id = market.next_order_id + 1
+  end
+end
+
+-- Completes the plan: money of the taker, levels, record, triggers. The ledgers are complete afterwards, not yet read.
 local function plan_execution(market, order, plan, reserve)
   local pays, receives = market.quote, market.base
-  plan.spent = plan.quote
+  plan.spent = plan.quote + plan.paid
   if order.side == "SELL" then
     pays, receives = market.base, market.quote
-    plan.spent = plan.lots * market.base_atoms_per_lot
+    plan.spent = plan.lots * market.base_atoms_per_lot + plan.paid
   end
-  plan_status(order, plan)
+  plan_status(market, order, plan)
+  if plan.rests then plan_entry(market, order) end
   local locked = locked_after(market, order, plan, reserve)
   move(pays, order.account, order.locked - locked - plan.spent, locked - order.locked)
   if plan.received > 0 then move(receives, order.account, plan.received, 0) end
@@ -52,31 +103,50 @@ local function plan_execution(market, order, plan, reserve)
   plan.other_levels = plan_levels(market, plan.side, plan.prices, plan.taken)
   if plan.rests then
     local price = int(order.price)
-    plan.own_levels = plan_levels(market, own_side(order.side), { price }, { [price] = order.left })
+    plan.own_levels = plan_levels(market, own_side(order.side), { price }, { [price] = shown_of(order) })
   end
   if #market.levels > 0 then market.update_id = market.update_id + 1 end
+  plan_triggers(market)
 end
 
-local function commit_execution(market, order, plan)
+-- What the records, ledgers and books of the step become; `was_open` when the order has stood in ORDERS before.
+local function commit_execution(market, order, plan, was_open)
   commit_ledger(market.base)
   commit_ledger(market.quote)
-  commit_match(plan)
+  commit_match(market, plan)
   commit_levels(plan.other_levels)
   if plan.rests then
     local own = own_side(order.side)
     commit_levels(plan.own_levels)
-    redis.call("ZADD", own.book, int(own.sign * order.price), order.member)
+    redis.call("ZADD", own.book, int(own.sign * order.price), place_of(order, order.member))
   end
   if plan.rests or plan.is_pending then
     redis.call("HSET", ORDERS, order.member, plan.record)
-    redis.call("ZADD", OPEN, "0", open_member(order.account, market.symbol, order.member))
+    if not was_open then redis.call("ZADD", OPEN, "0", open_member(order.account, market.symbol, order.member)) end
   else
     redis.call("HSET", ENDED, order.member, plan.record)
+    if was_open then
+      redis.call("HDEL", ORDERS, order.member)
+      redis.call("ZREM", OPEN, open_member(order.account, market.symbol, order.member))
+    end
   end
-  if plan.is_pending then redis.call("HSET", SYMBOL, "pending", order.member) end
+  if #market.prevented > 0 then
+    redis.call("HSET", SYMBOL, "next_prevented_id", int(market.next_prevented_id))
+  end
+  commit_triggers(market)
+  commit_gate(market, plan.is_pending and order.member)
 end
 
+-- Tells the step. Its prevented matches come last, since most have none.
+local function commit_step_event(market, kind, plan)
+  local prevented = #market.prevented > 0 and ",[" .. table.concat(market.prevented, ",") .. "]" or ""
+  commit_market(market, kind, plan.record .. (plan.is_pending and ",false" or ",true") .. prevented)
+end
+
+-- The reply to a command's own order, made before the steps that follow from it.
 local function execution_reply(market, plan)
-  local fills = "[" .. table.concat(market.fills, ",") .. "]"
-  return { "ok", market.seq, plan.record, fills, plan.is_pending and 0 or 1 }
+  return {
+    "ok", market.seq, plan.record, "[" .. table.concat(market.fills, ",") .. "]",
+    "[" .. table.concat(market.prevented, ",") .. "]", plan.is_pending and 0 or 1,
+  }
 end

@@ -1,4 +1,5 @@
 --- @include "lib/book"
+--- @include "lib/triggers"
 
 -- Orders that leave the book before they are filled: what they had locked goes back, their level shrinks.
 
@@ -25,28 +26,34 @@ local function find_by_either_id(symbol, account, member, client_id)
 end
 
 local function new_leaving()
-  return { BUY = { prices = {}, deltas = {}, members = {} }, SELL = { prices = {}, deltas = {}, members = {} },
-    members = {}, closed = {}, ended = {} }
+  return { BUY = { prices = {}, deltas = {}, places = {} }, SELL = { prices = {}, deltas = {}, places = {} },
+    members = {}, waiting = {}, closed = {}, ended = {} }
 end
 
--- Takes `lots` off the order's level and `locked_atoms` off what it locks.
+-- Takes `lots` off what the order's level shows and `locked_atoms` off what it locks.
 local function plan_shrink(market, leaving, order, lots, locked_atoms)
   local side, price = leaving[order.side], int(order.price)
-  if not side.deltas[price] then
-    side.prices[#side.prices + 1] = price
-    side.deltas[price] = 0
+  if lots > 0 then
+    if not side.deltas[price] then
+      side.prices[#side.prices + 1] = price
+      side.deltas[price] = 0
+    end
+    side.deltas[price] = side.deltas[price] - lots
   end
-  side.deltas[price] = side.deltas[price] - lots
   move(order.side == "BUY" and market.quote or market.base, order.account, locked_atoms, -locked_atoms)
   order.locked = order.locked - locked_atoms
 end
 
 -- Counts one order as cancelled; returns its record.
 local function plan_cancel(market, leaving, order)
-  plan_shrink(market, leaving, order, order.left, order.locked)
+  plan_shrink(market, leaving, order, is_working(order) and shown_of(order) or 0, order.locked)
   local record = write_record(order, "CANCELED", int(market.now_ms))
-  local members = leaving[order.side].members
-  members[#members + 1] = order.member
+  local places, waiting = leaving[order.side].places, leaving.waiting
+  if is_working(order) then
+    places[#places + 1] = place_of(order, order.member)
+  else
+    waiting[#waiting + 1] = order.member
+  end
   leaving.members[#leaving.members + 1] = order.member
   leaving.closed[#leaving.closed + 1] = open_member(order.account, market.symbol, order.member)
   leaving.ended[#leaving.ended + 1], leaving.ended[#leaving.ended + 2] = order.member, record
@@ -56,7 +63,7 @@ end
 local function finish_leaving(market, leaving)
   leaving.bid_levels = plan_levels(market, BID, leaving.BUY.prices, leaving.BUY.deltas)
   leaving.ask_levels = plan_levels(market, ASK, leaving.SELL.prices, leaving.SELL.deltas)
-  market.update_id = market.update_id + 1
+  if #market.levels > 0 then market.update_id = market.update_id + 1 end
   read_ledger(market.base)
   read_ledger(market.quote)
   check_ledger(market.base)
@@ -68,8 +75,9 @@ local function commit_leaving(market, leaving)
   commit_ledger(market.quote)
   commit_levels(leaving.bid_levels)
   commit_levels(leaving.ask_levels)
-  if #leaving.BUY.members > 0 then redis.call("ZREM", BID.book, unpack(leaving.BUY.members)) end
-  if #leaving.SELL.members > 0 then redis.call("ZREM", ASK.book, unpack(leaving.SELL.members)) end
+  if #leaving.BUY.places > 0 then redis.call("ZREM", BID.book, unpack(leaving.BUY.places)) end
+  if #leaving.SELL.places > 0 then redis.call("ZREM", ASK.book, unpack(leaving.SELL.places)) end
+  commit_not_waiting(market, leaving.waiting)
   if #leaving.members == 0 then return end
   redis.call("HDEL", ORDERS, unpack(leaving.members))
   redis.call("ZREM", OPEN, unpack(leaving.closed))

@@ -11,18 +11,28 @@ local function other_side(side)
   return side == "BUY" and ASK or BID
 end
 
+-- What a step fills: `path` are the prices it trades at, as they change, `triggered` the orders that these trigger.
+local function clear_step(market)
+  market.base, market.quote = new_ledger(market.base_asset, BASE), new_ledger(market.quote_asset, QUOTE)
+  market.fills, market.makers, market.levels, market.prevented, market.path = {}, {}, {}, {}, {}
+  market.is_told = false
+end
+
 -- Everything a market command plans with, from the fields it has read.
 local function new_market(symbol, s, m, now_ms)
-  return {
+  local market = {
     symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3],
     update_id = tonumber(s[4]), next_trade_id = tonumber(s[5]), base_atoms_per_lot = tonumber(s[8]),
     multiplier = tonumber(s[9]), divisor = tonumber(s[10]), maker_fee_e8 = tonumber(s[11]),
     taker_fee_e8 = tonumber(s[12]), last_price = tonumber(s[13]), min_notional = tonumber(s[14]),
+    up_ticks = tonumber(s[15] or ""), down_ticks = tonumber(s[16] or ""), trailing = tonumber(s[17] or "0"),
+    next_prevented_id = tonumber(s[18] or "0"),
     mode = m[1], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"),
-    base = new_ledger(s[6], BASE), quote = new_ledger(s[7], QUOTE),
-    fills = {}, makers = {}, levels = {},
+    base_asset = s[6], quote_asset = s[7], waiting = 0,
   }
+  clear_step(market)
+  return market
 end
 
 -- The market, or a verdict that ends the command; both while an order is pending.
@@ -31,6 +41,12 @@ local function read_market(symbol, rules_version)
   local verdict = early_verdict(s, rules_version)
   if verdict and verdict[1] ~= "pending" then return nil, verdict end
   return new_market(symbol, s, m, read_clock(m[1], m[2])), verdict
+end
+
+-- The step after one that has been written.
+local function next_step(market)
+  market.seq = market.seq + 1
+  clear_step(market)
 end
 
 -- Quote atoms of a fill, rounded down; nil when the product cannot be computed exactly.
@@ -45,6 +61,13 @@ local function notional_ceil(market, price, lots)
   local product = price * lots * market.multiplier + market.divisor - 1
   if product >= EXACT then return nil end
   return math.floor(product / market.divisor)
+end
+
+-- The symbol's gate: the order that has fills to do, "*" while triggered orders wait for their turn, "" when it is open.
+local function commit_gate(market, unfinished)
+  local pending = unfinished or market.waiting > 0 and "*" or false
+  if pending ~= market.pending then redis.call("HSET", SYMBOL, "pending", pending or "") end
+  market.pending = pending
 end
 
 -- Writes the counters of a market command and its one event. `body` is the JSON after the parts that all market
@@ -67,4 +90,5 @@ local function commit_market(market, kind, body)
   commit_event(EVENTS, kind, market, '"' .. market.symbol .. '",' .. int(market.update_id)
     .. ",[" .. table.concat(market.fills, ",") .. "],[" .. table.concat(market.makers, ",")
     .. "],[" .. table.concat(market.levels, ",") .. "],[" .. table.concat(balances, ",") .. "]," .. body)
+  market.is_told = true
 end

@@ -1,32 +1,94 @@
+--- @include "lib/market"
 --- @include "lib/book"
 
 local MAX_FILLS = 500 -- fills one step plans; what is left is another step (engine/types.py has the same number)
-local LARGEST_PAGE = 200
+local LARGEST_PAGE = 200 -- orders of one redis.call
 
 local function is_beyond(taker_is_buy, price, limit)
   return limit and (taker_is_buy and price > limit or not taker_is_buy and price < limit)
 end
 
--- What the other side offers within `limit` for at most `lots`, level by level: lots and their cost, each level's
--- rounded up; the cost is nil when it cannot be computed exactly. Reads only as many levels as it needs.
-local function sweep(market, taker, lots)
-  local side, is_buy = other_side(taker.side), taker.side == "BUY"
-  local found, cost, offset = 0, 0, 0
-  while found < lots do
-    local prices = redis.call("ZRANGE", side.levels, offset, offset + LARGEST_PAGE - 1)
-    if #prices == 0 then break end
-    local depth = redis.call("HMGET", side.depth, unpack(prices))
-    for i, price in ipairs(prices) do
-      if is_beyond(is_buy, tonumber(price), taker.limit) then return found, cost end
-      local take = math.min(tonumber(depth[i]), lots - found)
-      local level_cost = notional_ceil(market, tonumber(price), take)
-      cost = cost and level_cost and cost + level_cost
-      if cost and cost >= EXACT then cost = nil end
-      found = found + take
-      if found == lots then break end
+-- Walks the orders that stand on the other side within the taker's limit, best price first, oldest first among equals.
+local function new_walk(taker)
+  return {
+    side = other_side(taker.side), is_buy = taker.side == "BUY", limit = taker.limit, offset = 0, size = 1,
+    places = {}, prices = {}, records = {}, at = 0, again = {},
+  }
+end
+
+-- The next page; `stop` says why there will be none after it: "limit" or "empty".
+local function read_page(walk)
+  local page = redis.call("ZRANGE", walk.side.book, walk.offset, walk.offset + walk.size - 1, "WITHSCORES")
+  local members = {}
+  walk.places, walk.prices, walk.records, walk.at = {}, {}, {}, 0
+  for i = 1, #page, 2 do
+    local price = tonumber(page[i + 1]) * walk.side.sign
+    if is_beyond(walk.is_buy, price, walk.limit) then
+      walk.stop = "limit"
+      break
     end
-    offset = offset + #prices
+    walk.places[#walk.places + 1], walk.prices[#walk.prices + 1] = page[i], price
+    members[#members + 1] = member_at(page[i])
   end
+  if #page < 2 * walk.size then walk.stop = walk.stop or "empty" end
+  if #members > 0 then walk.records = redis.call("HMGET", ORDERS, unpack(members)) end
+  walk.members, walk.offset, walk.size = members, walk.offset + walk.size, math.min(walk.size * 8, LARGEST_PAGE)
+end
+
+-- The next order in the book as it was before the step, nil when there is none.
+local function next_resting(walk)
+  if walk.at == #walk.places then
+    if walk.stop then return nil end
+    read_page(walk)
+    if #walk.places == 0 then return nil end
+  end
+  walk.at = walk.at + 1
+  local order = read_record(walk.records[walk.at])
+  order.member, order.place, order.price = walk.members[walk.at], walk.places[walk.at], walk.prices[walk.at]
+  return order
+end
+
+-- The next order to meet: the refilled icebergs of a level come again when the rest of its queue has been met.
+local function next_maker(walk)
+  local upcoming = walk.upcoming or next_resting(walk)
+  local again = walk.again[1]
+  if again and (not upcoming or upcoming.price ~= again.price) then
+    walk.upcoming, walk.current = upcoming, table.remove(walk.again, 1)
+    again.is_waiting = false
+  else
+    walk.upcoming, walk.current = nil, upcoming
+  end
+  return walk.current
+end
+
+-- What the taker could fill of `lots`, as if it were done: lots and their cost, each level's rounded up; the cost is
+-- nil when it cannot be computed exactly. What self-trade prevention would take away is not filled.
+local function sweep(market, taker, lots)
+  local walk, found, cost, level, at_level = new_walk(taker), 0, 0, nil, 0
+  local function close_level()
+    local level_cost = level and notional_ceil(market, level, at_level) or not level and 0
+    cost = cost and level_cost and cost + level_cost
+    if cost and cost >= EXACT then cost = nil end
+    at_level = 0
+  end
+  while found < lots do
+    local maker = next_resting(walk)
+    if not maker then break end
+    if maker.price ~= level then
+      close_level()
+      level = maker.price
+    end
+    local take = math.min(maker.left, lots - found)
+    if not (taker.own and taker.own[maker.account]) then
+      found, at_level = found + take, at_level + take
+    elseif taker.stp == "EXPIRE_TAKER" or taker.stp == "EXPIRE_BOTH" then
+      break
+    elseif taker.stp ~= "EXPIRE_MAKER" then
+      lots = lots - take
+      if taker.stp == "TRANSFER" then at_level = at_level + take end
+    end
+  end
+  close_level()
   return found, cost
 end
 
@@ -37,7 +99,8 @@ end
 
 -- Plans one match and counts it towards maker, taker and fees. False, with nothing counted, when what the step moves
 -- could not be exact any more.
-local function plan_fill(market, taker, plan, maker, price, lots)
+local function plan_fill(market, taker, plan, maker, lots)
+  local price = maker.price
   local quote, base = notional_floor(market, price, lots), lots * market.base_atoms_per_lot
   if not quote or plan.quote + quote >= EXACT then return false end
   if plan.lots * market.base_atoms_per_lot + base >= EXACT then return false end
@@ -66,83 +129,206 @@ local function plan_fill(market, taker, plan, maker, price, lots)
     .. int(quote) .. ',"' .. taker.side .. '",' .. taker.account .. "," .. taker.id .. "," .. int(taker_fee) .. ","
     .. maker.account .. "," .. maker.id .. "," .. int(maker_fee) .. "]"
   market.next_trade_id = market.next_trade_id + 1
+  if price ~= market.last_price then market.path[#market.path + 1] = price end
   market.last_price = price
   return true
 end
 
--- Notes what becomes of a maker after its fill, and of its price level.
-local function plan_maker(market, plan, maker, member, price, lots)
+-- Changes what a level will show, in lots.
+local function change_level(plan, price, lots)
   local level = int(price)
-  if plan.taken[level] then
-    plan.taken[level] = plan.taken[level] - lots
-  else
+  if not plan.taken[level] then
     plan.prices[#plan.prices + 1] = level
-    plan.taken[level] = -lots
+    plan.taken[level] = 0
   end
-  local record = write_record(maker, maker.left == 0 and "FILLED" or "PARTIALLY_FILLED", int(market.now_ms))
-  market.makers[#market.makers + 1] = record
-  if maker.left == 0 then
-    plan.gone[#plan.gone + 1] = member
-    plan.closed[#plan.closed + 1] = open_member(maker.account, market.symbol, member)
-    plan.ended[#plan.ended + 1], plan.ended[#plan.ended + 2] = member, record
-  else
-    plan.kept[1], plan.kept[2] = member, record
+  plan.taken[level] = plan.taken[level] + lots
+end
+
+-- Takes `lots` off what a maker shows. The tip of an iceberg is refilled when it is used up, and queues again.
+local function plan_shown(walk, plan, maker, lots)
+  local shown = maker.left
+  if is_iceberg(maker) then
+    shown = math.max(tonumber(maker.terms[VISIBLE]) - lots, 0)
+    if shown == 0 and maker.left > 0 then
+      shown = math.min(tonumber(maker.terms[ICEBERG]), maker.left)
+      maker.queues_again, maker.is_waiting = true, true
+      walk.again[#walk.again + 1] = maker
+    end
+    shown = math.min(shown, maker.left)
+    maker.terms[VISIBLE] = int(shown)
+  end
+  change_level(plan, maker.price, shown - maker.shown)
+  maker.shown = shown
+end
+
+-- Notes what becomes of a maker: its record, told once for a step; `end_status` when it leaves the book.
+local function note_maker(market, plan, maker, end_status)
+  local record = write_record(maker, end_status or open_status(maker), int(market.now_ms))
+  maker.told = maker.told or #market.makers + 1
+  market.makers[maker.told] = record
+  if end_status then
+    maker.is_gone = true
+    plan.gone[#plan.gone + 1], plan.gone_places[#plan.gone_places + 1] = maker.member, maker.place
+    plan.closed[#plan.closed + 1] = open_member(maker.account, market.symbol, maker.member)
+    plan.ended[#plan.ended + 1], plan.ended[#plan.ended + 2] = maker.member, record
+  elseif not maker.is_kept then
+    maker.is_kept = true
+    plan.kept[#plan.kept + 1] = maker
   end
 end
 
--- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil} meet the other side, best price first,
--- oldest first among equals, for at most `room` fills. The plan's `stop` says why it ended: "filled", "budget" (it no
--- longer buys a lot), "limit", "empty", "capped" (more may follow in the next step) or "too large".
+-- Gives back what a maker locks beyond what its rest needs.
+local function plan_unlock(market, maker, is_buy)
+  local locked = maker.left * market.base_atoms_per_lot
+  if is_buy then locked = notional_ceil(market, maker.price, maker.left) end
+  if maker.left == 0 then locked = 0 end
+  move(is_buy and market.quote or market.base, maker.account, maker.locked - locked, locked - maker.locked)
+  maker.locked = locked
+end
+
+-- Two accounts of a trade group that both chose TRANSFER: the money moves as in a trade, without one and without fees.
+local function plan_transfer(market, taker, plan, maker, lots)
+  local base, quote = lots * market.base_atoms_per_lot, notional_floor(market, maker.price, lots)
+  plan.moved = plan.moved + math.max(base, quote)
+  if taker.side == "BUY" then
+    move(market.base, maker.account, 0, -base)
+    move(market.quote, maker.account, quote, 0)
+    maker.locked, plan.paid, plan.received = maker.locked - base, plan.paid + quote, plan.received + base
+  else
+    move(market.quote, maker.account, 0, -quote)
+    move(market.base, maker.account, base, 0)
+    maker.locked, plan.paid, plan.received = maker.locked - quote, plan.paid + base, plan.received + quote
+  end
+end
+
+-- The mode that counts: TRANSFER needs the maker's consent.
+local function effective_stp(taker, maker)
+  if taker.stp ~= "TRANSFER" or maker.terms and maker.terms[STP] == '"TRANSFER"' then return taker.stp end
+  return "DECREMENT"
+end
+
+-- The taker meets an order of its own or its trade group: no trade. `lots` is what it would have taken at most.
+-- The lots that the taker loses and the mode; nil, with nothing counted, when sums could not be exact any more.
+local function plan_prevention(market, walk, taker, plan, maker, lots)
+  if plan.moved + 2 * maker.locked >= EXACT then return nil end
+  plan.moved = plan.moved + maker.locked
+  local mode, from_taker, from_maker = effective_stp(taker, maker), 0, 0
+  if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" then from_taker = lots end
+  if mode == "EXPIRE_MAKER" or mode == "EXPIRE_BOTH" then from_maker = maker.left end
+  if mode == "DECREMENT" or mode == "TRANSFER" then
+    from_taker, from_maker = math.min(lots, maker.left), math.min(lots, maker.left)
+    if mode == "TRANSFER" and maker.account ~= taker.account then
+      plan_transfer(market, taker, plan, maker, from_maker)
+    end
+  end
+  local id = int(market.next_prevented_id)
+  market.next_prevented_id = market.next_prevented_id + 1
+  market.prevented[#market.prevented + 1] = "[" .. id .. "," .. int(maker.price) .. ',"' .. mode .. '",'
+    .. taker.account .. "," .. taker.id .. "," .. int(from_taker) .. "," .. maker.account .. "," .. maker.id .. ","
+    .. int(from_maker) .. "," .. taker.group .. "]"
+  plan.prevented, plan.prevented_match = plan.prevented + from_taker, id
+  if from_maker > 0 then
+    add_terms(maker)
+    maker.left = maker.left - from_maker
+    maker.terms[PREVENTED] = int(tonumber(maker.terms[PREVENTED]) + from_maker)
+    maker.terms[PREVENTED_MATCH] = id
+    plan_unlock(market, maker, taker.side == "SELL")
+    plan_shown(walk, plan, maker, math.min(from_maker, maker.shown))
+    note_maker(market, plan, maker, maker.left == 0 and "EXPIRED_IN_MATCH" or nil)
+  end
+  return from_taker, mode
+end
+
+-- Icebergs that were refilled queue behind everybody: they are given a number of now.
+local function plan_requeueing(market, plan, walk)
+  local queue = walk.again
+  local current = walk.current
+  if current and current.queues_again and not current.is_waiting then table.insert(queue, 1, current) end
+  for _, maker in ipairs(queue) do
+    if not maker.is_gone and maker.queues_again then
+      plan.gone_places[#plan.gone_places + 1] = maker.place
+      maker.terms[QUEUE_ID], maker.queues_again = int(market.next_order_id), false
+      market.next_order_id = market.next_order_id + 1
+      local places = plan.new_places
+      places[#places + 1] = int(walk.side.sign * maker.price)
+      places[#places + 1] = place_of(maker, maker.member)
+      note_maker(market, plan, maker)
+    end
+  end
+end
+
+-- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, stp, own or nil, group} meet the other side
+-- for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys a lot), "limit",
+-- "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step) or "too large".
 local function plan_match(market, taker, room)
-  local side, is_buy = other_side(taker.side), taker.side == "BUY"
+  local walk = new_walk(taker)
   local plan = {
-    side = side, lots = 0, quote = 0, received = 0,
-    prices = {}, taken = {}, gone = {}, closed = {}, ended = {}, kept = {},
+    side = walk.side, lots = 0, quote = 0, received = 0, paid = 0, moved = 0, prevented = 0, prices = {}, taken = {}, gone = {},
+    gone_places = {}, closed = {}, ended = {}, kept = {}, new_places = {},
+    bought = {}, -- lots traded by price
   }
-  local left, budget, offset, size = taker.left, taker.budget, 0, 1
-  local first_fill = #market.fills
+  local left, budget, met = taker.left, taker.budget, 0 -- plan.moved bounds the sums of what prevention unlocks
   if left == 0 then plan.stop = "filled" end
   while not plan.stop do
-    local page = redis.call("ZRANGE", side.book, offset, offset + size - 1, "WITHSCORES")
-    local members, prices = {}, {}
-    for i = 1, #page, 2 do
-      local price = tonumber(page[i + 1]) * side.sign
-      if is_beyond(is_buy, price, taker.limit) then break end
-      members[#members + 1], prices[#prices + 1] = page[i], price
+    local maker = next_maker(walk)
+    if not maker then
+      plan.stop = walk.stop
+      break
     end
-    local records = #members > 0 and redis.call("HMGET", ORDERS, unpack(members)) or {}
-    for i, text in ipairs(records) do
-      if #market.fills - first_fill >= room then plan.stop = "capped" break end
-      local maker, price = read_record(text), prices[i]
-      local lots = math.min(maker.left, left or maker.left)
-      if budget then
-        lots = math.min(lots, affordable_lots(market, budget, price))
-        if lots == 0 then plan.stop = "budget" break end
+    if met == room then
+      plan.stop = "capped"
+      break
+    end
+    maker.shown = maker.shown or shown_of(maker)
+    local is_own = taker.own and taker.own[maker.account]
+    local lots = math.min(is_own and maker.left or maker.shown, left or EXACT)
+    if is_own and taker.stp ~= "DECREMENT" and taker.stp ~= "TRANSFER" then lots = left or maker.left end
+    if budget then lots = math.min(lots, affordable_lots(market, budget, maker.price)) end
+    met = met + 1
+    if lots == 0 then
+      plan.stop = "budget"
+    elseif is_own then
+      local from_taker, mode = plan_prevention(market, walk, taker, plan, maker, lots)
+      if not from_taker then
+        plan.stop = "too large"
+      else
+        if left then left = left - from_taker end
+        if budget then budget = budget - notional_floor(market, maker.price, from_taker) end
+        if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" or left == 0 or budget == 0 then plan.stop = "prevented" end
       end
+    else
       local spent = plan.quote
-      if not plan_fill(market, taker, plan, maker, price, lots) then plan.stop = "too large" break end
-      plan_maker(market, plan, maker, members[i], price, lots)
-      if left then
-        left = left - lots
-        if left == 0 then plan.stop = "filled" break end
-      end
-      if budget then
-        budget = budget - (plan.quote - spent)
-        if maker.left > 0 or budget == 0 then plan.stop = "budget" break end
+      if plan_fill(market, taker, plan, maker, lots) then
+        plan.bought[maker.price] = (plan.bought[maker.price] or 0) + lots
+        plan_shown(walk, plan, maker, lots)
+        note_maker(market, plan, maker, maker.left == 0 and "FILLED" or nil)
+        if left then left = left - lots end
+        if budget then budget = budget - (plan.quote - spent) end
+        if left == 0 then
+          plan.stop = "filled"
+        elseif budget and (maker.shown > 0 and not maker.queues_again or budget == 0) then
+          plan.stop = "budget"
+        end
+      else
+        plan.stop = "too large"
       end
     end
-    if not plan.stop and #members < size then plan.stop = #page == 2 * #members and "empty" or "limit" end
-    offset, size = offset + size, math.min(size * 8, LARGEST_PAGE)
   end
+  plan_requeueing(market, plan, walk)
   plan.left, plan.budget = left, budget
   return plan
 end
 
 -- Writes what plan_match planned for the makers; the ledgers and levels are the caller's.
-local function commit_match(plan)
-  if #plan.kept > 0 then redis.call("HSET", ORDERS, plan.kept[1], plan.kept[2]) end
+local function commit_match(market, plan)
+  local kept = {}
+  for _, maker in ipairs(plan.kept) do
+    if not maker.is_gone then kept[#kept + 1], kept[#kept + 2] = maker.member, market.makers[maker.told] end
+  end
+  if #kept > 0 then redis.call("HSET", ORDERS, unpack(kept)) end
+  if #plan.gone_places > 0 then redis.call("ZREM", plan.side.book, unpack(plan.gone_places)) end
+  if #plan.new_places > 0 then redis.call("ZADD", plan.side.book, unpack(plan.new_places)) end
   if #plan.gone == 0 then return end
-  redis.call("ZREM", plan.side.book, unpack(plan.gone))
   redis.call("HDEL", ORDERS, unpack(plan.gone))
   redis.call("ZREM", OPEN, unpack(plan.closed))
   redis.call("HSET", ENDED, unpack(plan.ended))

@@ -3,18 +3,34 @@
 
 local RECORD = '^%[(%d+),(%d+),(%d+),(%d+),(%d+),"[A-Z_]+",(%d+),(%d+),(.*)$'
 
+-- Places in `terms`, what few orders have (engine/events.py, OrderTerms): texts, also the numbers.
+local STOP, TRAILING, ICEBERG, STP = 1, 2, 3, 4
+local WORKING_MS, TRAILING_MS, VISIBLE, QUEUE_ID, PREVENTED, PREVENTED_MATCH = 7, 8, 9, 10, 11, 12
+local NO_TERMS, NEW_TERMS = '0,0,0,"NONE",0,0', ",0,0,0,0,0,-1" -- what never changes; what does
+
 local function member_of(order_id)
   return string.format("%016d", order_id)
 end
 
--- A record as a table. `account` and `tail` stay text; `tail` begins with the side.
+local function read_terms(text)
+  local terms = {}
+  for word in string.gmatch(text, "[^,]+") do terms[#terms + 1] = word end
+  return terms
+end
+
+-- A record as a table. `account` and `tail` stay text; `tail` begins with the side and ends where `terms` begin.
 local function read_record(text)
   local left, lots, filled_quote, locked, updated_ms, id, account, tail = string.match(text, RECORD)
   if not left then broken("read_record: " .. text) end
-  return {
+  local order = {
     left = tonumber(left), lots = tonumber(lots), filled_quote = tonumber(filled_quote), locked = tonumber(locked),
     updated_ms = tonumber(updated_ms), id = id, account = account, tail = tail,
   }
+  if string.sub(tail, -2) == "]]" then
+    local head, terms = string.match(tail, "^(.*,)%[([^%[]*)%]%]$")
+    order.tail, order.terms = head, read_terms(terms)
+  end
+  return order
 end
 
 -- What stands in the tail of a resting order: its side and price in ticks.
@@ -27,9 +43,51 @@ local function client_id_of(order)
   return string.match(order.tail, '^"%u+",%d+,"[A-Z_]+","%u+",%d+,"([^"]*)"')
 end
 
+-- Gives terms to an order that has had none.
+local function add_terms(order)
+  if order.terms then return end
+  order.terms = read_terms(NO_TERMS .. NEW_TERMS)
+  order.terms[WORKING_MS] = string.match(order.tail, '^"%u+",%d+,"[A-Z_]+","%u+",(%d+)')
+  order.tail = string.sub(order.tail, 1, -2) .. ","
+end
+
+-- Whether the order stands in the book, or would but for what it takes first.
+local function is_working(order)
+  return not order.terms or order.terms[WORKING_MS] ~= "0"
+end
+
+local function is_iceberg(order)
+  return order.terms and order.terms[ICEBERG] ~= "0"
+end
+
+-- Lots that the order's price level shows of it.
+local function shown_of(order)
+  return is_iceberg(order) and tonumber(order.terms[VISIBLE]) or order.left
+end
+
+local function filled_of(order)
+  return order.lots - order.left - (order.terms and tonumber(order.terms[PREVENTED]) or 0)
+end
+
+-- The order's name in the book: its id, behind a later number when it joined the queue later than its id says.
+local function place_of(order, member)
+  if not order.terms or order.terms[QUEUE_ID] == "0" then return member end
+  return member_of(tonumber(order.terms[QUEUE_ID])) .. ":" .. member
+end
+
+local function member_at(place)
+  return #place > 16 and string.sub(place, -16) or place
+end
+
 local function write_record(order, status, now_ms)
+  local terms = order.terms and "[" .. table.concat(order.terms, ",") .. "]]" or ""
   return "[" .. int(order.left) .. "," .. int(order.lots) .. "," .. int(order.filled_quote) .. "," .. int(order.locked)
-    .. "," .. now_ms .. ',"' .. status .. '",' .. order.id .. "," .. order.account .. "," .. order.tail
+    .. "," .. now_ms .. ',"' .. status .. '",' .. order.id .. "," .. order.account .. "," .. order.tail .. terms
+end
+
+-- The status of an order that stays open.
+local function open_status(order)
+  return filled_of(order) > 0 and "PARTIALLY_FILLED" or "NEW"
 end
 
 local function open_member(account, symbol, member)

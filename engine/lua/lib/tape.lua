@@ -1,18 +1,16 @@
---- @include "lib/market"
---- @include "lib/execution"
+--- @include "lib/cascade"
 
--- Recorded history in the book. KEYS after those of the market: 18 tape bids 19 tape asks 20 touched.
+-- Recorded history in the book. KEYS after those of the market: 22 tape bids 23 tape asks 24 touched.
 -- ARGV that both commands begin with: 1 symbol 2 rules version 3 now_ms 4 the mark that must be the venue's newest or ""
 -- 5 this command's own mark 6 the account that rests 7 the account that takes.
 -- A level's text is "<recorded>,<taken>,<left>,<order id> <order id> ...": what the recording shows, what users have
 -- taken from it since the recording last emptied it, what the tape's orders there had left after the last command.
 
-local TOUCHED = KEYS[20]
-BID.tape, ASK.tape = KEYS[18], KEYS[19]
+local TOUCHED = KEYS[24]
+BID.tape, ASK.tape = KEYS[22], KEYS[23]
 local LEVEL = "^(%d+),(%d+),(%d+),(.*)$"
 local MAX_CHANGES = 500 -- levels that one step changes
 local MAX_ORDERS = 100 -- orders of MAX_FILLS fills each that one recorded trade or quote may become
-local PAGE = 1000 -- words of one redis.call
 local GROWN = 1125899906842624 -- 2^50: an order that has traded so many quote atoms grows no more
 
 -- The market with its clock at the event's time, or the verdict that ends the command.
@@ -29,16 +27,6 @@ end
 
 local function touch(market, level)
   market.touched[#market.touched + 1] = level.side.name .. ":" .. level.price
-end
-
--- HMGET of any number of fields: texts, or false where there is none.
-local function read_many(key, fields)
-  local texts = {}
-  for first = 1, #fields, PAGE do
-    local page = redis.call("HMGET", key, unpack(fields, first, math.min(first + PAGE - 1, #fields)))
-    for i = 1, #page do texts[first + i - 1] = page[i] end
-  end
-  return texts
 end
 
 -- The tape's levels at some prices (texts) of a side, in that order, with the orders that still stand there, oldest
@@ -207,16 +195,9 @@ local function is_out_of_money(ledger)
   return #ledger.accounts > 0 and not enough(free_before(ledger, ARGV[6]), -ledger.free[ARGV[6]])
 end
 
-local function next_step(market)
-  market.steps, market.seq = market.steps + 1, market.seq + 1
-  market.fills, market.makers, market.levels = {}, {}, {}
-  market.base, market.quote = new_ledger(market.base.asset, BASE), new_ledger(market.quote.asset, QUOTE)
-end
-
-local function commit_pages(command, key, words)
-  for first = 1, #words, PAGE do
-    redis.call(command, key, unpack(words, first, math.min(first + PAGE - 1, #words)))
-  end
+local function next_tape_step(market)
+  market.steps = market.steps + 1
+  next_step(market)
 end
 
 local function commit_texts(step)
@@ -249,7 +230,7 @@ local function commit_step(market, step)
   commit_pages("ZADD", OPEN, step.opened)
   commit_texts(step)
   commit_market(market, "tape_frame_applied", "[]")
-  next_step(market)
+  next_tape_step(market)
 end
 
 -- One immediate-or-cancel order of the tape, of which at most MAX_FILLS fills are done, with its event. Its plan says
@@ -262,7 +243,7 @@ local function commit_order(market, kind, account, side_name, price, lots)
   }
   order.tail = '"' .. side_name .. '",' .. int(price) .. ',"LIMIT","IOC",' .. int(market.now_ms) .. ',"",0]'
   market.next_order_id = market.next_order_id + 1
-  local taker = { account = account, id = order.id, side = side_name, limit = price, left = lots }
+  local taker = { account = account, id = order.id, side = side_name, limit = price, left = lots, stp = "NONE" }
   local plan = plan_match(market, taker, MAX_FILLS)
   local stop = plan.stop
   if stop == "too large" then broken("commit_order: a fill of the tape cannot be exact") end
@@ -272,9 +253,9 @@ local function commit_order(market, kind, account, side_name, price, lots)
   read_ledger(market.quote)
   check_ledger(market.base)
   check_ledger(market.quote)
-  commit_execution(market, order, plan)
+  commit_execution(market, order, plan, false)
   commit_market(market, kind, "[" .. plan.record .. "]")
-  next_step(market)
+  next_tape_step(market)
   plan.stop = stop
   return plan
 end

@@ -1,0 +1,69 @@
+--- @include "lib/execution"
+
+-- The steps that follow from a step: rests of orders with very many fills, and orders that its prices triggered. Each
+-- is planned whole and written with its event before the next; what does not fit into one call waits behind the gate
+-- (`pending`), which nothing can overtake.
+
+local MAX_STEPS = 500 -- of one call
+
+local function commit_step(market, order, plan, kind)
+  read_ledger(market.base)
+  read_ledger(market.quote)
+  check_ledger(market.base)
+  check_ledger(market.quote)
+  -- Write.
+  if kind == "order_triggered" then
+    redis.call("LPOP", TRIGGERED)
+    market.waiting = market.waiting - 1
+  end
+  commit_execution(market, order, plan, true)
+  commit_step_event(market, kind, plan)
+end
+
+-- One more step of an order that has met as many as fit into one.
+local function commit_rest(market, order, room)
+  local taker = taker_of(order)
+  order.is_late = order.terms and order.type ~= "LIMIT"
+  if order.side == "SELL" and order.quote_order > 0 then taker.left = order.locked / market.base_atoms_per_lot end
+  if order.side == "BUY" and order.price == 0 and order.quote_order == 0 then taker.budget = order.locked end
+  local plan = plan_match(market, taker, room)
+  if plan.stop == "too large" then plan.stop = "capped" end -- the step ends here, the next one goes on
+  if plan.stop == "capped" and #market.fills + #market.prevented == 0 then
+    broken("commit_rest: order " .. order.id .. " cannot go on")
+  end
+  plan_execution(market, order, plan, order.locked)
+  commit_step(market, order, plan, "order_continued")
+end
+
+-- A triggered order takes. One without a limit spends what it has locked and, a buy, what else is free: what a market
+-- order costs is known only now.
+local function commit_triggered(market, order, room)
+  order.terms[WORKING_MS], order.is_late = int(market.now_ms), true
+  local taker, reserve = taker_of(order), order.locked
+  if order.side == "BUY" and order.price == 0 then
+    local free = tonumber(redis.call("HGET", QUOTE, order.account .. ":free") or "0")
+    reserve = math.min(order.locked + free, EXACT - 1)
+    taker.budget = reserve
+  end
+  local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.left) < order.left
+  local plan = plan_match(market, taker, is_killed and 0 or room)
+  if is_killed then plan.stop = "killed" end
+  if plan.stop == "too large" then plan.stop = "capped" end
+  plan_execution(market, order, plan, reserve)
+  commit_step(market, order, plan, "order_triggered")
+end
+
+-- Runs the steps that wait, for about `room` matches in all.
+local function commit_cascade(market, room)
+  for _ = 1, MAX_STEPS do
+    local unfinished = market.pending and market.pending ~= "*" and market.pending
+    if not unfinished and market.waiting == 0 or room <= 0 then return end
+    if market.is_told then next_step(market) end
+    if unfinished then
+      commit_rest(market, read_order(unfinished), room)
+    else
+      commit_triggered(market, read_order(redis.call("LINDEX", TRIGGERED, "0")), room)
+    end
+    room = room - 1 - #market.fills - #market.prevented
+  end
+end

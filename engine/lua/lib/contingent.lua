@@ -1,0 +1,46 @@
+--- @include "lib/triggers"
+
+-- A new order that waits for its trigger. It locks what it will need at its limit, else at its stop price, else at the
+-- last price; what a market order costs beyond that it takes from what is free when it is triggered.
+
+local function lock_for_later(market, order)
+  if order.side == "SELL" then return order.lots * market.base_atoms_per_lot end
+  local price, stop = order.price, tonumber(order.terms[STOP])
+  if price == 0 then price = stop > 0 and stop or market.last_price end
+  return notional_ceil(market, price, order.lots)
+end
+
+-- place_order's second half for a contingent order; its reply.
+local function place_contingent(market, order, client_field)
+  -- Check.
+  local stop, last = tonumber(order.terms[STOP]), market.last_price
+  local above = (string.sub(order.type, 1, 4) == "STOP") == (order.side == "BUY")
+  if stop > 0 and last > 0 and (above and last >= stop or not above and last <= stop) then
+    return { "rejected", "STOP_WOULD_TRIGGER" }
+  end
+  local atoms = lock_for_later(market, order)
+  if not atoms or atoms >= EXACT or order.lots * market.base_atoms_per_lot >= EXACT then
+    return { "rejected", "AMOUNT_TOO_LARGE" }
+  end
+  local pays = order.side == "BUY" and market.quote or market.base
+  move(pays, order.account, -atoms, atoms)
+  read_ledger(pays)
+  if not enough(free_before(pays, order.account), atoms) then return { "rejected", "INSUFFICIENT_BALANCE" } end
+
+  -- Plan.
+  order.locked, order.stop, order.bips = atoms, stop, tonumber(order.terms[TRAILING])
+  order.above, order.best = above, 0
+  if order.bips > 0 and stop == 0 and last > 0 then
+    order.best, order.terms[TRAILING_MS] = last, int(market.now_ms)
+  end
+  local record = write_record(order, "NEW", int(market.now_ms))
+
+  -- Write.
+  commit_ledger(pays)
+  redis.call("HSET", ORDERS, order.member, record)
+  redis.call("ZADD", OPEN, "0", open_member(order.account, market.symbol, order.member))
+  redis.call("HSET", CLIENT_IDS, client_field, order.member)
+  commit_waiting(market, order)
+  commit_market(market, "order_placed", record .. ",true")
+  return { "ok", market.seq, record, "[]", "[]", 1, 1 }
+end
