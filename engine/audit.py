@@ -13,9 +13,12 @@ import msgspec
 from engine.amounts import to_text
 from engine.errors import EngineUnavailable, OutcomeUnknown
 from engine.events import OrderRecord, decode_order
-from engine.keys import order_member
+from engine.keys import order_member, place_of
 from engine.types import Side, SymbolSpec
 from engine.venue import Venue
+
+
+TRIGGERED_ALONE = "*"  # what is pending when no order has fills left to do (lua/lib/market.lua)
 
 
 class AuditReport(msgspec.Struct, frozen=True):
@@ -31,13 +34,27 @@ class _Book(msgspec.Struct, frozen=True):
     """One side of a book as it stands in Redis."""
 
     side: Side
-    queue: dict[str, int]  # order id -> score
+    queue: dict[str, int]  # place in the book -> score
     levels: dict[str, int]  # price -> score
     depth: dict[str, int]  # price -> lots
 
     @property
     def sign(self) -> int:
         return -1 if self.side is Side.BUY else 1
+
+
+class _Waiting(msgspec.Struct, frozen=True):
+    """Contingent orders as they stand in Redis: by a fixed stop price, trailing, or triggered and not yet done."""
+
+    stops: dict[str, int]  # order id -> stop price in ticks, with a minus for those triggered from above
+    trailing: set[str]
+    triggered: list[str]
+    nearest: tuple[str, str]  # what the symbol says of the nearest stops: above, below
+    trailing_count: int
+
+    @property
+    def members(self) -> list[str]:
+        return sorted([*self.stops, *self.trailing, *self.triggered])
 
 
 class _Market(msgspec.Struct, frozen=True):
@@ -48,11 +65,14 @@ class _Market(msgspec.Struct, frozen=True):
     books: list[_Book]
     orders: dict[str, OrderRecord]
     client_ids: list[str]
+    waiting: _Waiting
 
     @property
     def resting(self) -> dict[str, OrderRecord]:
-        """The open orders that stand in the book: all but one that still has fills to do."""
-        return {member: order for member, order in self.orders.items() if member != self.pending}
+        """The open orders that stand in the book: not one that still has fills to do, nor those that wait."""
+        return {
+            member: order for member, order in self.orders.items() if member != self.pending and order.working_ms > 0
+        }
 
 
 Balances = dict[str, int]  # "<account>:free", "<account>:locked", "#fees", "#credited", "#debited" -> atoms
@@ -101,6 +121,9 @@ def _keys_of(venue: Venue, symbol: str) -> list[str]:
         *(keys.levels(symbol, side) for side in sides),
         *(keys.depth(symbol, side) for side in sides),
         keys.orders(symbol),
+        keys.stops(symbol),
+        keys.trailing(symbol),
+        keys.triggered(symbol),
     ]
 
 
@@ -110,7 +133,8 @@ def _numbers(flat: Sequence[bytes]) -> dict[str, int]:
 
 
 def _market(spec: SymbolSpec, raw: list[Any]) -> _Market:
-    pending, bids, asks, bid_levels, ask_levels, bid_depth, ask_depth, orders, client_ids = raw
+    pending, bids, asks, bid_levels, ask_levels, bid_depth, ask_depth, orders, client_ids, *conditions = raw
+    stops, trailing, triggered, up_ticks, down_ticks, trailing_count = conditions
     books = [
         _Book(side, _numbers(queue), _numbers(levels), _numbers(depth))
         for side, queue, levels, depth in (
@@ -119,12 +143,20 @@ def _market(spec: SymbolSpec, raw: list[Any]) -> _Market:
         )
     ]
     records = {orders[i].decode(): decode_order(orders[i + 1]) for i in range(0, len(orders), 2)}
-    return _Market(spec, pending.decode(), books, records, [member.decode() for member in client_ids])
+    waiting = _Waiting(
+        stops=_numbers(stops),
+        trailing={member.decode() for member in trailing[::2]},
+        triggered=[member.decode() for member in triggered],
+        nearest=(up_ticks.decode(), down_ticks.decode()),
+        trailing_count=int(trailing_count),
+    )
+    return _Market(spec, pending.decode(), books, records, [member.decode() for member in client_ids], waiting)
 
 
 def _market_differences(market: _Market, next_order_id: int, tape: set[int]) -> Iterator[str]:
     symbol = market.spec.symbol
-    if market.pending and market.pending not in market.orders:
+    yield from (f"{symbol}: {what}" for what in _waiting_differences(market))
+    if market.pending not in ("", TRIGGERED_ALONE) and market.pending not in market.orders:
         yield f"{symbol}: order {market.pending} is pending and not among the open orders"
     for (member, order), found in zip(market.orders.items(), market.client_ids, strict=True):
         yield from (f"{symbol}: order {member} {what}" for what in _order_differences(market, member, order))
@@ -169,14 +201,40 @@ def _order_differences(market: _Market, member: str, order: OrderRecord) -> Iter
 
 def _book_differences(market: _Market, book: _Book) -> Iterator[str]:
     orders = {member: order for member, order in market.resting.items() if order.side is book.side}
-    expected_queue = {member: book.sign * order.price_ticks for member, order in orders.items()}
+    expected_queue = {place_of(order): book.sign * order.price_ticks for order in orders.values()}
     yield from _compare("order", "book score", book.queue, expected_queue)
     expected_depth: dict[str, int] = defaultdict(int)
     for order in orders.values():
-        expected_depth[str(order.price_ticks)] += order.left_lots
+        expected_depth[str(order.price_ticks)] += order.shown_lots
     yield from _compare("level", "lots", book.depth, expected_depth)
     expected_levels = {price: book.sign * int(price) for price in expected_depth}
     yield from _compare("level", "levels score", book.levels, expected_levels)
+
+
+def _waiting_differences(market: _Market) -> Iterator[str]:
+    """Contingent orders wait in exactly one place, and the symbol knows the nearest stops."""
+    waiting = market.waiting
+    expected = sorted(
+        member for member, order in market.orders.items() if order.working_ms == 0 and member != market.pending
+    )
+    if waiting.members != expected:
+        yield f"orders {waiting.members} wait for a trigger, the open orders make it {expected}"
+    if waiting.triggered and not market.pending:
+        yield f"orders {waiting.triggered} were triggered, and the market is open before they were done"
+    above = min((score for score in waiting.stops.values() if score > 0), default="")
+    below = min((score for score in waiting.stops.values() if score < 0), default="")
+    nearest = (str(above), str(-below) if isinstance(below, int) else "")
+    if waiting.nearest != nearest:
+        yield f"the nearest stops are said to be {waiting.nearest}, those that wait make it {nearest}"
+    if waiting.trailing_count != len(waiting.trailing):
+        yield f"{waiting.trailing_count} orders are said to trail, {len(waiting.trailing)} do"
+    for member, score in waiting.stops.items():
+        order = market.orders.get(member)
+        if order is None or order.terms is None:
+            continue
+        stop = order.terms.stop_ticks if order.type.waits_above(order.side) else -order.terms.stop_ticks
+        if score != stop:
+            yield f"order {member} waits at {score}, and says {stop}"
 
 
 def _compare(what: str, value: str, found: dict[str, int], expected: dict[str, int]) -> Iterator[str]:

@@ -65,6 +65,11 @@ class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
         return self.lots - self.left_lots - prevented_lots
 
     @property
+    def shown_lots(self) -> int:
+        """What its price level shows of it while it stands in the book."""
+        return self.terms.visible_lots if self.terms is not None and self.terms.iceberg_lots else self.left_lots
+
+    @property
     def working_ms(self) -> int:
         """When it entered the book or began to take; 0 while it waits for its trigger."""
         return self.created_ms if self.terms is None else self.terms.working_ms

@@ -39,6 +39,7 @@ One venue is one hash tag: a script never leaves it, so a cluster may spread ven
 
 from typing import Final
 
+from engine.events import OrderRecord
 from engine.types import Side
 
 _SIDE_NAMES: Final = {Side.BUY: "bids", Side.SELL: "asks"}
@@ -47,6 +48,14 @@ _SIDE_NAMES: Final = {Side.BUY: "bids", Side.SELL: "asks"}
 def order_member(order_id: int) -> str:
     """An order id as it stands in Redis: 16 digits, so that text order is age."""
     return f"{order_id:016d}"
+
+
+def place_of(order: OrderRecord) -> str:
+    """An order's name in the book: its id, behind a later number when it joined the queue later than its id says."""
+    member = order_member(order.order_id)
+    if order.terms is None or order.terms.queue_id == 0:
+        return member
+    return f"{order_member(order.terms.queue_id)}:{member}"
 
 
 class Keys:

@@ -23,6 +23,7 @@ READS = frozenset(
         "HVALS",
         "LINDEX",
         "LLEN",
+        "LRANGE",
         "SMEMBERS",
         "TIME",
         "XRANGE",
