@@ -3,8 +3,8 @@
 import pytest
 
 from engine.audit import audit
-from engine.types import Side
 from engine.gateway import place_arguments
+from engine.types import Side
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, limit, market
 

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from engine.commands import CancelAllOrders, ReduceOrder, Transfer
+from engine.commands import CancelAllOrders, PlaceOrder, ReduceOrder, Transfer
 from engine.errors import Rejected
 from engine.registry import KeyRecord
 from engine.scripts import load_scripts
-from engine.types import MAX_FILLS, Side, TimeInForce
+from engine.types import MAX_FILLS, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, cancel, limit, market
 from tests.engine.checks import digest
@@ -34,11 +34,21 @@ def place(**how: object) -> Act:
     return lambda venue: venue.gateway.place_order(order)
 
 
+def special(order: PlaceOrder, **terms: object) -> Act:
+    changed = msgspec.structs.replace(order, **terms)  # type: ignore[arg-type]
+
+    async def act(venue: Venue) -> None:
+        await venue.gateway.place_order(changed)
+
+    return act
+
+
 def keyed(order: msgspec.Struct) -> Act:
     return lambda venue: venue.gateway.place_order(msgspec.structs.replace(order, key_digest="good"))  # type: ignore
 
 
-# Before each: asks 5 at 100 and 3 at 101, bids 10 at 90, all of bob (account 2); alice's (1) order 4, 7 at 80.
+# Before each: asks 5 at 100 and 3 at 101, bids 10 at 90, all of bob (account 2); alice's (1) order 4, 7 at 80; bob's
+# stop 5 above 101 and his iceberg 6, 12 at 102; the last price is 95.
 SCENARIOS: dict[str, tuple[str, Act]] = {
     "limit rests": ("place_order", place(side=BUY, price=85, lots=3)),
     "limit rests on its own level": ("place_order", place(side=BUY, price=90, lots=3)),
@@ -50,13 +60,36 @@ SCENARIOS: dict[str, tuple[str, Act]] = {
     "IOC": ("place_order", place(side=BUY, price=100, lots=9, tif=TimeInForce.IOC)),
     "FOK fills": ("place_order", place(side=BUY, price=101, lots=8, tif=TimeInForce.FOK)),
     "FOK expires": ("place_order", place(side=BUY, price=101, lots=9, tif=TimeInForce.FOK)),
-    "market": ("place_order", place(side=BUY, lots=6)),
-    "market sale": ("place_order", place(side=SELL, lots=30)),
+    "market": ("place_order", place(side=BUY, lots=10**6)),
+    "market sale": ("place_order", place(side=SELL, lots=10**6)),
     "market by quote": ("place_order", place(side=BUY, quote_atoms=7_000)),
     "market sale by quote": ("place_order", place(side=SELL, quote_atoms=7_000)),
     "duplicate": ("place_order", place(side=BUY, price=85, lots=3, client_id="resting")),
     "too large": ("place_order", place(side=BUY, price=2**27, lots=2**26)),
     "too poor": ("place_order", place(side=BUY, price=99, lots=2**42)),
+    "stop waits": (
+        "place_order",
+        special(limit(1, BUY, 120, 3), type=OrderType.STOP_LOSS_LIMIT, stop_ticks=110),
+    ),
+    "stop that would trigger": (
+        "place_order",
+        special(limit(1, BUY, 120, 3), type=OrderType.TAKE_PROFIT_LIMIT, stop_ticks=96),
+    ),
+    "trailing order waits": (
+        "place_order",
+        special(limit(1, SELL, 80, 3), type=OrderType.STOP_LOSS_LIMIT, trailing_bips=500),
+    ),
+    "post only rests": ("place_order", special(limit(1, BUY, 99, 3), type=OrderType.LIMIT_MAKER)),
+    "post only would match": ("place_order", special(limit(1, BUY, 100, 3), type=OrderType.LIMIT_MAKER)),
+    "iceberg rests": ("place_order", special(limit(1, BUY, 99, 30), iceberg_lots=4)),
+    "iceberg is met again": ("place_order", place(side=BUY, price=102, lots=14)),
+    "oneself is met": ("place_order", special(limit(2, BUY, 102, 20), stp=StpMode.DECREMENT)),
+    "a waiting order is canceled": ("cancel_order", lambda venue: venue.gateway.cancel_order(cancel(2, 5))),
+    "an iceberg is reduced": (
+        "reduce_order",
+        lambda venue: venue.gateway.reduce_order(ReduceOrder(account=2, symbol="BTCUSDT", order_id=6, lots=2)),
+    ),
+    "trade group": ("set_trade_group", lambda venue: venue.registry.set_trade_group(1, 7)),
     "cancel": ("cancel_order", lambda venue: venue.gateway.cancel_order(cancel(1, 4))),
     "cancel by client id": ("cancel_order", lambda venue: venue.gateway.cancel_order(cancel(1, client_id="resting"))),
     "cancel a foreign order": ("cancel_order", lambda venue: venue.gateway.cancel_order(cancel(1, 1))),
@@ -89,6 +122,10 @@ async def fill_books(venue: Venue) -> None:
     for side, price_ticks, lots in ((SELL, 100, 5), (SELL, 101, 3), (BUY, 90, 10)):
         await venue.gateway.place_order(limit(2, side, price_ticks, lots))
     await venue.gateway.place_order(limit(1, BUY, 80, 7, client_id="resting"))
+    await special(limit(2, BUY, 103, 3), type=OrderType.STOP_LOSS_LIMIT, stop_ticks=101)(venue)
+    await special(limit(2, SELL, 102, 12), iceberg_lots=3)(venue)
+    await venue.gateway.place_order(limit(2, SELL, 95, 1))
+    await venue.gateway.place_order(limit(2, BUY, 95, 1))
     await venue.registry.define_key("good", KeyRecord(account=1, user_name="alice"))
 
 
@@ -130,7 +167,9 @@ async def test_no_command_reads_the_clock_twice(venue: Venue, alice: int, bob: i
     try:
         await act(venue)
     except Rejected:
-        assert scenario in {"duplicate", "too large", "too poor", "cancel a foreign order", "debit too much"}
+        assert scenario in {"duplicate", "too large", "too poor", "cancel a foreign order", "debit too much",
+            "stop that would trigger", "post only would match",
+        }  # fmt: skip
     break_at(venue, name, 0, SCRIPTS)
 
 

@@ -35,7 +35,22 @@ READS = frozenset(
     ]
 )
 WRITES = frozenset(
-    ["DEL", "HDEL", "HINCRBY", "HSET", "LPOP", "PEXPIRE", "RPUSH", "SADD", "SET", "SREM", "XADD", "XTRIM", "ZADD", "ZREM"]
+    [
+        "DEL",
+        "HDEL",
+        "HINCRBY",
+        "HSET",
+        "LPOP",
+        "PEXPIRE",
+        "RPUSH",
+        "SADD",
+        "SET",
+        "SREM",
+        "XADD",
+        "XTRIM",
+        "ZADD",
+        "ZREM",
+    ]
 )
 KEY_FIELDS = frozenset(["book", "levels", "depth", "tape", "key"])  # of a side of the book, and of a ledger
 FORBIDDEN = {
