@@ -17,7 +17,6 @@ from engine.keys import order_member, place_of
 from engine.types import Side, SymbolSpec
 from engine.venue import Venue
 
-
 TRIGGERED_ALONE = "*"  # what is pending when no order has fills left to do (lua/lib/market.lua)
 
 

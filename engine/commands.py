@@ -6,7 +6,7 @@ again inside the script so that a revoked key is dead at once on every worker; e
 
 import msgspec
 
-from engine.types import OrderType, Side, StpMode, TimeInForce
+from engine.types import OrderStatus, OrderType, Side, StpMode, TimeInForce
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,8 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
     """By `order_id`, by `client_order_id` (the order's), or by both, which then must agree.
 
-    `cancel_client_order_id` names the cancel itself in the order's executionReport.
+    `cancel_client_order_id` names the cancel itself in the order's executionReport. With `only_status` (NEW or
+    PARTIALLY_FILLED) the order is left alone unless it has that status.
     """
 
     account: int
@@ -55,7 +56,19 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
     order_id: int | None = None
     client_order_id: str = ""
     cancel_client_order_id: str = ""
+    only_status: OrderStatus | None = None
     key_digest: str = ""
+
+
+class ReplaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Cancel an order and place a new one of the same account and symbol, with nothing in between.
+
+    The new one is not attempted when the cancel fails, unless `place_anyway`.
+    """
+
+    cancel: CancelOrder
+    place: PlaceOrder
+    place_anyway: bool = False
 
 
 class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):

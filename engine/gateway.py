@@ -7,8 +7,8 @@ and the gateway that meets it, whoever's order it is, runs `continue_order` and 
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from engine.commands import (
     CancelOrder,
     PlaceOrder,
     ReduceOrder,
+    ReplaceOrder,
     TapeCommand,
     TapeFrame,
     TapeTrade,
@@ -35,8 +36,10 @@ from engine.events import (
 )
 from engine.keys import Keys, order_member
 from engine.registry import Registry
-from engine.runner import Pending, Runner, Word
+from engine.runner import Pending, Runner, Word, unfold
 from engine.types import SymbolSpec
+
+Answer = TypeVar("Answer")
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -51,6 +54,13 @@ class Placed(msgspec.Struct, frozen=True):
 class Canceled(msgspec.Struct, frozen=True):
     order: OrderRecord
     seq: int
+
+
+class Replaced(msgspec.Struct, frozen=True):
+    """What became of either half: a Rejected has changed nothing; `placed` is None when it was not attempted."""
+
+    canceled: Canceled | Rejected
+    placed: Placed | Rejected | None
 
 
 class Transferred(msgspec.Struct, frozen=True):
@@ -74,27 +84,44 @@ class Gateway:
 
     async def place_order(self, order: PlaceOrder) -> Placed:
         """Raises Stale too: the symbol's rules changed since the order was read; read it again under the new ones."""
-        seq, record, fills, prevented, is_final, is_all = await self._run_in_market(
-            "place_order", order.symbol, place_arguments(order)
-        )
+        reply = await self._run_in_market("place_order", order.symbol, place_arguments(order))
+        return await self._complete(order.symbol, *reply)
+
+    async def _complete(
+        self, symbol: str, seq: int, record: bytes, fills: bytes, prevented: bytes, is_final: int, is_all: int
+    ) -> Placed:
+        """place_order's reply, once the order's steps and those that follow from them are done."""
         placed = Placed(
             order=decode_order(record), fills=decode_fills(fills), seq=seq, prevented=decode_prevented(prevented)
         )
         if not is_final:
-            placed = await self._follow(placed.order, order.symbol, seq)
+            placed = await self._follow(placed.order, symbol, seq)
         if not is_all:
-            await self._finish(order.symbol)
+            await self._finish(symbol)
         return placed
 
     async def cancel_order(self, cancel: CancelOrder) -> Canceled:
-        """Rejected UNKNOWN_ORDER: no open order of this account by that id; a foreign order is as unknown."""
-        member = "" if cancel.order_id is None else order_member(cancel.order_id)
-        arguments = (
-            cancel.account, cancel.symbol, cancel.key_digest, member, cancel.client_order_id,
-            cancel.cancel_client_order_id,
-        )  # fmt: skip
+        """Rejected UNKNOWN_ORDER: no open order of this account by that id; a foreign order is as unknown.
+
+        Rejected CANCEL_RESTRICTED: it has another status than `only_status`.
+        """
+        arguments = (cancel.account, cancel.symbol, cancel.key_digest, *_cancel_words(cancel))
         seq, record = await self._run_in_market("cancel_order", cancel.symbol, arguments)
         return Canceled(order=decode_order(record), seq=seq)
+
+    async def replace_order(self, replace: ReplaceOrder) -> Replaced:
+        """Both outcomes. Raises Stale as `place_order` does; Rejected (KEY_INVALID, MARKET_CLOSED) tried neither."""
+        order = replace.place
+        words = [*place_arguments(order), *_cancel_words(replace.cancel), int(replace.place_anyway)]
+        canceled, placed = await self._run_in_market("replace_order", order.symbol, words)
+        return Replaced(
+            canceled=_outcome(canceled, lambda seq, record: Canceled(order=decode_order(record), seq=seq)),
+            placed=await self._read_placed(order.symbol, placed) if placed else None,
+        )
+
+    async def _read_placed(self, symbol: str, reply: list[Any]) -> Placed | Rejected:
+        outcome = _outcome(reply, lambda *words: words)
+        return outcome if isinstance(outcome, Rejected) else await self._complete(symbol, *outcome)
 
     async def cancel_all_orders(self, cancel: CancelAllOrders) -> list[OrderRecord]:
         """The cancelled orders, oldest first. Rejected UNKNOWN_ORDER: none was open.
@@ -170,8 +197,9 @@ class Gateway:
         """Run what our order has triggered. Should the reply get lost, whoever comes next to the symbol goes on."""
         spec = await self._registry.spec(symbol)
         with contextlib.suppress(EngineUnavailable, OutcomeUnknown):
-            while not await self._continue(symbol, spec):
-                await asyncio.sleep(0)
+            is_all = False
+            while not is_all:
+                is_all = await self._continue(symbol, spec)
 
     async def _follow(self, ours: OrderRecord, symbol: str, first_seq: int) -> Placed:
         """Bring our own unfinished order to its end and gather its fills from the events, whoever ran the steps."""
@@ -191,6 +219,20 @@ class Gateway:
             if not entries:
                 await self._continue(symbol, spec)
                 await asyncio.sleep(0)
+
+
+def _cancel_words(cancel: CancelOrder) -> tuple[Word, ...]:
+    """Which order a cancel means, its own name and its restriction."""
+    member = "" if cancel.order_id is None else order_member(cancel.order_id)
+    return member, cancel.client_order_id, cancel.cancel_client_order_id, cancel.only_status or ""
+
+
+def _outcome(reply: list[Any], read: Callable[..., Answer]) -> Answer | Rejected:
+    """A part of a reply that is a reply itself: what `read` makes of it, or the refusal."""
+    try:
+        return read(*unfold(reply))
+    except Rejected as refusal:
+        return refusal
 
 
 def place_arguments(order: PlaceOrder) -> tuple[Word, ...]:

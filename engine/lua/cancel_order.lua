@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
 --[[
-cancel_order: take a resting order off its book and free what it had locked.
+cancel_order: an order leaves the book, or the place where it waits for its trigger, and what it had locked is freed.
 KEYS   Keys.of_market (see place_order)
 ARGV   1 account 2 symbol 3 key digest or "" 4 order id (16 digits) or "" 5 its client order id or ""
-       6 the cancel's own client order id
+       6 the cancel's own client order id 7 the status that the order must have, or ""
 Reply  {"ok", seq, record}, {"pending"} or {"rejected", why}
 Event  order_canceled
 Cost   O(log N), N orders on that side
 ]]
---- @include "lib/market"
 --- @include "lib/leaving"
+
 -- Read.
 local market, verdict = read_market(ARGV[2], "0")
 if verdict then return verdict end
@@ -17,14 +17,6 @@ local order = find_by_either_id(ARGV[2], ARGV[1], ARGV[4], ARGV[5])
 
 -- Check. Somebody else's order is as unknown as a missing one: answers must not leak ids.
 if not key_is_good(ARGV[3], ARGV[1]) then return { "rejected", "KEY_INVALID" } end
-if not order then return { "rejected", "UNKNOWN_ORDER" } end
-
--- Plan.
-local leaving = new_leaving()
-local record = plan_cancel(market, leaving, order)
-finish_leaving(market, leaving)
 
 -- Write.
-commit_leaving(market, leaving)
-commit_market(market, "order_canceled", record .. ',"' .. ARGV[6] .. '"')
-return { "ok", market.seq, record }
+return commit_cancel(market, order, ARGV[6], ARGV[7])

@@ -1,3 +1,4 @@
+--- @include "lib/market"
 --- @include "lib/book"
 --- @include "lib/triggers"
 
@@ -82,4 +83,16 @@ local function commit_leaving(market, leaving)
   redis.call("HDEL", ORDERS, unpack(leaving.members))
   redis.call("ZREM", OPEN, unpack(leaving.closed))
   redis.call("HSET", ENDED, unpack(leaving.ended))
+end
+
+-- Takes one order off the book as a step of its own; cancel_order's reply. `restriction` is the status it must have.
+local function commit_cancel(market, order, own_id, restriction)
+  if not order then return { "rejected", "UNKNOWN_ORDER" } end
+  if restriction ~= "" and open_status(order) ~= restriction then return { "rejected", "CANCEL_RESTRICTED" } end
+  local leaving = new_leaving()
+  local record = plan_cancel(market, leaving, order)
+  finish_leaving(market, leaving)
+  commit_leaving(market, leaving)
+  commit_market(market, "order_canceled", record .. ',"' .. own_id .. '"')
+  return { "ok", market.seq, record }
 end

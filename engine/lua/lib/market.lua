@@ -27,7 +27,7 @@ local function new_market(symbol, s, m, now_ms)
     taker_fee_e8 = tonumber(s[12]), last_price = tonumber(s[13]), min_notional = tonumber(s[14]),
     up_ticks = tonumber(s[15] or ""), down_ticks = tonumber(s[16] or ""), trailing = tonumber(s[17] or "0"),
     next_prevented_id = tonumber(s[18] or "0"),
-    mode = m[1], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
+    mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"),
     base_asset = s[6], quote_asset = s[7], waiting = 0,
   }
@@ -63,7 +63,7 @@ local function notional_ceil(market, price, lots)
   return math.floor(product / market.divisor)
 end
 
--- The symbol's gate: the order that has fills to do, "*" while triggered orders wait for their turn, "" when it is open.
+-- The symbol's gate: the order that has fills to do, "*" while triggered orders wait for their turn, "" when open.
 local function commit_gate(market, unfinished)
   local pending = unfinished or market.waiting > 0 and "*" or false
   if pending ~= market.pending then redis.call("HSET", SYMBOL, "pending", pending or "") end

@@ -257,17 +257,18 @@ local function plan_requeueing(market, plan, walk)
   end
 end
 
--- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, stp, own or nil, group} meet the other side
--- for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys a lot), "limit",
--- "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step) or "too large".
+-- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, stp, own or nil, group} meet the other
+-- side for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys a lot),
+-- "limit", "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step), "too large".
 local function plan_match(market, taker, room)
   local walk = new_walk(taker)
   local plan = {
-    side = walk.side, lots = 0, quote = 0, received = 0, paid = 0, moved = 0, prevented = 0, prices = {}, taken = {}, gone = {},
+    side = walk.side, lots = 0, quote = 0, received = 0, paid = 0, prevented = 0, prices = {}, taken = {}, gone = {},
     gone_places = {}, closed = {}, ended = {}, kept = {}, new_places = {},
+    moved = 0, -- bounds the sums of what prevention unlocks
     bought = {}, -- lots traded by price
   }
-  local left, budget, met = taker.left, taker.budget, 0 -- plan.moved bounds the sums of what prevention unlocks
+  local left, budget, met = taker.left, taker.budget, 0
   if left == 0 then plan.stop = "filled" end
   while not plan.stop do
     local maker = next_maker(walk)

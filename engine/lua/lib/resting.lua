@@ -1,5 +1,5 @@
--- A new LIMIT or LIMIT_MAKER order that meets nobody: the short way of place_order, on its ARGV. The long way (lib/execution.lua) gives
--- the same record, reply and event for it; a test compares the two.
+-- A new LIMIT or LIMIT_MAKER order that meets nobody: the short way of place_order, on its ARGV. The long way
+-- (lib/placing.lua) gives the same record, reply and event for it; a test compares the two.
 local DAY_MS = 86400000
 
 -- The id of an order that keeps this one from using its client order id, if any.
@@ -35,7 +35,8 @@ local function rest_order(s, m, now_ms, client_field)
   local order_id, seq, now, locked = tonumber(m[5] or "1"), int(tonumber(m[3]) + 1), int(now_ms), int(atoms)
   local member, level_text, update_id = string.format("%016d", order_id), int(level), int(tonumber(s[4]) + 1)
   local record = "[" .. lots_text .. "," .. lots_text .. ",0," .. locked .. "," .. now .. ',"NEW",' .. int(order_id)
-    .. "," .. account .. ',"' .. side .. '",' .. price .. ',"' .. ARGV[6] .. '","GTC",' .. now .. ',"' .. ARGV[11] .. '",0]'
+    .. "," .. account .. ',"' .. side .. '",' .. price .. ',"' .. ARGV[6] .. '","GTC",' .. now
+    .. ',"' .. ARGV[11] .. '",0]'
   local event = '["order_placed",' .. m[4] .. "," .. seq .. "," .. now .. ',"' .. symbol .. '",' .. update_id
     .. ',[],[],[["' .. side .. '",' .. price .. "," .. level_text .. ']],[["' .. asset .. '",' .. account .. ","
     .. balances[1] .. ",-" .. locked .. "," .. (balances[2] or "0") .. "," .. locked .. "]]," .. record .. ",true]"

@@ -1,8 +1,8 @@
 --- @include "lib/cascade"
 
 -- Recorded history in the book. KEYS after those of the market: 22 tape bids 23 tape asks 24 touched.
--- ARGV that both commands begin with: 1 symbol 2 rules version 3 now_ms 4 the mark that must be the venue's newest or ""
--- 5 this command's own mark 6 the account that rests 7 the account that takes.
+-- ARGV that both commands begin with: 1 symbol 2 rules version 3 now_ms 4 the mark that must be the venue's newest
+-- or "" 5 this command's own mark 6 the account that rests 7 the account that takes.
 -- A level's text is "<recorded>,<taken>,<left>,<order id> <order id> ...": what the recording shows, what users have
 -- taken from it since the recording last emptied it, what the tape's orders there had left after the last command.
 

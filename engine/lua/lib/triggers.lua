@@ -1,9 +1,9 @@
 --- @include "lib/market"
 --- @include "lib/pages"
 
--- Contingent orders: they wait outside the book until the last price triggers them. Those with a fixed stop price stand
--- in STOPS, by price with the sign of their direction; those that trail stand in TRAILING_ORDERS as text, each looked at
--- when the price changes: "<side>,<bips>,<stop price or 0>,<best price or 0>,<1: waits above, 0: below>".
+-- Contingent orders: they wait outside the book until the last price triggers them. Those with a fixed stop price
+-- stand in STOPS, by price with the sign of their direction; those that trail stand in TRAILING_ORDERS as text, each
+-- looked at when the price changes: "<side>,<bips>,<stop price or 0>,<best price or 0>,<1: waits above, 0: below>".
 -- A trailing order follows the best price, the highest of a sell, the lowest of a buy, since it began.
 
 local BIPS = 10000

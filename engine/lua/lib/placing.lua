@@ -1,0 +1,109 @@
+--- @include "lib/resting"
+--- @include "lib/cascade"
+--- @include "lib/contingent"
+
+-- A new order on the long way: it may meet others, wait for a trigger, or be of an unusual kind.
+
+-- Atoms the order must find free, and for an order that needs more steps the reserve they spend from.
+-- nil: too large to be computed exactly, now or in a later step.
+local function funds_needed(market, order, taker, plan)
+  local cost = 0
+  if plan.stop == "capped" and order.quote_order == 0 then
+    cost = select(2, sweep(market, taker, order.lots))
+    if not cost then return nil end
+  end
+  if order.price > 0 then
+    if order.side == "BUY" then return notional_ceil(market, order.price, order.lots) end
+    return order.lots * market.base_atoms_per_lot
+  end
+  if order.side == "BUY" and order.quote_order > 0 then return order.quote_order end
+  if order.side == "SELL" then
+    if order.quote_order == 0 then return order.lots * market.base_atoms_per_lot end
+    return plan.lots * market.base_atoms_per_lot + plan.paid
+  end
+  if plan.stop == "capped" then return cost end
+  for _, price in ipairs(plan.prices) do
+    local level_cost = notional_ceil(market, tonumber(price), plan.bought[tonumber(price)] or 0)
+    if not level_cost then return nil end
+    cost = cost + level_cost
+  end
+  return cost + plan.paid
+end
+
+-- NOTIONAL of a market order by quantity, at the last price; nil before the first trade, when there is nothing to judge
+-- it by. The other orders were judged before they came here (engine/filters.py).
+local function refusal_at_last_price(market, order)
+  if order.price > 0 or order.quote_order > 0 or market.last_price == 0 then return nil end
+  local notional = notional_ceil(market, market.last_price, order.lots)
+  if not notional then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  if notional < market.min_notional then return { "rejected", "FILTER_NOTIONAL" } end
+end
+
+-- A table to plan with from the words of the request.
+local function new_order(market, request)
+  local order = {
+    id = int(market.next_order_id), member = member_of(market.next_order_id), account = request.account,
+    side = request.side, type = request.type, time_in_force = request.time_in_force, price = tonumber(request.price),
+    lots = tonumber(request.lots), left = tonumber(request.lots), quote_order = tonumber(request.quote_order),
+    filled_quote = 0, locked = 0,
+  }
+  order.tail = '"' .. order.side .. '",' .. request.price .. ',"' .. order.type .. '","' .. order.time_in_force .. '",'
+    .. int(market.now_ms) .. ',"' .. request.client_id .. '",' .. request.quote_order
+    .. (request.terms == "" and "]" or ",")
+  if request.terms ~= "" then order.terms = read_terms(request.terms .. NEW_TERMS) end
+  market.next_order_id = market.next_order_id + 1
+  return order
+end
+
+local function is_too_large(market, order)
+  return order.lots * market.base_atoms_per_lot >= EXACT or order.quote_order * market.divisor >= EXACT
+    or order.price > 0 and not notional_ceil(market, order.price, order.lots)
+end
+
+-- What the rest of a capped order may spend. How much base a sale by quote amount will take is not known yet: it may
+-- spend all that is free now.
+local function reserve_for(market, order, plan, needed)
+  if plan.stop ~= "capped" or order.side == "BUY" or order.quote_order == 0 then return needed end
+  local free = math.min(tonumber(redis.call("HGET", BASE, order.account .. ":free") or "0"), EXACT - 1)
+  return math.max(free - free % market.base_atoms_per_lot, needed)
+end
+
+-- Plans and writes an order with all that follows from it; place_order's reply, a refusal among them. `request` has its
+-- ARGV by name as texts, and `client_field`. Key, status of the symbol and client order id were checked.
+local function commit_new_order(market, request)
+  local order = new_order(market, request)
+  if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then
+    return { "rejected", "WOULD_MATCH" }
+  end
+  if order.type ~= "LIMIT" and order.type ~= "MARKET" and order.type ~= "LIMIT_MAKER" then
+    return place_contingent(market, order, request.client_field)
+  end
+  if order.terms then order.terms[WORKING_MS] = int(market.now_ms) end
+  if is_too_large(market, order) then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  local refusal = refusal_at_last_price(market, order)
+  if refusal then return refusal end
+
+  -- Plan.
+  local taker = taker_of(order)
+  local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.lots) < order.lots
+  local plan = plan_match(market, taker, is_killed and 0 or MAX_FILLS)
+  if is_killed then plan.stop = "killed" end
+  local needed = plan.stop ~= "too large" and funds_needed(market, order, taker, plan)
+  if not needed or needed >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  plan_execution(market, order, plan, reserve_for(market, order, plan, needed))
+  read_ledger(market.base)
+  read_ledger(market.quote)
+  local pays = order.side == "BUY" and market.quote or market.base
+  if not enough(free_before(pays, order.account), needed) then return { "rejected", "INSUFFICIENT_BALANCE" } end
+  check_ledger(market.base)
+  check_ledger(market.quote)
+
+  -- Write.
+  redis.call("HSET", CLIENT_IDS, request.client_field, order.member)
+  commit_execution(market, order, plan, false)
+  commit_step_event(market, "order_placed", plan)
+  local reply = execution_reply(market, plan)
+  commit_cascade(market, MAX_FILLS - #market.fills)
+  reply[#reply + 1] = market.pending and 0 or 1
+  return reply
+end

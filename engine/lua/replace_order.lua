@@ -1,0 +1,43 @@
+#!lua
+--[[
+replace_order: cancel an order and place a new one, with nothing in between. Either half may be refused by itself.
+KEYS   Keys.of_market (see place_order)
+ARGV   1 account 2 symbol 3 key digest or "" 4 rules version, 5 to 12 the new order as place_order has it,
+       13 order id to cancel (16 digits) or "" 14 its client order id or "" 15 the cancel's own client order id
+       16 cancel restriction: the status that the order must have, or "" 17 1: place the new one in any case
+Reply  {"ok", reply of the cancel, reply of the new order or {} when it was not attempted}, {"pending"}, {"stale"} or
+       {"rejected", why} when neither was tried. The replies are those of cancel_order and place_order.
+Event  order_canceled, then those of place_order
+Cost   O(F log N) for F fills among N orders
+]]
+--- @include "lib/leaving"
+--- @include "lib/placing"
+
+-- place_order's reply for the new order.
+local function commit_replacement(market, account, symbol)
+  local client_field = account .. "|" .. symbol .. "|" .. ARGV[11]
+  local holder = holder_of_client_id(client_field, market.client_order_ids, market.now_ms)
+  if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
+  return commit_new_order(market, {
+    account = account, side = ARGV[5], type = ARGV[6], time_in_force = ARGV[7], price = ARGV[8], lots = ARGV[9],
+    quote_order = ARGV[10], client_id = ARGV[11], terms = ARGV[12], client_field = client_field,
+  })
+end
+
+-- Read.
+local account, symbol = ARGV[1], ARGV[2]
+local market, verdict = read_market(symbol, ARGV[4])
+if verdict then return verdict end
+local order = find_by_either_id(symbol, account, ARGV[13], ARGV[14])
+
+-- Check.
+if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
+if market.status ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
+
+-- Write.
+local canceled, placed = commit_cancel(market, order, ARGV[15], ARGV[16]), {}
+if canceled[1] == "ok" or ARGV[17] == "1" then
+  if market.is_told then next_step(market) end
+  placed = commit_replacement(market, account, symbol)
+end
+return { "ok", canceled, placed }
