@@ -14,7 +14,7 @@ from engine.amounts import to_text
 from engine.errors import EngineUnavailable, OutcomeUnknown
 from engine.events import OrderRecord, decode_order
 from engine.keys import order_member, place_of
-from engine.types import Side, SymbolSpec
+from engine.types import OrderStatus, Side, SymbolSpec
 from engine.venue import Venue
 
 TRIGGERED_ALONE = "*"  # what is pending when no order has fills left to do (lua/lib/market.lua)
@@ -194,6 +194,8 @@ def _order_differences(market: _Market, member: str, order: OrderRecord) -> Iter
         if order.side is Side.BUY
         else order.left_lots * market.spec.base_atoms_per_lot
     )
+    if order.terms is not None and order.terms.list_id >= 0:
+        return  # of a pair one order locks for both
     if order.locked_atoms < needed or (order.side is Side.SELL and order.locked_atoms != needed):
         yield f"has {order.locked_atoms} atoms locked and needs {needed}"
 
@@ -214,7 +216,9 @@ def _waiting_differences(market: _Market) -> Iterator[str]:
     """Contingent orders wait in exactly one place, and the symbol knows the nearest stops."""
     waiting = market.waiting
     expected = sorted(
-        member for member, order in market.orders.items() if order.working_ms == 0 and member != market.pending
+        member
+        for member, order in market.orders.items()
+        if order.working_ms == 0 and order.status is not OrderStatus.PENDING_NEW
     )
     if waiting.members != expected:
         yield f"orders {waiting.members} wait for a trigger, the open orders make it {expected}"

@@ -6,7 +6,9 @@ again inside the script so that a revoked key is dead at once on every worker; e
 
 import msgspec
 
-from engine.types import OrderStatus, OrderType, Side, StpMode, TimeInForce
+from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
+
+NO_TERMS = '0,0,0,"NONE",0,0'
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,9 +40,13 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def terms(self) -> str:
         """The part of OrderTerms that never changes, as JSON without brackets; empty for an order that needs none."""
+        terms = self.all_terms
+        return "" if terms == NO_TERMS else terms
+
+    @property
+    def all_terms(self) -> str:
+        """The same, also for an order that needs none."""
         numbers = (self.stop_ticks, self.trailing_bips, self.iceberg_lots)
-        if self.stp is StpMode.NONE and not any((*numbers, self.strategy_id, self.strategy_type)):
-            return ""
         return ",".join((*map(str, numbers), f'"{self.stp}"', str(self.strategy_id), str(self.strategy_type)))
 
 
@@ -69,6 +75,14 @@ class ReplaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     cancel: CancelOrder
     place: PlaceOrder
     place_anyway: bool = False
+
+
+class PlaceOrderList(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders of one account and symbol that depend on each other: of OTO and OTOCO the working one comes first."""
+
+    kind: ListKind
+    client_order_id: str
+    orders: list[PlaceOrder]
 
 
 class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):

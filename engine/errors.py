@@ -28,6 +28,7 @@ class Reason(StrEnum):
     RULES_FIXED = "RULES_FIXED"  # tick, lot or assets of a symbol that has a history
     WOULD_MATCH = "WOULD_MATCH"  # LIMIT_MAKER
     STOP_WOULD_TRIGGER = "STOP_WOULD_TRIGGER"
+    LIST_PRICES = "LIST_PRICES"  # of the orders of an OCO pair
     CANCEL_RESTRICTED = "CANCEL_RESTRICTED"
     NO_TRADE_YET = "NO_TRADE_YET"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
+from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
 
 
 class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
@@ -32,6 +32,7 @@ class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
     queue_id: int = 0
     prevented_lots: int = 0
     prevented_match_id: int = -1
+    list_id: int = -1
 
 
 class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -73,6 +74,28 @@ class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
     def working_ms(self) -> int:
         """When it entered the book or began to take; 0 while it waits for its trigger."""
         return self.created_ms if self.terms is None else self.terms.working_ms
+
+
+class ListedOrder(msgspec.Struct, array_like=True, frozen=True):
+    """One order of a list."""
+
+    order_id: int
+    client_order_id: str
+
+
+class OrderListRecord(msgspec.Struct, array_like=True, frozen=True):
+    """An order list as it stands in Redis. `kind` is OCO, OTO or OTOCO; of the last two the first order is the working
+    one. A list is done when none of its orders is open.
+    """
+
+    list_id: int
+    updated_ms: int
+    is_done: bool
+    kind: ListKind
+    account: int
+    created_ms: int
+    client_order_id: str
+    orders: list[ListedOrder]
 
 
 class Fill(msgspec.Struct, array_like=True, frozen=True):
@@ -184,6 +207,24 @@ class OrderTriggered(OrderStep, frozen=True, tag="order_triggered"):
     """The last price reached what a contingent order waited for: it became a new taker."""
 
 
+class OrderActivated(OrderStep, frozen=True, tag="order_activated"):
+    """An order of a list begins: it takes, rests or waits for its trigger, or has expired because it cannot."""
+
+
+class ListPlaced(MarketEvent, frozen=True, tag="list_placed"):
+    """An order list was accepted; its orders begin to work in the events that follow."""
+
+    order_list: OrderListRecord
+    orders: list[OrderRecord]
+
+
+class ListChanged(MarketEvent, frozen=True, tag="list_changed"):
+    """What happened to one order of a list had consequences: `orders` are those that changed by it."""
+
+    order_list: OrderListRecord
+    orders: list[OrderRecord]
+
+
 class OrderCanceled(MarketEvent, frozen=True, tag="order_canceled"):
     """One order left the book at its owner's wish. `cancel_client_order_id` may be empty."""
 
@@ -267,6 +308,9 @@ AnyMarketEvent = (
     OrderPlaced
     | OrderContinued
     | OrderTriggered
+    | OrderActivated
+    | ListPlaced
+    | ListChanged
     | OrderCanceled
     | OrdersCanceled
     | OrderReduced
@@ -288,6 +332,7 @@ AnyEvent = (
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _order_decoder = msgspec.json.Decoder(OrderRecord)
 _fills_decoder = msgspec.json.Decoder(list[Fill])
+_list_decoder = msgspec.json.Decoder(OrderListRecord)
 _prevented_decoder = msgspec.json.Decoder(list[PreventedMatch])
 
 
@@ -306,6 +351,10 @@ def decode_fills(data: bytes) -> list[Fill]:
 
 def decode_prevented(data: bytes) -> list[PreventedMatch]:
     return _prevented_decoder.decode(data)
+
+
+def decode_list(data: bytes) -> OrderListRecord:
+    return _list_decoder.decode(data)
 
 
 def decode_entry(entry: list[Any]) -> AnyEvent:

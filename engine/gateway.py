@@ -16,6 +16,7 @@ from engine.commands import (
     CancelAllOrders,
     CancelOrder,
     PlaceOrder,
+    PlaceOrderList,
     ReduceOrder,
     ReplaceOrder,
     TapeCommand,
@@ -26,11 +27,13 @@ from engine.commands import (
 from engine.errors import EngineUnavailable, OutcomeUnknown, Rejected
 from engine.events import (
     Fill,
+    OrderListRecord,
     OrderRecord,
     OrderStep,
     PreventedMatch,
     decode_entry,
     decode_fills,
+    decode_list,
     decode_order,
     decode_prevented,
 )
@@ -53,6 +56,14 @@ class Placed(msgspec.Struct, frozen=True):
 
 class Canceled(msgspec.Struct, frozen=True):
     order: OrderRecord
+    seq: int
+
+
+class PlacedList(msgspec.Struct, frozen=True):
+    """The list and its orders as they were accepted; what they did at once is in the events behind `seq`."""
+
+    order_list: OrderListRecord
+    orders: list[OrderRecord]
     seq: int
 
 
@@ -99,6 +110,19 @@ class Gateway:
         if not is_all:
             await self._finish(symbol)
         return placed
+
+    async def place_order_list(self, wanted: PlaceOrderList) -> PlacedList:
+        """All of its orders or none. Raises what `place_order` raises; LIST_PRICES for a pair on the wrong sides."""
+        first = wanted.orders[0]
+        words: list[Word] = [
+            first.account, first.symbol, first.key_digest, first.rules_version, wanted.kind, wanted.client_order_id,
+        ]  # fmt: skip
+        for order in wanted.orders:
+            words += [*place_arguments(order)[4:-1], order.all_terms]
+        seq, placed, records, is_all = await self._run_in_market("place_order_list", first.symbol, words)
+        if not is_all:
+            await self._finish(first.symbol)
+        return PlacedList(order_list=decode_list(placed), orders=[decode_order(record) for record in records], seq=seq)
 
     async def cancel_order(self, cancel: CancelOrder) -> Canceled:
         """Rejected UNKNOWN_ORDER: no open order of this account by that id; a foreign order is as unknown.

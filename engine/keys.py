@@ -1,6 +1,7 @@
 """Every Redis key the exchange uses; no other module spells one out.
 
-    {venue}:meta                 hash    clock, virtual_ms, last_ms, seq, epoch, next_order_id, run_id, client_order_ids
+    {venue}:meta                 hash    clock, virtual_ms, last_ms, seq, epoch, next_order_id, next_list_id, run_id,
+                                         client_order_ids
                                          (and tape: the newest mark of a replay)
     {venue}:symbols              hash    symbol -> SymbolSpec (JSON), what workers read
     {venue}:assets               hash    asset -> decimals
@@ -19,7 +20,9 @@
     {venue}:orders:BTCUSDT       hash    order id -> OrderRecord of an open order
     {venue}:stops:BTCUSDT        zset    order id -> stop price in ticks, with a minus for those triggered from above
     {venue}:trailing:BTCUSDT     hash    order id -> "side,bips,stop price or 0,best price or 0" of trailing orders
-    {venue}:triggered:BTCUSDT    list    order ids whose trigger was reached, in the order in which they will take
+    {venue}:triggered:BTCUSDT    list    what follows from earlier steps, next first: an order id that was triggered,
+                                         "+<order id>" to be activated, "L<list id>" to be looked at
+    {venue}:lists:BTCUSDT        hash    list id -> OrderListRecord, "<account>|<list client order id>" -> list id
     {venue}:trade_groups         hash    "<account>" -> trade group, "#<trade group>" -> its accounts, "|1|2|"
     {venue}:ended:BTCUSDT        hash    order id -> OrderRecord of an ended one, until the archiver has it in SQL
     {venue}:trades:BTCUSDT       stream  0-<last trade id of the command>, field "d": JSON [[fill, ...], now_ms]
@@ -107,6 +110,9 @@ class Keys:
     def triggered(self, symbol: str) -> str:
         return f"{self._tag}:triggered:{symbol}"
 
+    def lists(self, symbol: str) -> str:
+        return f"{self._tag}:lists:{symbol}"
+
     def candles(self, symbol: str) -> str:
         return f"{self._tag}:candles:{symbol}"
 
@@ -135,6 +141,7 @@ class Keys:
                 self.orders(symbol), self.ended(symbol), self.open, self.client_ids, self.trades(symbol),
                 self.balance(base), self.balance(quote),
                 self.stops(symbol), self.trailing(symbol), self.triggered(symbol), self.trade_groups,
+                self.lists(symbol),
             ]  # fmt: skip
         return known
 

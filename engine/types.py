@@ -74,7 +74,16 @@ class StpMode(StrEnum):
     TRANSFER = "TRANSFER"
 
 
+class ListKind(StrEnum):
+    """OCO: one cancels the other. OTO: one triggers the other. OTOCO: one triggers such a pair."""
+
+    OCO = "OCO"
+    OTO = "OTO"
+    OTOCO = "OTOCO"
+
+
 class OrderStatus(StrEnum):
+    PENDING_NEW = "PENDING_NEW"  # waits for the working order of its list
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
@@ -84,7 +93,7 @@ class OrderStatus(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        return self in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+        return self in (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
 
 class SymbolStatus(StrEnum):

@@ -8,8 +8,7 @@ Reply  {"ok", seq, {record, ...}, 1 or 0: more are open}, {"pending"} or {"rejec
 Event  orders_canceled
 Cost   O(M log N), M orders cancelled of N
 ]]
---- @include "lib/market"
---- @include "lib/leaving"
+--- @include "lib/cascade"
 local MAX_ORDERS = 500
 
 -- Read.
@@ -29,11 +28,13 @@ for i = 1, math.min(#found, MAX_ORDERS) do
   local order = find_open_order(string.sub(found[i], #start + 1), account)
   freed[order.side] = freed[order.side] + order.locked
   if freed[order.side] >= EXACT then break end
-  records[i] = plan_cancel(market, leaving, order)
+  records[i] = plan_end(market, leaving, order, "CANCELED")
 end
 finish_leaving(market, leaving)
 
 -- Write.
 commit_leaving(market, leaving)
 commit_market(market, "orders_canceled", "[" .. table.concat(records, ",") .. "]")
-return { "ok", market.seq, records, #records == #found and 1 or 0 }
+local seq = market.seq
+commit_cascade(market, MAX_FILLS)
+return { "ok", seq, records, #records == #found and 1 or 0 }

@@ -8,7 +8,7 @@ Reply  {"ok", seq, record}, {"pending"} or {"rejected", why}
 Event  order_canceled
 Cost   O(log N), N orders on that side
 ]]
---- @include "lib/leaving"
+--- @include "lib/cascade"
 
 -- Read.
 local market, verdict = read_market(ARGV[2], "0")
@@ -19,4 +19,6 @@ local order = find_by_either_id(ARGV[2], ARGV[1], ARGV[4], ARGV[5])
 if not key_is_good(ARGV[3], ARGV[1]) then return { "rejected", "KEY_INVALID" } end
 
 -- Write.
-return commit_cancel(market, order, ARGV[6], ARGV[7])
+local reply = commit_cancel(market, order, ARGV[6], ARGV[7])
+commit_cascade(market, MAX_FILLS)
+return reply

@@ -3,7 +3,7 @@
 place_order: a new order meets the other side of the book; what is left rests or expires.
 KEYS   Keys.of_market: 1 meta 2 symbol 3 events 4 api keys 5 bids 6 asks 7 bid levels 8 ask levels 9 bid depth
        10 ask depth 11 orders 12 ended 13 open 14 client ids 15 trades 16 base balances 17 quote balances
-       18 stops 19 trailing 20 triggered 21 trade groups
+       18 stops 19 trailing 20 triggered 21 trade groups 22 lists
 ARGV   1 account 2 symbol 3 key digest or "" 4 rules version 5 side 6 type 7 time in force 8 price_ticks (0: no limit)
        9 lots 10 quote_order_atoms (one of the two is 0) 11 client order id 12 PlaceOrder.terms: what few orders have
 Reply  {"ok", seq, record, fills, prevented matches, 1 or 0: more steps of this order follow, 1 or 0: steps of others

@@ -41,6 +41,8 @@ WRITES = frozenset(
         "HINCRBY",
         "HSET",
         "LPOP",
+        "LPUSH",
+        "LREM",
         "PEXPIRE",
         "RPUSH",
         "SADD",

@@ -22,10 +22,14 @@ SPEC = SymbolSpec(
     symbol="BTCUSDT", base="BTC", quote="USDT", tick_units=10**6, lot_units=1_000, max_price_ticks=10**8,
     max_lots=10**9, min_notional_atoms=1,
 )  # fmt: skip
+LIST = b'[3,1700000000000,false,"OCO",4,1700000000000,"l-1",[[9,"a"],[10,"b"]]]'
 BODIES: dict[type[events.Event], bytes] = {
     events.OrderPlaced: MARKET + ORDER + b",true",
     events.OrderContinued: MARKET + ORDER + b",false",
     events.OrderTriggered: MARKET + ORDER + b',true,[[3,50,"DECREMENT",4,9,2,5,8,2,-1]]',
+    events.OrderActivated: MARKET + ORDER + b",true",
+    events.ListPlaced: MARKET + LIST + b",[" + ORDER + b"," + ORDER + b"]",
+    events.ListChanged: MARKET + LIST + b",[" + ORDER + b"]",
     events.OrderCanceled: MARKET + ORDER + b',"x-1"',
     events.OrdersCanceled: MARKET + b"[" + ORDER + b"," + ORDER + b"]",
     events.OrderReduced: MARKET + ORDER,

@@ -1,8 +1,10 @@
 --- @include "lib/execution"
+--- @include "lib/lists"
+--- @include "lib/resting"
 
--- The steps that follow from a step: rests of orders with very many fills, and orders that its prices triggered. Each
--- is planned whole and written with its event before the next; what does not fit into one call waits behind the gate
--- (`pending`), which nothing can overtake.
+-- The steps that follow from a step: rests of orders with very many fills, orders that its prices triggered, and what
+-- happens to the others of an order list. Each is planned whole and written with its event before the next; what does
+-- not fit into one call waits behind the gate (`pending`), which nothing can overtake.
 
 local MAX_STEPS = 500 -- of one call
 
@@ -12,7 +14,7 @@ local function commit_step(market, order, plan, kind)
   check_ledger(market.base)
   check_ledger(market.quote)
   -- Write.
-  if kind == "order_triggered" then
+  if kind ~= "order_continued" then
     redis.call("LPOP", TRIGGERED)
     market.waiting = market.waiting - 1
   end
@@ -23,7 +25,7 @@ end
 -- One more step of an order that has met as many as fit into one.
 local function commit_rest(market, order, room)
   local taker = taker_of(order)
-  order.is_late = order.terms and order.type ~= "LIMIT"
+  order.is_late = order.terms and (order.type ~= "LIMIT" or list_of(order))
   if order.side == "SELL" and order.quote_order > 0 then taker.left = order.locked / market.base_atoms_per_lot end
   if order.side == "BUY" and order.price == 0 and order.quote_order == 0 then taker.budget = order.locked end
   local plan = plan_match(market, taker, room)
@@ -35,9 +37,9 @@ local function commit_rest(market, order, room)
   commit_step(market, order, plan, "order_continued")
 end
 
--- A triggered order takes. One without a limit spends what it has locked and, a buy, what else is free: what a market
+-- A triggered order, or one that its list lets work, takes. One without a limit spends what it has locked and, a buy, what else is free: what a market
 -- order costs is known only now.
-local function commit_triggered(market, order, room)
+local function commit_taking(market, order, room, kind)
   order.terms[WORKING_MS], order.is_late = int(market.now_ms), true
   local taker, reserve = taker_of(order), order.locked
   if order.side == "BUY" and order.price == 0 then
@@ -46,11 +48,59 @@ local function commit_triggered(market, order, room)
     taker.budget = reserve
   end
   local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.left) < order.left
+    or order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price)
   local plan = plan_match(market, taker, is_killed and 0 or room)
   if is_killed then plan.stop = "killed" end
   if plan.stop == "too large" then plan.stop = "capped" end
   plan_execution(market, order, plan, reserve)
-  commit_step(market, order, plan, "order_triggered")
+  commit_step(market, order, plan, kind)
+end
+
+-- An order whose trigger was reached takes, once the other order of its pair is out of the way.
+local function commit_triggered(market, order, room)
+  local list = list_of(order)
+  if list and commit_list(market, list, order.member, false) then return end
+  commit_taking(market, order, room, "order_triggered")
+end
+
+-- An order of a list begins: it takes or rests, or begins to wait for its trigger; it expires where it cannot.
+local function commit_activated(market, order, room)
+  if order.type == "LIMIT" or order.type == "LIMIT_MAKER" or order.type == "MARKET" then
+    return commit_taking(market, order, room, "order_activated")
+  end
+  local status, leaving = "NEW", new_leaving()
+  if would_trigger(market, order) then status = "EXPIRED" end
+  plan_waiting(market, order)
+  local record = write_record(order, status, int(market.now_ms))
+  if status == "EXPIRED" then
+    record = plan_end(market, leaving, order, status)
+    finish_leaving(market, leaving)
+  end
+
+  -- Write.
+  redis.call("LPOP", TRIGGERED)
+  market.waiting = market.waiting - 1
+  if status == "NEW" then
+    redis.call("HSET", ORDERS, order.member, record)
+    commit_waiting(market, order)
+    commit_gate(market)
+  else
+    commit_leaving(market, leaving)
+  end
+  commit_market(market, "order_activated", record .. ",true")
+end
+
+-- The next of what waits in TRIGGERED.
+local function commit_next(market, room)
+  local word = redis.call("LINDEX", TRIGGERED, "0")
+  local mark = string.sub(word, 1, 1)
+  if mark == "L" then
+    commit_list(market, string.sub(word, 2), nil, true)
+  elseif mark == "+" then
+    commit_activated(market, read_order(string.sub(word, 2)), room)
+  else
+    commit_triggered(market, read_order(word), room)
+  end
 end
 
 -- Runs the steps that wait, for about `room` matches in all.
@@ -62,7 +112,7 @@ local function commit_cascade(market, room)
     if unfinished then
       commit_rest(market, read_order(unfinished), room)
     else
-      commit_triggered(market, read_order(redis.call("LINDEX", TRIGGERED, "0")), room)
+      commit_next(market, room)
     end
     room = room - 1 - #market.fills - #market.prevented
   end

@@ -10,14 +10,25 @@ local function lock_for_later(market, order)
   return notional_ceil(market, price, order.lots)
 end
 
+-- Whether its stop price is reached already.
+local function would_trigger(market, order)
+  local stop, last = tonumber(order.terms[STOP]), market.last_price
+  order.above = (string.sub(order.type, 1, 4) == "STOP") == (order.side == "BUY")
+  return stop > 0 and last > 0 and (order.above and last >= stop or not order.above and last <= stop)
+end
+
+-- Sets how the order waits: at a fixed price, or behind the best one from now on or from its stop price on.
+local function plan_waiting(market, order)
+  order.stop, order.bips, order.best = tonumber(order.terms[STOP]), tonumber(order.terms[TRAILING]), 0
+  if order.bips > 0 and order.stop == 0 and market.last_price > 0 then
+    order.best, order.terms[TRAILING_MS] = market.last_price, int(market.now_ms)
+  end
+end
+
 -- place_order's second half for a contingent order; its reply.
 local function place_contingent(market, order, client_field)
   -- Check.
-  local stop, last = tonumber(order.terms[STOP]), market.last_price
-  local above = (string.sub(order.type, 1, 4) == "STOP") == (order.side == "BUY")
-  if stop > 0 and last > 0 and (above and last >= stop or not above and last <= stop) then
-    return { "rejected", "STOP_WOULD_TRIGGER" }
-  end
+  if would_trigger(market, order) then return { "rejected", "STOP_WOULD_TRIGGER" } end
   local atoms = lock_for_later(market, order)
   if not atoms or atoms >= EXACT or order.lots * market.base_atoms_per_lot >= EXACT then
     return { "rejected", "AMOUNT_TOO_LARGE" }
@@ -28,11 +39,8 @@ local function place_contingent(market, order, client_field)
   if not enough(free_before(pays, order.account), atoms) then return { "rejected", "INSUFFICIENT_BALANCE" } end
 
   -- Plan.
-  order.locked, order.stop, order.bips = atoms, stop, tonumber(order.terms[TRAILING])
-  order.above, order.best = above, 0
-  if order.bips > 0 and stop == 0 and last > 0 then
-    order.best, order.terms[TRAILING_MS] = last, int(market.now_ms)
-  end
+  order.locked = atoms
+  plan_waiting(market, order)
   local record = write_record(order, "NEW", int(market.now_ms))
 
   -- Write.

@@ -6,6 +6,7 @@ local META, SYMBOL, EVENTS, API_KEYS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local BASE, QUOTE = KEYS[16], KEYS[17]
 local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS = KEYS[18], KEYS[19], KEYS[20], KEYS[21]
+local LISTS = KEYS[22]
 local BID = { book = KEYS[5], levels = KEYS[7], depth = KEYS[9], sign = -1, name = "BUY" }
 local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name = "SELL" }
 

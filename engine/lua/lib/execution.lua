@@ -73,6 +73,7 @@ local function plan_status(market, order, plan)
   else
     plan.status = "EXPIRED"
   end
+  if not plan.rests and not plan.is_pending or filled_of(order) > 0 then touch_list(market, order) end
 end
 
 -- An order with terms enters the book: its tip, if it is an iceberg, and its place behind those who were there first.
@@ -134,6 +135,7 @@ local function commit_execution(market, order, plan, was_open)
     redis.call("HSET", SYMBOL, "next_prevented_id", int(market.next_prevented_id))
   end
   commit_triggers(market)
+  commit_touched_lists(market)
   commit_gate(market, plan.is_pending and order.member)
 end
 

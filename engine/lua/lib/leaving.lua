@@ -45,10 +45,11 @@ local function plan_shrink(market, leaving, order, lots, locked_atoms)
   order.locked = order.locked - locked_atoms
 end
 
--- Counts one order as cancelled; returns its record.
-local function plan_cancel(market, leaving, order)
+-- Counts one order as ended with `status`; returns its record.
+local function plan_end(market, leaving, order, status)
   plan_shrink(market, leaving, order, is_working(order) and shown_of(order) or 0, order.locked)
-  local record = write_record(order, "CANCELED", int(market.now_ms))
+  local record = write_record(order, status, int(market.now_ms))
+  touch_list(market, order)
   local places, waiting = leaving[order.side].places, leaving.waiting
   if is_working(order) then
     places[#places + 1] = place_of(order, order.member)
@@ -83,6 +84,8 @@ local function commit_leaving(market, leaving)
   redis.call("HDEL", ORDERS, unpack(leaving.members))
   redis.call("ZREM", OPEN, unpack(leaving.closed))
   redis.call("HSET", ENDED, unpack(leaving.ended))
+  commit_touched_lists(market)
+  commit_gate(market)
 end
 
 -- Takes one order off the book as a step of its own; cancel_order's reply. `restriction` is the status it must have.
@@ -90,7 +93,7 @@ local function commit_cancel(market, order, own_id, restriction)
   if not order then return { "rejected", "UNKNOWN_ORDER" } end
   if restriction ~= "" and open_status(order) ~= restriction then return { "rejected", "CANCEL_RESTRICTED" } end
   local leaving = new_leaving()
-  local record = plan_cancel(market, leaving, order)
+  local record = plan_end(market, leaving, order, "CANCELED")
   finish_leaving(market, leaving)
   commit_leaving(market, leaving)
   commit_market(market, "order_canceled", record .. ',"' .. own_id .. '"')

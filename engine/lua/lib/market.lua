@@ -15,6 +15,7 @@ end
 local function clear_step(market)
   market.base, market.quote = new_ledger(market.base_asset, BASE), new_ledger(market.quote_asset, QUOTE)
   market.fills, market.makers, market.levels, market.prevented, market.path = {}, {}, {}, {}, {}
+  market.touched_lists = {}
   market.is_told = false
 end
 
@@ -61,6 +62,23 @@ local function notional_ceil(market, price, lots)
   local product = price * lots * market.multiplier + market.divisor - 1
   if product >= EXACT then return nil end
   return math.floor(product / market.divisor)
+end
+
+-- Notes that something happened to an order, if it is one of a list: the list will be looked at in a step of its own.
+local function touch_list(market, order)
+  local list = list_of(order)
+  for _, known in ipairs(market.touched_lists) do
+    if known == list then return end
+  end
+  if list then market.touched_lists[#market.touched_lists + 1] = list end
+end
+
+-- Lists that the step touched come before all else that waits.
+local function commit_touched_lists(market)
+  for i = #market.touched_lists, 1, -1 do
+    redis.call("LPUSH", TRIGGERED, "L" .. market.touched_lists[i])
+    market.waiting = market.waiting + 1
+  end
 end
 
 -- The symbol's gate: the order that has fills to do, "*" while triggered orders wait for their turn, "" when open.

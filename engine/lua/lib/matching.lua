@@ -166,6 +166,7 @@ local function note_maker(market, plan, maker, end_status)
   local record = write_record(maker, end_status or open_status(maker), int(market.now_ms))
   maker.told = maker.told or #market.makers + 1
   market.makers[maker.told] = record
+  touch_list(market, maker)
   if end_status then
     maker.is_gone = true
     plan.gone[#plan.gone + 1], plan.gone_places[#plan.gone_places + 1] = maker.member, maker.place

@@ -1,3 +1,5 @@
+--- @include "lib/entry"
+
 -- A new LIMIT or LIMIT_MAKER order that meets nobody: the short way of place_order, on its ARGV. The long way
 -- (lib/placing.lua) gives the same record, reply and event for it; a test compares the two.
 local DAY_MS = 86400000

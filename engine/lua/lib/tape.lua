@@ -1,13 +1,13 @@
 --- @include "lib/cascade"
 
--- Recorded history in the book. KEYS after those of the market: 22 tape bids 23 tape asks 24 touched.
+-- Recorded history in the book. KEYS after those of the market: 23 tape bids 24 tape asks 25 touched.
 -- ARGV that both commands begin with: 1 symbol 2 rules version 3 now_ms 4 the mark that must be the venue's newest
 -- or "" 5 this command's own mark 6 the account that rests 7 the account that takes.
 -- A level's text is "<recorded>,<taken>,<left>,<order id> <order id> ...": what the recording shows, what users have
 -- taken from it since the recording last emptied it, what the tape's orders there had left after the last command.
 
-local TOUCHED = KEYS[24]
-BID.tape, ASK.tape = KEYS[22], KEYS[23]
+local TOUCHED = KEYS[25]
+BID.tape, ASK.tape = KEYS[23], KEYS[24]
 local LEVEL = "^(%d+),(%d+),(%d+),(.*)$"
 local MAX_CHANGES = 500 -- levels that one step changes
 local MAX_ORDERS = 100 -- orders of MAX_FILLS fills each that one recorded trade or quote may become

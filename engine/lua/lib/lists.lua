@@ -1,0 +1,150 @@
+--- @include "lib/leaving"
+--- @include "lib/contingent"
+
+-- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO). What happens to an order
+-- of a list has consequences for the others; they are a step of their own, right behind the step that caused them.
+-- Of a pair only one order locks what both need; the other locks what it needs beyond that.
+
+-- A list from its record; members[1] of OTO and OTOCO is the working order.
+local function read_list(id)
+  local text = redis.call("HGET", LISTS, id)
+  local kind, account, tail = string.match(text, '^%[%d+,%d+,%a+,"(%u+)",(%d+),(.*)$')
+  local list = { id = id, kind = kind, account = account, tail = tail, members = {} }
+  for order_id in string.gmatch(tail, '%[(%d+),"') do list.members[#list.members + 1] = member_of(tonumber(order_id)) end
+  return list
+end
+
+local function write_list(market, list, is_done)
+  return "[" .. list.id .. "," .. int(market.now_ms) .. "," .. (is_done and "true" or "false") .. ',"' .. list.kind
+    .. '",' .. list.account .. "," .. list.tail
+end
+
+-- The orders of a list with their statuses; one that is not open has only that.
+local function read_legs(list)
+  local legs, open, ended = {}, redis.call("HMGET", ORDERS, unpack(list.members)),
+    redis.call("HMGET", ENDED, unpack(list.members))
+  for i, member in ipairs(list.members) do
+    local leg = open[i] and read_record(open[i]) or {}
+    leg.member, leg.is_open = member, open[i] and true or false
+    leg.status = string.match(open[i] or ended[i] or '"FILLED"', '"([A-Z_]+)"')
+    if leg.is_open then
+      leg.side, leg.price = side_and_price(leg)
+      leg.type = string.match(leg.tail, '^"%u+",%d+,"([A-Z_]+)"')
+      leg.has_begun = filled_of(leg) > 0 or is_working(leg) and leg.type ~= "LIMIT_MAKER"
+    end
+    legs[i] = leg
+  end
+  return legs
+end
+
+local function status_after(leg)
+  return leg.status == "CANCELED" and "CANCELED" or "EXPIRED"
+end
+
+-- What a pair needs: {leg that ends = status}. `chosen` is a member whose trigger was reached: it goes on, as does one
+-- that has begun.
+local function ends_of_pair(first, second, chosen, ends)
+  for _, legs in ipairs({ { first, second }, { second, first } }) do
+    local one, other = legs[1], legs[2]
+    local goes_on = other.member == chosen or other.has_begun
+    if other.is_open and not goes_on and not ends[one] then
+      if not one.is_open then
+        ends[other] = status_after(one)
+      elseif one.member == chosen or one.has_begun then
+        ends[other] = "EXPIRED"
+      end
+    end
+  end
+end
+
+-- What has to happen: legs that end, with their status, and legs that begin to work.
+local function consequences(list, legs, chosen)
+  local ends, begins = {}, {}
+  local working = list.kind ~= "OCO" and legs[1]
+  local first = working and 2 or 1
+  if working and working.is_open then
+    for i = first, #legs do
+      if not legs[i].is_open then ends[working] = status_after(legs[i]) end
+    end
+    if ends[working] then
+      for i = first, #legs do
+        if legs[i].is_open then ends[legs[i]] = ends[working] end
+      end
+    end
+  elseif working and working.status ~= "FILLED" then
+    for i = first, #legs do
+      if legs[i].is_open then ends[legs[i]] = status_after(working) end
+    end
+  else
+    for i = first, #legs do
+      if legs[i].status == "PENDING_NEW" and legs[i].is_open then begins[#begins + 1] = legs[i] end
+    end
+    if #legs == first + 1 and #begins == 0 then ends_of_pair(legs[first], legs[first + 1], chosen, ends) end
+  end
+  return ends, begins
+end
+
+-- What a leg must lock for its rest.
+local function need_of(market, leg)
+  if leg.side == "SELL" then return leg.left * market.base_atoms_per_lot end
+  local price, stop = leg.price, tonumber(leg.terms[STOP])
+  if price == 0 then price = stop > 0 and stop or market.last_price end
+  return notional_ceil(market, price, leg.left)
+end
+
+-- A leg that goes on takes from one that ends what it lacks; returns its record when it did.
+local function plan_inheritance(market, leg, ending)
+  local lacking = need_of(market, leg) - leg.locked
+  if lacking <= 0 or leg.side ~= ending.side then return nil end
+  local taken = math.min(lacking, ending.locked)
+  leg.locked, ending.locked = leg.locked + taken, ending.locked - taken
+  return write_record(leg, leg.status, int(market.now_ms))
+end
+
+-- Looks at a list and writes what follows as a step. False, with nothing written, when nothing does.
+local function commit_list(market, id, chosen, is_queued)
+  local list = read_list(id)
+  local legs = read_legs(list)
+  local ends, begins = consequences(list, legs, chosen)
+  local leaving, records, kept, queued, open = new_leaving(), {}, {}, {}, 0
+  for _, leg in ipairs(legs) do
+    if ends[leg] then
+      for _, other in ipairs(legs) do
+        local record = other.is_open and not ends[other] and plan_inheritance(market, other, leg)
+        if record then
+          kept[#kept + 1], kept[#kept + 2] = other.member, record
+          records[#records + 1] = record
+        end
+      end
+      records[#records + 1] = plan_end(market, leaving, leg, ends[leg])
+      queued[#queued + 1] = leg.member
+    elseif leg.is_open then
+      open = open + 1
+    end
+  end
+  local changes = #records + #begins
+  if changes == 0 and open > 0 and not is_queued then return false end
+  if #records > 0 then finish_leaving(market, leaving) end
+  market.touched_lists = {}
+  local record = write_list(market, list, open == 0)
+
+  -- Write.
+  if is_queued then
+    redis.call("LPOP", TRIGGERED)
+    market.waiting = market.waiting - 1
+  end
+  for _, member in ipairs(queued) do
+    market.waiting = market.waiting - redis.call("LREM", TRIGGERED, "0", member)
+  end
+  for i = #begins, 1, -1 do
+    redis.call("LPUSH", TRIGGERED, "+" .. begins[i].member)
+    market.waiting = market.waiting + 1
+  end
+  if #kept > 0 then redis.call("HSET", ORDERS, unpack(kept)) end
+  if #records > 0 then commit_leaving(market, leaving) end
+  commit_gate(market)
+  if changes == 0 and open > 0 then return true end
+  redis.call("HSET", LISTS, id, record)
+  commit_market(market, "list_changed", record .. ",[" .. table.concat(records, ",") .. "]")
+  return true
+end

@@ -1,0 +1,118 @@
+#!lua
+--[[
+place_order_list: two or three orders that depend on each other, accepted together or not at all.
+KEYS   Keys.of_market (see place_order)
+ARGV   1 account 2 symbol 3 key digest or "" 4 rules version 5 OCO, OTO or OTOCO 6 the list's client order id; then for
+       each order (of OTO and OTOCO the working one first) the 8 words that place_order has from its side on
+Reply  {"ok", seq, list, {record, ...}, 1 or 0: steps follow}, {"pending"}, {"stale"} or {"rejected", why, existing id?}
+Event  list_placed, then order_activated and what follows from it
+Cost   O(F log N) for F fills among N orders
+]]
+--- @include "lib/placing"
+local FIRST, WORDS = 7, 8
+
+-- The id of an open list of the account with this client order id, if any.
+local function holder_of_list_id(field)
+  local id = redis.call("HGET", LISTS, field)
+  local record = id and redis.call("HGET", LISTS, id)
+  if record and string.match(record, "^%[%d+,%d+,(%a+)") == "false" then return id end
+end
+
+-- The requests of the list in order.
+local function read_requests(account, symbol)
+  local requests = {}
+  for i = FIRST, #ARGV, WORDS do
+    requests[#requests + 1] = {
+      account = account, side = ARGV[i], type = ARGV[i + 1], time_in_force = ARGV[i + 2], price = ARGV[i + 3],
+      lots = ARGV[i + 4], quote_order = ARGV[i + 5], client_id = ARGV[i + 6], terms = ARGV[i + 7],
+      client_field = account .. "|" .. symbol .. "|" .. ARGV[i + 6],
+    }
+  end
+  return requests
+end
+
+-- Why one of the orders cannot be. Prices are judged of those that begin at once.
+local function refusal_of(market, order, is_pair, begins)
+  if is_too_large(market, order) then return "AMOUNT_TOO_LARGE" end
+  if not begins then return nil end
+  if is_pair and order.type == "LIMIT_MAKER" and market.last_price > 0 then
+    local is_wrong = order.side == "SELL" and order.price <= market.last_price
+      or order.side == "BUY" and order.price >= market.last_price
+    if is_wrong then return "LIST_PRICES" end
+  end
+  if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then return "WOULD_MATCH" end
+  if is_pair and order.type ~= "LIMIT_MAKER" and would_trigger(market, order) then return "LIST_PRICES" end
+end
+
+-- Read.
+local account, symbol, kind = ARGV[1], ARGV[2], ARGV[5]
+local market, verdict = read_market(symbol, ARGV[4])
+if verdict then return verdict end
+local list_field = account .. "|" .. ARGV[6]
+local requests = read_requests(account, symbol)
+
+-- Check.
+if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
+if market.status ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
+local holder = holder_of_list_id(list_field)
+if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
+for i, request in ipairs(requests) do
+  holder = holder_of_client_id(request.client_field, market.client_order_ids, market.now_ms)
+  if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
+  for j = 1, i - 1 do
+    if requests[j].client_id == request.client_id then return { "rejected", "DUPLICATE_ORDER" } end
+  end
+end
+
+-- Plan.
+local list_id = redis.call("HGET", META, "next_list_id") or "1"
+local orders, names, needs = {}, {}, {}
+local first_of_pair = kind == "OCO" and 1 or kind == "OTOCO" and 2
+for i, request in ipairs(requests) do
+  local order = new_order(market, request)
+  local begins = kind == "OCO" or i == 1
+  local why = refusal_of(market, order, kind == "OCO", begins)
+  if why then return { "rejected", why } end
+  order.terms[LIST], order.request, order.begins = list_id, request, begins
+  needs[i] = need_of(market, order)
+  if not needs[i] or needs[i] >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  order.locked = needs[i]
+  if first_of_pair and i == first_of_pair + 1 then order.locked = math.max(0, needs[i] - needs[i - 1]) end
+  move(order.side == "BUY" and market.quote or market.base, account, -order.locked, order.locked)
+  orders[i], names[i] = order, "[" .. order.id .. ',"' .. request.client_id .. '"]'
+end
+read_ledger(market.base)
+read_ledger(market.quote)
+for _, ledger in ipairs({ market.base, market.quote }) do
+  local needed = -(ledger.free[account] or 0)
+  if needed >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  if needed > 0 and not enough(free_before(ledger, account), needed) then
+    return { "rejected", "INSUFFICIENT_BALANCE" }
+  end
+end
+local list = { id = list_id, kind = kind, account = account }
+list.tail = int(market.now_ms) .. ',"' .. ARGV[6] .. '",[' .. table.concat(names, ",") .. "]]"
+local list_record, records = write_list(market, list, false), {}
+for i, order in ipairs(orders) do
+  records[i] = write_record(order, order.begins and "NEW" or "PENDING_NEW", int(market.now_ms))
+end
+
+-- Write.
+commit_ledger(market.base)
+commit_ledger(market.quote)
+redis.call("HSET", META, "next_list_id", int(tonumber(list_id) + 1))
+redis.call("HSET", LISTS, list_id, list_record, list_field, list_id)
+for i, order in ipairs(orders) do
+  redis.call("HSET", ORDERS, order.member, records[i])
+  redis.call("ZADD", OPEN, "0", open_member(account, symbol, order.member))
+  redis.call("HSET", CLIENT_IDS, order.request.client_field, order.member)
+  if order.begins then
+    redis.call("RPUSH", TRIGGERED, "+" .. order.member)
+    market.waiting = market.waiting + 1
+  end
+end
+commit_gate(market)
+commit_market(market, "list_placed", list_record .. ",[" .. table.concat(records, ",") .. "]")
+local seq = market.seq
+commit_cascade(market, MAX_FILLS)
+return { "ok", seq, list_record, records, market.pending and 0 or 1 }

@@ -1,0 +1,214 @@
+"""Order lists: OCO, OTO and OTOCO against a real server; money is locked once, and no order is left behind."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.commands import PlaceOrder, PlaceOrderList
+from engine.errors import Reason
+from engine.events import OrderRecord, decode_list
+from engine.gateway import PlacedList
+from engine.types import ListKind, OrderType, Side, TimeInForce
+from engine.venue import Venue
+from tests.conftest import RICH_ATOMS, balance, cancel, limit
+from tests.engine.checks import digest, refusal
+
+BUY, SELL = Side.BUY, Side.SELL
+ATOMS = 10  # a lot at one tick of BTCUSDT
+LOT = 1_000  # atoms of BTC
+
+
+def leg(account: int, kind: OrderType, side: Side, lots: int, **rest: Any) -> PlaceOrder:
+    order = limit(account, side, rest.pop("price", 0), lots, **({"client_id": rest.pop("id")} if "id" in rest else {}))
+    return msgspec.structs.replace(order, type=kind, **rest)
+
+
+def oco_sale(account: int, lots: int = 10, *, above: int = 1_100, stop: int = 900, price: int = 890) -> PlaceOrderList:
+    return PlaceOrderList(
+        kind=ListKind.OCO,
+        client_order_id="pair",
+        orders=[
+            leg(account, OrderType.LIMIT_MAKER, SELL, lots, price=above),
+            leg(account, OrderType.STOP_LOSS_LIMIT, SELL, lots, price=price, stop_ticks=stop),
+        ],
+    )
+
+
+async def last_price(venue: Venue, alice: int, bob: int, price: int = 1_000) -> None:
+    await venue.gateway.place_order(limit(alice, SELL, price, 1))
+    await venue.gateway.place_order(limit(bob, BUY, price, 1))
+
+
+async def statuses(venue: Venue, placed: PlacedList) -> list[str]:
+    return [str(order.status) for order in await orders_now(venue, placed)]
+
+
+async def orders_now(venue: Venue, placed: PlacedList) -> list[OrderRecord]:
+    account = placed.order_list.account
+    return [
+        await venue.queries.order(account, "BTCUSDT", order_id=order.order_id) for order in placed.order_list.orders
+    ]
+
+
+async def is_done(venue: Venue, placed: PlacedList) -> bool:
+    found = await venue.runner.command("HGET", venue.keys.lists("BTCUSDT"), str(placed.order_list.list_id))
+    return decode_list(found).is_done
+
+
+async def take(venue: Venue, account: int, side: Side, price: int, lots: int) -> None:
+    await venue.gateway.place_order(limit(account, side, price, lots, tif=TimeInForce.IOC))
+
+
+async def test_an_oco_sale_locks_once_and_shows_its_limit_order_only(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 10 * LOT)
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_100, 10)]
+    assert await statuses(venue, placed) == ["NEW", "NEW"]
+    assert not await is_done(venue, placed)
+
+
+async def test_a_fill_of_the_limit_order_ends_the_stop(venue: Venue, alice: int, bob: int, carol: int) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    await take(venue, bob, BUY, 1_100, 4)
+    assert await statuses(venue, placed) == ["PARTIALLY_FILLED", "EXPIRED"]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 6 * LOT)
+    await take(venue, bob, BUY, 1_100, 6)
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["FILLED", "EXPIRED"], True)
+
+
+async def test_the_stop_ends_the_limit_order_and_takes_over_what_it_had_locked(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    await venue.gateway.place_order(limit(bob, BUY, 895, 3))
+    await venue.gateway.place_order(limit(bob, BUY, 900, 1))
+    await take(venue, alice, SELL, 900, 1)
+    assert await statuses(venue, placed) == ["EXPIRED", "PARTIALLY_FILLED"]
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(890, 7)]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 7 * LOT)
+    assert not await is_done(venue, placed)
+
+
+async def test_an_oco_purchase_locks_what_the_dearer_order_needs(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    pair = PlaceOrderList(
+        kind=ListKind.OCO,
+        client_order_id="pair",
+        orders=[
+            leg(carol, OrderType.LIMIT_MAKER, BUY, 10, price=900),
+            leg(carol, OrderType.STOP_LOSS_LIMIT, BUY, 10, price=1_200, stop_ticks=1_100),
+        ],
+    )
+    placed = await venue.gateway.place_order_list(pair)
+    locked = 1_200 * 10 * ATOMS
+    assert await balance(venue, carol, "USDT") == (RICH_ATOMS - locked, locked)
+    await last_price(venue, alice, bob, 1_100)
+    assert await statuses(venue, placed) == ["EXPIRED", "NEW"]
+    assert await balance(venue, carol, "USDT") == (RICH_ATOMS - locked, locked)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_cancel_of_one_cancels_both(venue: Venue, alice: int, bob: int, carol: int, which: int) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    await venue.gateway.cancel_order(cancel(carol, placed.orders[which].order_id))
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["CANCELED", "CANCELED"], True)
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS, 0)
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == []
+
+
+async def test_prices_on_the_wrong_sides_and_empty_pockets_refuse_all_of_it(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    before = await digest(venue)
+    assert await refusal(venue.gateway.place_order_list(oco_sale(carol, above=1_000))) is Reason.LIST_PRICES
+    assert await refusal(venue.gateway.place_order_list(oco_sale(carol, stop=1_000))) is Reason.LIST_PRICES
+    too_much = oco_sale(carol, RICH_ATOMS // LOT + 1)
+    assert await refusal(venue.gateway.place_order_list(too_much)) is Reason.INSUFFICIENT_BALANCE
+    assert await digest(venue) == before
+
+
+async def test_a_second_list_of_that_name_is_refused_until_the_first_is_done(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    assert await refusal(venue.gateway.place_order_list(oco_sale(carol))) is Reason.DUPLICATE_ORDER
+    await venue.gateway.cancel_order(cancel(carol, placed.orders[0].order_id))
+    again = await venue.gateway.place_order_list(oco_sale(carol))
+    assert again.order_list.list_id == placed.order_list.list_id + 1
+
+
+def oto(account: int, *pending: PlaceOrder, price: int = 1_000, lots: int = 5) -> PlaceOrderList:
+    kind = ListKind.OTO if len(pending) == 1 else ListKind.OTOCO
+    working = leg(account, OrderType.LIMIT, BUY, lots, price=price)
+    return PlaceOrderList(kind=kind, client_order_id="chain", orders=[working, *pending])
+
+
+async def test_the_pending_order_works_once_the_working_one_is_filled(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    assert await statuses(venue, placed) == ["NEW", "PENDING_NEW"]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 5 * LOT, 5 * LOT)
+    await take(venue, alice, SELL, 1_000, 3)
+    assert await statuses(venue, placed) == ["PARTIALLY_FILLED", "PENDING_NEW"]
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == []
+    await take(venue, alice, SELL, 1_000, 2)
+    assert await statuses(venue, placed) == ["FILLED", "NEW"]
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_200, 5)]
+    await take(venue, bob, BUY, 1_200, 5)
+    assert await is_done(venue, placed)
+
+
+async def test_a_working_order_that_fills_at_once_starts_the_pending_pair(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    await venue.gateway.place_order(limit(alice, SELL, 1_000, 5))
+    placed = await venue.gateway.place_order_list(
+        oto(
+            carol,
+            leg(carol, OrderType.LIMIT_MAKER, SELL, 5, price=1_100),
+            leg(carol, OrderType.STOP_LOSS, SELL, 5, stop_ticks=900),
+        )
+    )
+    assert await statuses(venue, placed) == ["FILLED", "NEW", "NEW"]
+    free, locked = await balance(venue, carol, "BTC")
+    assert locked == 5 * LOT
+    await venue.gateway.place_order(limit(bob, BUY, 890, 9))
+    await venue.gateway.place_order(limit(bob, BUY, 900, 1))
+    await take(venue, alice, SELL, 900, 1)
+    assert await statuses(venue, placed) == ["FILLED", "EXPIRED", "FILLED"]
+    assert await is_done(venue, placed)
+    assert await balance(venue, carol, "BTC") == (free, 0)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_cancel_before_the_working_order_is_filled_ends_the_list(venue: Venue, carol: int, which: int) -> None:
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    await venue.gateway.cancel_order(cancel(carol, placed.orders[which].order_id))
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["CANCELED", "CANCELED"], True)
+    assert await balance(venue, carol, "USDT") == (RICH_ATOMS, 0)
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS, 0)
+
+
+async def test_an_oco_whose_orders_are_both_reached_in_one_sweep_trades_once(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    """Asks at 850 and 1,100 with the last price 1,000: one buy trades at both, through the stop and the limit."""
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol, price=880))
+    await venue.gateway.place_order(limit(alice, SELL, 850, 1))
+    await take(venue, bob, BUY, 1_100, 4)
+    assert await statuses(venue, placed) == ["PARTIALLY_FILLED", "EXPIRED"]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 7 * LOT)
