@@ -6,6 +6,11 @@
 -- Of a pair only one order locks what both need; the other locks what it needs beyond that.
 
 -- A list from its record; members[1] of OTO and OTOCO is the working order.
+
+local write_list, need_of, commit_list
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
   local kind, account, tail = string.match(text, '^%[%d+,%d+,%a+,"(%u+)",(%d+),(.*)$')
@@ -14,7 +19,7 @@ local function read_list(id)
   return list
 end
 
-local function write_list(market, list, is_done)
+function write_list(market, list, is_done)
   return "[" .. list.id .. "," .. int(market.now_ms) .. "," .. (is_done and "true" or "false") .. ',"' .. list.kind
     .. '",' .. list.account .. "," .. list.tail
 end
@@ -85,7 +90,7 @@ local function consequences(list, legs, chosen)
 end
 
 -- What a leg must lock for its rest.
-local function need_of(market, leg)
+function need_of(market, leg)
   if leg.side == "SELL" then return leg.left * market.base_atoms_per_lot end
   local price, stop = leg.price, tonumber(leg.terms[STOP])
   if price == 0 then price = stop > 0 and stop or market.last_price end
@@ -102,7 +107,7 @@ local function plan_inheritance(market, leg, ending)
 end
 
 -- Looks at a list and writes what follows as a step. False, with nothing written, when nothing does.
-local function commit_list(market, id, chosen, is_queued)
+function commit_list(market, id, chosen, is_queued)
   local list = read_list(id)
   local legs = read_legs(list)
   local ends, begins = consequences(list, legs, chosen)
@@ -147,4 +152,6 @@ local function commit_list(market, id, chosen, is_queued)
   redis.call("HSET", LISTS, id, record)
   commit_market(market, "list_changed", record .. ",[" .. table.concat(records, ",") .. "]")
   return true
+end
+
 end

@@ -2,6 +2,11 @@
 --- @include "lib/book"
 
 local MAX_FILLS = 500 -- fills one step plans; what is left is another step (engine/types.py has the same number)
+
+local sweep, plan_match, commit_match
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 local LARGEST_PAGE = 200 -- orders of one redis.call
 
 local function is_beyond(taker_is_buy, price, limit)
@@ -63,7 +68,7 @@ end
 
 -- What the taker could fill of `lots`, as if it were done: lots and their cost, each level's rounded up; the cost is
 -- nil when it cannot be computed exactly. What self-trade prevention would take away is not filled.
-local function sweep(market, taker, lots)
+function sweep(market, taker, lots)
   local walk, found, cost, level, at_level = new_walk(taker), 0, 0, nil, 0
   local function close_level()
     local level_cost = level and notional_ceil(market, level, at_level) or not level and 0
@@ -261,7 +266,7 @@ end
 -- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, stp, own or nil, group} meet the other
 -- side for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys a lot),
 -- "limit", "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step), "too large".
-local function plan_match(market, taker, room)
+function plan_match(market, taker, room)
   local walk = new_walk(taker)
   local plan = {
     side = walk.side, lots = 0, quote = 0, received = 0, paid = 0, prevented = 0, prices = {}, taken = {}, gone = {},
@@ -322,7 +327,7 @@ local function plan_match(market, taker, room)
 end
 
 -- Writes what plan_match planned for the makers; the ledgers and levels are the caller's.
-local function commit_match(market, plan)
+function commit_match(market, plan)
   local kept = {}
   for _, maker in ipairs(plan.kept) do
     if not maker.is_gone then kept[#kept + 1], kept[#kept + 2] = maker.member, market.makers[maker.told] end
@@ -334,4 +339,6 @@ local function commit_match(market, plan)
   redis.call("HDEL", ORDERS, unpack(plan.gone))
   redis.call("ZREM", OPEN, unpack(plan.closed))
   redis.call("HSET", ENDED, unpack(plan.ended))
+end
+
 end

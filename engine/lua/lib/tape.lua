@@ -7,6 +7,12 @@
 -- taken from it since the recording last emptied it, what the tape's orders there had left after the last command.
 
 local TOUCHED = KEYS[25]
+
+local read_tape_market, touch, read_tape_levels, read_reached, read_growing, new_step, plan_text, commit_texts,
+  commit_orders, commit_changes, commit_tape
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 BID.tape, ASK.tape = KEYS[23], KEYS[24]
 local LEVEL = "^(%d+),(%d+),(%d+),(.*)$"
 local MAX_CHANGES = 500 -- levels that one step changes
@@ -14,7 +20,7 @@ local MAX_ORDERS = 100 -- orders of MAX_FILLS fills each that one recorded trade
 local GROWN = 1125899906842624 -- 2^50: an order that has traded so many quote atoms grows no more
 
 -- The market with its clock at the event's time, or the verdict that ends the command.
-local function read_tape_market()
+function read_tape_market()
   local market, verdict = read_market(ARGV[1], ARGV[2])
   if verdict then return nil, verdict end
   if ARGV[4] ~= "" and redis.call("HGET", META, "tape") ~= ARGV[4] then return nil, { "stale" } end
@@ -25,13 +31,13 @@ local function read_tape_market()
   return market
 end
 
-local function touch(market, level)
+function touch(market, level)
   market.touched[#market.touched + 1] = level.side.name .. ":" .. level.price
 end
 
 -- The tape's levels at some prices (texts) of a side, in that order, with the orders that still stand there, oldest
 -- first. `actual` is what they have left, `target` what the caller wants it to be.
-local function read_tape_levels(side, prices)
+function read_tape_levels(side, prices)
   local levels, members, owners = {}, {}, {}
   local texts = read_many(side.tape, prices)
   for i, price in ipairs(prices) do
@@ -62,13 +68,13 @@ local function read_tape_levels(side, prices)
 end
 
 -- Prices of a side, best first, that are at least as good as `price` (better, with "("), and the lots at each.
-local function read_reached(side, price, bound)
+function read_reached(side, price, bound)
   local prices = redis.call("ZRANGE", side.levels, "-inf", bound .. int(side.sign * price), "BYSCORE")
   return prices, read_many(side.depth, prices)
 end
 
 -- Notes which levels' last order of the tape is also the last of the queue: it may grow, nobody stands behind it.
-local function read_growing(side, levels)
+function read_growing(side, levels)
   local prices = {}
   for i, level in ipairs(levels) do prices[i] = level.price end
   local depth = read_many(side.depth, prices)
@@ -82,7 +88,7 @@ local function read_growing(side, levels)
   end
 end
 
-local function new_step()
+function new_step()
   return {
     count = 0, weight = { BUY = 0, SELL = 0 }, prices = { BUY = {}, SELL = {} }, deltas = { BUY = {}, SELL = {} },
     gone = { BUY = {}, SELL = {} }, closed = {}, dead = {}, placed = { BUY = {}, SELL = {} }, opened = {}, kept = {},
@@ -105,7 +111,7 @@ local function plan_lock(market, order)
 end
 
 -- Notes the level's own text: after this step, its target is what is left there.
-local function plan_text(step, level)
+function plan_text(step, level)
   local name, members = level.side.name, {}
   for i, order in ipairs(level.orders) do members[i] = order.member end
   if level.recorded == 0 and level.taken == 0 and #members == 0 then
@@ -200,7 +206,7 @@ local function next_tape_step(market)
   next_step(market)
 end
 
-local function commit_texts(step)
+function commit_texts(step)
   commit_pages("HSET", BID.tape, step.texts.BUY)
   commit_pages("HSET", ASK.tape, step.texts.SELL)
   commit_pages("HDEL", BID.tape, step.empty.BUY)
@@ -261,7 +267,7 @@ local function commit_order(market, kind, account, side_name, price, lots)
 end
 
 -- Such orders until `lots` are filled or nothing more is within `price`. `note(plan)` hears of each. Lots filled.
-local function commit_orders(market, kind, account, side_name, price, lots, note)
+function commit_orders(market, kind, account, side_name, price, lots, note)
   local filled = 0
   for _ = 1, MAX_ORDERS do
     local plan = commit_order(market, kind, account, side_name, price, lots - filled)
@@ -299,7 +305,7 @@ end
 
 -- Brings levels to their targets: removals before additions. `quiet` levels only have a new text. `blocked`: side of
 -- an addition -> price of the best users' order that it might reach on the other side. A verdict when refused.
-local function commit_changes(market, removals, additions, quiet, blocked)
+function commit_changes(market, removals, additions, quiet, blocked)
   local step, refusal = new_step(), nil
   for _, level in ipairs(quiet) do plan_text(step, level) end
   for _, level in ipairs(removals) do
@@ -327,8 +333,10 @@ local function commit_changes(market, removals, additions, quiet, blocked)
 end
 
 -- The end of a command: levels to be put back with the next frame, and how far the tape is.
-local function commit_tape(market, touched_before)
+function commit_tape(market, touched_before)
   if touched_before > 0 then redis.call("DEL", TOUCHED) end
   commit_pages("SADD", TOUCHED, market.touched)
   redis.call("HSET", META, "tape", ARGV[5])
+end
+
 end

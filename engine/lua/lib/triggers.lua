@@ -6,6 +6,10 @@
 -- looked at when the price changes: "<side>,<bips>,<stop price or 0>,<best price or 0>,<1: waits above, 0: below>".
 -- A trailing order follows the best price, the highest of a sell, the lowest of a buy, since it began.
 
+local plan_triggers, commit_triggers, commit_waiting, commit_not_waiting
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 local BIPS = 10000
 
 -- The last price and the turning points of the step's path: what any price between triggers, these trigger.
@@ -81,7 +85,7 @@ end
 
 -- Finds what the step's prices trigger: market.triggers = {members = in the order in which they will take, ...}.
 -- At each price the nearest trigger comes first, the oldest among equals.
-local function plan_triggers(market)
+function plan_triggers(market)
   market.triggers = nil
   local path = turning_points(market.path)
   if #path == 0 then return end
@@ -143,7 +147,7 @@ local function commit_nearest(market)
 end
 
 -- What was triggered waits in TRIGGERED for its turn to take.
-local function commit_triggers(market)
+function commit_triggers(market)
   local plan = market.triggers
   if not plan then return end
   commit_pages("HSET", ORDERS, plan.records)
@@ -158,7 +162,7 @@ local function commit_triggers(market)
 end
 
 -- Puts an order where it waits for its trigger. `order` has side, stop, bips, above and, while it trails, best.
-local function commit_waiting(market, order)
+function commit_waiting(market, order)
   if order.bips > 0 then
     redis.call("HSET", TRAILING_ORDERS, order.member, trailing_text(order))
     market.trailing = market.trailing + 1
@@ -169,9 +173,11 @@ local function commit_waiting(market, order)
 end
 
 -- Takes orders (members) that will not be triggered away from where they wait.
-local function commit_not_waiting(market, members)
+function commit_not_waiting(market, members)
   if #members == 0 then return end
   redis.call("ZREM", STOPS, unpack(members))
   market.trailing = market.trailing - redis.call("HDEL", TRAILING_ORDERS, unpack(members))
   commit_nearest(market)
+end
+
 end
