@@ -6,7 +6,8 @@ happened (ReplyLost), what had not cannot have (NotSent); so bytes that the kern
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 import hiredis
@@ -24,6 +25,22 @@ ERROR_CLASSES = {
 _NOTHING = object()  # hiredis: no whole reply yet
 
 pack = cast("Callable[[tuple[Word, ...]], bytes]", hiredis.pack_command)  # its own type allows one word only
+
+
+@lru_cache(maxsize=4_096)
+def _call_head(name: str, sha: str, keys: tuple[str, ...], count: int) -> bytes:
+    """A call's bytes up to its arguments, `count` in number: the same for every order of a symbol."""
+    words = pack((name, sha, len(keys), *keys))
+    return b"*%d\r\n" % (3 + len(keys) + count) + words[words.index(b"\n") + 1 :]
+
+
+def pack_call(name: str, sha: str, keys: Sequence[str], arguments: Sequence[Word]) -> bytes:
+    """The bytes that call a script. Most are kept from the last call, which takes half the time of packing all anew."""
+    head = _call_head(name, sha, tuple(keys), len(arguments))
+    if not arguments:
+        return head
+    words = pack(tuple(arguments))
+    return head + words[words.index(b"\n") + 1 :]
 
 
 class NotSent(Exception):

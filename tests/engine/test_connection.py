@@ -20,7 +20,7 @@ from engine import connection as connection_module
 from engine.connection import Connection, open_connection, parse_url
 from engine.embedded import EmbeddedServer
 from engine.scripts import Script
-from engine.wire import NotSent, ReplyLost
+from engine.wire import NotSent, ReplyLost, Word, pack, pack_call
 
 
 def script(text: str, *, is_read_only: bool = False) -> Script:
@@ -175,6 +175,13 @@ async def test_a_word_that_redis_cannot_carry_stops_before_anything_is_sent(conn
     with pytest.raises(TypeError):
         await connection.pipeline([("SET", "a", 1), ("SET", "b", wrong)])
     assert await connection.command("EXISTS", "a") == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("one",), (b"\r\n", "zwölf", 0, -7), tuple(range(40))])
+def test_a_call_is_packed_as_if_all_of_it_were_new(arguments: tuple[Word, ...]) -> None:
+    keys = ["{v}:a", "{v}:b"]
+    for name in ("EVALSHA", "EVALSHA_RO", "EVALSHA"):
+        assert pack_call(name, "sha", keys, arguments) == pack((name, "sha", len(keys), *keys, *arguments))
 
 
 async def test_scripts_run_and_readers_may_not_write(connection: Connection) -> None:
