@@ -1,4 +1,4 @@
-"""One socket to Redis: commands out in one write a turn, replies in to whoever waits for them, in order.
+"""One socket to Redis: commands out, those of one turn in few writes, replies in to whoever waits for them, in order.
 
 The fact a newcomer would get wrong: when a socket is lost, its commands fall into two kinds. What had left may have
 happened (ReplyLost), what had not cannot have (NotSent); so bytes that the kernel does not take stay with us.
@@ -15,6 +15,7 @@ from redis.exceptions import NoPermissionError, NoScriptError, OutOfMemoryError,
 
 Word = bytes | str | int
 
+EARLY_WRITE_BYTES = 512  # a smaller command waits for the end of the loop's turn, to share a write
 TIMEOUT_STEPS = 8  # looks per timeout: a lost reply is noticed at most an eighth late
 ERROR_CLASSES = {
     "NOSCRIPT": NoScriptError,
@@ -87,8 +88,10 @@ class Batch:
 
 
 class Wire(asyncio.Protocol):
-    """One socket's life: what is asked in one turn of the loop leaves in one write, replies come back in order.
+    """One socket's life: small commands of one turn of the loop share a write, replies come back in order.
 
+    An order's bytes leave at once: Redis works on them while we read the next request. Kept until the end of the turn,
+    all orders of a turn are first ours and then Redis', one side always waits, and throughput falls by a quarter.
     Error replies are handed out as results; only a lost connection is set as an exception.
     """
 
@@ -108,15 +111,18 @@ class Wire(asyncio.Protocol):
         self._asked_at_looks: deque[int] = deque(maxlen=TIMEOUT_STEPS)
 
     def ask(self, frames: bytes, waiter: Waiter, count: int = 1) -> None:
-        """Queue `frames`, which hold `count` commands, for this turn's write."""
-        if not self._unsent and not self._is_paused:
-            self.loop.call_soon(self._flush)
+        """Queue `frames`, which hold `count` commands, for this turn's write, or write them if they are large."""
+        is_first = not self._unsent
         self._unsent.append(frames)
         self._unsent_count += count
         if count == 1:
             self.waiting.append(waiter)
         else:
             self.waiting.extend([waiter] * count)
+        if len(frames) >= EARLY_WRITE_BYTES:
+            self._flush()
+        elif is_first:
+            self.loop.call_soon(self._flush)
         if self._timer is None:
             self._asked_at_looks.clear()
             self._look_later()
@@ -138,6 +144,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=EARLY_WRITE_BYTES - 1)  # uvloop holds back what is not above it
         self.is_open = True
 
     def connection_lost(self, error: Exception | None) -> None:
