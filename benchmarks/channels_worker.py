@@ -11,6 +11,8 @@ from typing import Any, Final
 import uvicorn
 from django.conf import settings
 
+from benchmarks.processes import end_with_standard_input
+
 GROUP: Final = "audience"
 LAYER: Final = "channels_redis.core.RedisChannelLayer"
 
@@ -46,4 +48,5 @@ def serve(descriptor: int, redis_url: str) -> None:
 
 
 if __name__ == "__main__":
+    end_with_standard_input()
     serve(int(sys.argv[1]), sys.argv[2])

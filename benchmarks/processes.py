@@ -8,6 +8,8 @@ import os
 import selectors
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -37,9 +39,10 @@ StartWorker = Callable[[str, Path], AbstractContextManager[Worker]]
 class Helper:
     """A module of ours that runs as a process: a line goes in, a line comes back."""
 
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]", complaints: IO[bytes]) -> None:
         self._name = name
         self._process = process
+        self._complaints = complaints  # its stderr
         self.pid = process.pid
 
     def ask(self, line: str) -> str:
@@ -52,7 +55,7 @@ class Helper:
         try:
             self._pipe(self._process.stdin).write(line.encode() + b"\n")
         except BrokenPipeError as error:
-            raise BenchFailed(f"{self._name} has ended in the middle of a measurement") from error
+            raise self._failure() from error
 
     def listen(self) -> str:
         """The next line it says. Raises BenchFailed likewise."""
@@ -62,8 +65,13 @@ class Helper:
             ready = selector.select(ANSWER_SECONDS)
         line = stdout.readline() if ready else b""
         if not line:
-            raise BenchFailed(f"{self._name} gave no answer")
+            raise self._failure()
         return line.decode().rstrip("\n")
+
+    def _failure(self) -> BenchFailed:
+        self._complaints.seek(0)
+        last = self._complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
+        return BenchFailed(f"{self._name} gave no answer" + (f": {last}" if last else ""))
 
     @staticmethod
     def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -74,23 +82,35 @@ class Helper:
 @contextmanager
 def helper(module: str, *arguments: str, descriptors: Sequence[int] = ()) -> Iterator[Helper]:
     """`python -m module arguments` with the descriptors passed on, ended with the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-        pass_fds=tuple(descriptors),
-        cwd=ROOT,
-        process_group=0,  # the terminal's Ctrl-C is the bench's alone
-    )
-    try:
-        yield Helper(module, process)
-    finally:
-        process.kill()  # it has nothing to put away, and its sockets' good-byes would take seconds
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+    with tempfile.TemporaryFile() as complaints:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            bufsize=0,
+            pass_fds=tuple(descriptors),
+            cwd=ROOT,
+            process_group=0,  # the terminal's Ctrl-C is the bench's alone
+        )
+        try:
+            yield Helper(module, process, complaints)
+        finally:
+            process.kill()  # it has nothing to put away, and its sockets' good-byes would take seconds
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+
+def end_with_standard_input() -> None:
+    """For a helper that does not read its standard input: end when that does, from a thread."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def cpu_seconds(pid: int) -> float:

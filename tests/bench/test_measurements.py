@@ -1,5 +1,10 @@
 """Every measurement once, as small as it goes: it must run, and its figures must be above zero."""
 
+import socket
+import subprocess
+import sys
+from contextlib import closing
+
 import pytest
 
 from benchmarks import fan_out
@@ -9,6 +14,7 @@ from benchmarks.fan_out import MISSING, measure_fan_out
 from benchmarks.http_generator import is_whole, percentile
 from benchmarks.http_load import measure_http
 from benchmarks.measure import Run, Size
+from benchmarks.processes import ROOT, BenchFailed, helper
 from exchange_project.lone_worker import lone_worker
 
 TINY = Size(rounds=1, script_orders=100, memory_orders=600, http_slices=1, frames=2, sockets=5, connections=4)
@@ -47,6 +53,33 @@ def test_without_channels_redis_the_others_are_still_measured(monkeypatch):
     assert (channels.value, channels.problem) == (None, MISSING)
     assert "channels-redis" in MISSING
     assert "requirements-dev" in MISSING
+
+
+def test_a_helper_that_fails_says_why_in_its_last_line():
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    refused = pytest.raises(BenchFailed, match=r"http_generator gave no answer: ConnectionRefusedError")
+    with helper("benchmarks.http_generator", str(port), "1", "1") as process, refused:
+        process.ask("key")
+
+
+@pytest.mark.parametrize("module", ["bare_sender", "http_generator", "channels_worker"])
+def test_a_helper_ends_with_its_standard_input(module):
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        descriptor, port = listener.fileno(), listener.getsockname()[1]
+        arguments = {
+            "bare_sender": (str(descriptor), "0"),
+            "http_generator": (str(port), "1", "1"),
+            "channels_worker": (str(descriptor), "unix:///nowhere"),
+        }[module]
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[descriptor], cwd=ROOT)
+        try:
+            process.stdin.close()
+            process.wait(20)
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 4_000])
