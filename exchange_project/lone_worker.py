@@ -25,6 +25,7 @@ def lone_worker(redis_url: str, data_directory: Path) -> Iterator[Worker]:
         "EXCHANGE_DATA_DIR": str(data_directory),
         "EXCHANGE_VENUE": "main",
         "EXCHANGE_LOG_LEVEL": "WARNING",
+        "EXCHANGE_SOCKETS_PER_ADDRESS": "4000",  # all listeners of the fan-out come from one
     }
     manage = Path(settings.BASE_DIR) / "manage.py"
     child = Child("web worker", manage, ["run_worker", str(listener.fileno())], [listener.fileno()], environment)
