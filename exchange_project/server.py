@@ -2,7 +2,8 @@
 
 uvicorn's defaults are wrong for an exchange on the open loopback: it trusts a forged X-Forwarded-For, compresses every
 frame and takes frames of 16 MiB. And ASGI has no way to drop a peer that has stopped reading: `close()` waits behind
-the bytes that never leave. CuttingProtocol drops it.
+the bytes that never leave. CuttingProtocol drops it. And what is not HTTP at all is answered before any application is
+asked, in plain text: HttpProtocol says it in JSON.
 """
 
 import socket
@@ -10,10 +11,32 @@ from collections.abc import Iterable
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from api.dialects import V1
+from api.router import CONTENT_TYPE
 
 CLOSE_SECONDS = 10.0  # what a peer has to answer our close frame, however slowly it reads
 LARGEST_FRAME = 65_536
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP that answers bytes which are no request in JSON too: clients read an error's code, not uvicorn's words."""
+
+    def send_400_response(self, msg: str) -> None:
+        """A broken line or header, an unknown method, a path over 64 KiB: refuse it, and hang up.
+
+        Behind a request that is still being worked on nothing is said: the refusal would be taken for its answer.
+        """
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle.keep_alive = False
+            return
+        body = V1.error_body(-1000, msg)
+        head = (b"HTTP/1.1 400 Bad Request", b": ".join(CONTENT_TYPE), b"content-length: %d" % len(body))
+        self.transport.write(b"\r\n".join((*head, b"connection: close", b"", body)))
+        self.transport.close()
 
 
 class CuttingProtocol(WebSocketsSansIOProtocol):
@@ -28,6 +51,14 @@ class CuttingProtocol(WebSocketsSansIOProtocol):
             self._cut_later()
         else:
             self.transport.abort()
+
+    def send_receive_event_to_app(self) -> None:
+        """As uvicorn's, which writes a traceback into our log for every text that is not UTF-8."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
+            self.conn.send_close(1007, "text frames are UTF-8")
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
 
     def shutdown(self) -> None:
         """The worker ends: say so to those who listen, cut those who do not."""
@@ -49,13 +80,21 @@ class CuttingProtocol(WebSocketsSansIOProtocol):
         self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
 
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def serve(application: Any, descriptors: Iterable[int]) -> None:
     """Answer on the inherited listening sockets until SIGTERM or SIGINT, then finish within two seconds."""
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws=CuttingProtocol,
         ws_max_size=LARGEST_FRAME,
         ws_ping_interval=20.0,
