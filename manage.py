@@ -38,9 +38,9 @@ def run(arguments: list[str]) -> None:
     note_command_line(arguments)
     try:
         _ = settings.INSTALLED_APPS  # reads the settings
-    except ImproperlyConfigured as error:
+        execute_from_command_line(arguments)
+    except ImproperlyConfigured as error:  # a value that cannot be read, a database without its driver
         sys.exit(f"manage.py: {error}")
-    execute_from_command_line(arguments)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -65,6 +66,15 @@ def database_url(text: str) -> str:
     """A URL of a kind of database that is known. Raises ValueError."""
     if text.partition(":")[0] not in environ.Env.DB_SCHEMES:
         raise ValueError(text)
+    return text
+
+
+def redis_url(text: str) -> str:
+    """A URL of a Redis server. Raises ValueError."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("redis", "unix", "fakeredis"):
+        raise ValueError(text)
+    _ = parts.port  # raises for what is no number
     return text
 
 
@@ -126,7 +136,14 @@ OPTIONS = (
     ),
     Option("EXCHANGE_ALLOW_UNSIGNED", truth, False, "true or false", "unsigned v1 keys also off loopback"),
     Option("EXCHANGE_REDIS_SERVER", str, "", "a path", "server binary to embed instead of the one from pip"),
-    Option("REDIS_URL", str, "", "a Redis URL", "a Redis of your own; empty: an embedded one", is_secret=True),
+    Option(
+        "REDIS_URL",
+        redis_url,
+        "",
+        "like redis://host:6379/0 or unix:///path",
+        "a Redis of your own; empty: an embedded one",
+        is_secret=True,
+    ),
     Option(
         "DATABASE_URL",
         database_url,
