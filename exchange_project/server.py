@@ -19,10 +19,24 @@ from api.router import CONTENT_TYPE
 
 CLOSE_SECONDS = 10.0  # what a peer has to answer our close frame, however slowly it reads
 LARGEST_FRAME = 65_536
+LARGEST_HEAD = 131_072  # of a request that has not come whole
 
 
 class HttpProtocol(HttpToolsProtocol):
     """HTTP that answers bytes which are no request in JSON too: clients read an error's code, not uvicorn's words."""
+
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn's, which would keep the headers of a request without an end until the memory is full."""
+        super().data_received(data)
+        scope: Any = self.scope
+        if scope is None or "method" in scope:  # nothing begun, or the head is complete
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > LARGEST_HEAD:
+            self._refuse(b"431 Request Header Fields Too Large", "The request's path and headers are too large.")
 
     def send_400_response(self, msg: str) -> None:
         """A broken line or header, an unknown method, a path over 64 KiB: refuse it, and hang up.
@@ -33,8 +47,11 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete and not cycle.more_body:
             cycle.keep_alive = False
             return
-        body = V1.error_body(-1000, msg)
-        head = (b"HTTP/1.1 400 Bad Request", b": ".join(CONTENT_TYPE), b"content-length: %d" % len(body))
+        self._refuse(b"400 Bad Request", msg)
+
+    def _refuse(self, status: bytes, text: str) -> None:
+        body = V1.error_body(-1000, text)
+        head = (b"HTTP/1.1 " + status, b": ".join(CONTENT_TYPE), b"content-length: %d" % len(body))
         self.transport.write(b"\r\n".join((*head, b"connection: close", b"", body)))
         self.transport.close()
 

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,28 @@ def test_bytes_that_are_no_request_are_refused_in_json(wire: Wire, data: bytes) 
     (answer,) = wire.send(data)
     assert "Invalid HTTP request" in refused(answer, 400)
     assert "connection: close" in answer[1]
+
+
+def test_headers_without_an_end_are_refused_before_they_fill_the_memory(wire: Wire) -> None:
+    with socket.create_connection(wire.address, timeout=20) as client:
+        client.sendall(b"GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n")
+        sent = 0
+        with suppress(ConnectionError):  # the refusal may come while we are still at it
+            while sent < 64 * 1024 * 1024:
+                sent += client.send(b"X-Filler: " + b"x" * 65_000 + b"\r\n")
+        assert sent < 32 * 1024 * 1024, "what the buffers in between hold, and no more"
+        received = b""
+        with suppress(ConnectionError):
+            received = client.recv(65_536)
+    if received:  # a reset may have overtaken it
+        (answer,) = answers_in(received)
+        refused(answer, 431)
+    assert wire.one("GET /api/v1/ping HTTP/1.1")[0] == 200
+
+
+def test_a_path_and_headers_of_a_hundred_kilobytes_are_read(wire: Wire) -> None:
+    fillers = [f"X-Filler-{number}: {'x' * 1000}" for number in range(50)]
+    assert wire.one("GET /api/v1/depth?symbol=BTCUSDT&filler=" + "x" * 50_000 + " HTTP/1.1", *fillers)[0] == 200
 
 
 def test_garbage_behind_an_order_does_not_take_its_answer(wire: Wire) -> None:

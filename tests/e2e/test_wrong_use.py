@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,20 @@ def manage(*words: str, **environment: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def test_a_taken_port_is_named_with_the_flag_that_chooses_another(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        taken = str(holder.getsockname()[1])
+        for words, flag in (
+            (("--port", taken), "--port"),
+            (("--port", "0", "--ws-port", taken), "--ws-port"),
+        ):
+            code, said = manage("up", *words, EXCHANGE_DATA_DIR=str(tmp_path / "data"))
+            assert (code, len(said.splitlines())) == (1, 1)
+            assert f"127.0.0.1:{taken}" in said
+            assert said.rstrip().endswith(f"choose another with {flag}")
+    assert not (tmp_path / "data").exists()
 
 
 UNUSABLE = ["/proc/nowhere", "/proc", str(ROOT / "README.md"), str(ROOT / "README.md" / "within")]
