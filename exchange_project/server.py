@@ -18,14 +18,39 @@ from api.dialects import V1
 from api.router import CONTENT_TYPE
 
 CLOSE_SECONDS = 10.0  # what a peer has to answer our close frame, however slowly it reads
+REQUEST_SECONDS = 15.0  # twice that is what a request may take to come
 LARGEST_FRAME = 65_536
 LARGEST_HEAD = 131_072  # of a request that has not come whole
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """HTTP that answers bytes which are no request in JSON too: clients read an error's code, not uvicorn's words."""
+    """HTTP that answers bytes which are no request in JSON too: clients read an error's code, not uvicorn's words.
+
+    And that does not wait for ever: uvicorn's only limit is on the time between an answer and the next request.
+    """
 
     _head_bytes = 0
+    _seen_waiting_for: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """As uvicorn's, and look after a while whether a request has come."""
+        super().connection_made(transport)
+        self._seen_waiting_for = None
+        self.loop.call_later(REQUEST_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """Hang up on whoever owes us the rest of the same request at two looks."""
+        if self not in self.connections:  # gone, or a WebSocket by now
+            return
+        cycle: Any = self.cycle
+        scope: Any = self.scope
+        is_owed = scope is None or "method" not in scope or (not cycle.response_complete and cycle.more_body)
+        owed = (scope or self) if is_owed else None
+        if owed is not None and owed is self._seen_waiting_for:
+            self._refuse(b"408 Request Timeout", f"The request did not come whole within {2 * REQUEST_SECONDS:g} s.")
+            return
+        self._seen_waiting_for = owed
+        self.loop.call_later(REQUEST_SECONDS, self._look)
 
     def data_received(self, data: bytes) -> None:
         """As uvicorn's, which would keep the headers of a request without an end until the memory is full."""
