@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.digests import key_digest
@@ -56,7 +56,14 @@ def ensure_trader(name: str, display_name: str = "") -> Trader:
     if known is not None:
         return known
     trader = Trader(name=name, display_name=display_name)
-    _checked(trader).save()
+    try:
+        with transaction.atomic():
+            _checked(trader).save()
+    except (BadParameter, IntegrityError):
+        known = find(name)
+        if known is None:
+            raise
+        return known  # another worker was asked for the same at this moment
     return trader
 
 
