@@ -45,6 +45,21 @@ def test_a_taken_port_is_named_with_the_flag_that_chooses_another(tmp_path: Path
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("place", ["exchange_project.bootstrap.ensure_environment", "manage.run"])
+def test_ctrl_c_ends_a_command_in_one_line(place: str) -> None:
+    module, _, function = place.rpartition(".")
+    program = (
+        f"import manage, {module}\n"
+        "def interrupted(*arguments): raise KeyboardInterrupt\n"
+        f"{module}.{function} = interrupted\n"
+        "manage.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "manage.py: interrupted\n")
+
+
 UNUSABLE = ["/proc/nowhere", "/proc", str(ROOT / "README.md"), str(ROOT / "README.md" / "within")]
 
 
