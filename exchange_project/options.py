@@ -7,6 +7,7 @@ An option set to the empty text counts as not set.
 
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,13 @@ def database_url(text: str) -> str:
     return text
 
 
+def venue_name(text: str) -> str:
+    """A venue's name stands in every key of Redis, and in patterns of keys. Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", text):
+        raise ValueError(text)
+    return text
+
+
 def redis_url(text: str) -> str:
     """A URL of a Redis server. Raises ValueError."""
     parts = urlsplit(text)
@@ -126,7 +134,13 @@ OPTIONS = (
     Option("EXCHANGE_WS_HOST", str, "", "a host name or address", "address of that port, if another", flag="--ws-host"),
     Option("EXCHANGE_WORKERS", worker_count, 1, "1 to 64", "web processes", flag="--workers"),
     Option("EXCHANGE_DATA_DIR", Path, Path("var"), "a path", "where the state is kept", flag="--data-dir"),
-    Option("EXCHANGE_VENUE", str, "main", "a name", "the exchange inside that Redis"),
+    Option(
+        "EXCHANGE_VENUE",
+        venue_name,
+        "main",
+        "1 to 64 letters, digits and _ . : -",
+        "the exchange inside that Redis",
+    ),
     Option(
         "EXCHANGE_DURABILITY",
         one_of("ci", "standard", "durable", "replicated"),

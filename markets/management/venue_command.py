@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import DatabaseError
 
 from engine.embedded import EmbeddedServerError
 from engine.errors import ExchangeError
@@ -28,7 +28,7 @@ class VenueCommand(BaseCommand):
                 self.handle_in_venue(**options)
         except (DataDirectoryError, EmbeddedServerError) as error:
             raise CommandError(str(error)) from error
-        except OperationalError as error:
+        except DatabaseError as error:
             raise CommandError(f"the database cannot be used: {one_line(error)}") from error
         except ValidationError as error:
             raise CommandError(error.messages[0]) from error
