@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import pytest
 from channels.db import database_sync_to_async
+from django.db import OperationalError
 from pytest_django import Settings
 
 from accounts.auth import authenticate
@@ -124,3 +125,24 @@ async def test_a_body_that_cannot_be_read(sim: httpx.AsyncClient, venue: Venue, 
     for body in UNREADABLE:
         refusal(await sim.request(method, path, content=body))
     assert await everything(venue) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "parameters"),
+    [
+        ("GET", "/users", {}),
+        ("POST", "/users", {"name": "bob"}),
+        ("POST", "/keys", {"user": "alice"}),
+        ("POST", "/symbols", {"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT"}),
+    ],
+)
+async def test_a_database_that_cannot_be_had_is_503(
+    sim: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, method: str, path: str, parameters: dict[str, str]
+) -> None:
+    def locked(*_: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("django.db.models.query.QuerySet._fetch_all", locked)
+    monkeypatch.setattr("django.db.models.query.QuerySet.exists", locked)
+    response = await sim.request(method, path, params=parameters)
+    assert (response.status_code, response.json()["code"]) == (503, -1008)
