@@ -12,7 +12,6 @@ from django.views import defaults
 from api.dialects import BARE
 from api.errors import UNKNOWN, Answer, unknown_path
 from api.router import CONTENT_TYPE
-
 from markets.pages import front_page
 
 admin.site.site_header = "Simulated spot exchange"

@@ -129,6 +129,7 @@ async def test_a_killed_redis_is_503_and_all_is_well_when_it_is_back(market: Mar
         kept = (await client.post("/order", json=ORDER)).json()["orderId"]
         os.kill(server.pid, signal.SIGKILL)
         until(lambda: not server.is_alive())
+        until(lambda: not market.running.is_ready())  # the worker has seen it: nothing is sent any more
         for method, path, parameters in WRITES:
             assert said(await ask(client, method, path, parameters)) == BUSY, path
         for path in READS:

@@ -145,7 +145,7 @@ def test_a_form_is_read_whatever_it_is_called(wire: Wire, content_type: str) -> 
 
 
 PATHS = [
-    "/", "/nowhere", "/api", "/apis", "//api/v1/ping", "/api/v1", "/api/v1/", "/api/v1/ping/", "/api/v2/ping",
+    "/nowhere", "/api", "/apis", "//api/v1/ping", "/api/v1", "/api/v1/", "/api/v1/ping/", "/api/v2/ping",
     "/api/v1/../v1/ping", "/api/v1/%00", "/api/v1/%ff", "/API/V1/PING", "/healthz/", "/ws", "/stream", "/_sim",
     "/sapi/v1/x", "/static/nowhere", "/api/v1/" + "a" * 60_000,
 ]  # fmt: skip
