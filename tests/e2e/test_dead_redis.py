@@ -17,9 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from engine.audit import audit
 from engine.embedded import EmbeddedServer
 from engine.venue import opened
-from tests.e2e.test_up import Up, until, up
-
-__all__ = ["up"]  # the fixture
+from tests.e2e.processes import Up, until
 
 BUSY, TIMEOUT = (503, -1008), (504, -1007)
 RESYNCHRONISE = {1012, 1013}  # service restart, try again later

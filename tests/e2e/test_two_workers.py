@@ -18,10 +18,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.e2e.test_up import ROOT, Up, up
+from tests.e2e.processes import ROOT, Up
 from tests.e2e.test_wrong_use import manage
-
-__all__ = ["up"]  # the fixture
 
 MOST_CONNECTIONS = 200  # until both workers have taken some
 ORDERS, CLIENTS = 2_000, 16
