@@ -81,7 +81,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
         self._closing = asyncio.create_task(self._close_cut(code))
 
     async def _close_cut(self, code: int) -> None:
-        """Close a socket that may not be writable: the server drops it then (exchange_project.server)."""
+        """Close a socket that may not be writable: the server drops it then (exchange_project.protocols)."""
         if self._sending is not None:
             self._sending.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
