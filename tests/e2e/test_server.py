@@ -151,9 +151,9 @@ async def until(look: Callable[[], bool]) -> None:
 # Answers every request once its body has come; the server waits for one second at most.
 PATIENT = """
 import sys
-from exchange_project import server
+from exchange_project import protocols, server
 
-server.REQUEST_SECONDS = 0.5
+protocols.REQUEST_SECONDS = 0.5
 
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
