@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+INTERRUPTED = 130  # what shells expect of a program that was ended by Ctrl-C
 
 
 def main() -> None:
@@ -17,10 +18,13 @@ def main() -> None:
         sys.exit("manage.py: Python 3.11 or newer is needed, this is " + sys.version.split()[0])
     from exchange_project.bootstrap import ensure_environment
 
-    ensure_environment(ROOT, [str(ROOT / "manage.py"), *sys.argv[1:]])
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_project.settings")
     try:
+        ensure_environment(ROOT, [str(ROOT / "manage.py"), *sys.argv[1:]])
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_project.settings")
         run(sys.argv)
+    except KeyboardInterrupt:
+        sys.stderr.write("manage.py: interrupted\n")
+        sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         if error.name is None or (ROOT / error.name.partition(".")[0]).exists():
             raise
@@ -38,9 +42,9 @@ def run(arguments: list[str]) -> None:
     note_command_line(arguments)
     try:
         _ = settings.INSTALLED_APPS  # reads the settings
-    except ImproperlyConfigured as error:
+        execute_from_command_line(arguments)
+    except ImproperlyConfigured as error:  # a value that cannot be read, a database without its driver
         sys.exit(f"manage.py: {error}")
-    execute_from_command_line(arguments)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,14 @@ def check_name(name: str) -> None:
         raise ValidationError(f"{name!r}: {bad[0]} is not possible in a name; streams are called name@stream.")
     if name.startswith("#"):
         raise ValidationError(f"{name!r}: names beginning with # belong to the exchange.")
-    if Symbol.objects.filter(symbol=name).exists():
+    # Public streams take a symbol in any case: to them btcusdt@trade is BTCUSDT@trade.
+    if Symbol.objects.filter(symbol=name.upper()).exists():
         raise ValidationError(f"{name!r} is the name of a symbol: {name}@trade would mean two things.")
 
 
 def refuse_name_of_trader(symbol: str) -> None:
     """The other way round, for new symbols. Raises ValidationError."""
-    if Trader.objects.filter(name=symbol).exists():
+    if Trader.objects.filter(name__iexact=symbol).exists():
         raise ValidationError({"symbol": f"{symbol} is the name of a user: {symbol}@trade would mean two things."})
 
 

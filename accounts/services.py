@@ -7,9 +7,10 @@ digest and the sealed secret.
 import secrets
 import string
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.digests import key_digest
@@ -27,6 +28,7 @@ from markets.services import bad_parameter, publish_symbols
 KEY_LENGTH = 64
 KEY_ALPHABET = string.ascii_letters + string.digits
 PERMISSIONS = "RTW"
+Row = TypeVar("Row", Trader, ApiKey)
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,26 @@ def ensure_trader(name: str, display_name: str = "") -> Trader:
         return known
     trader = Trader(name=name, display_name=display_name)
     try:
-        trader.full_clean()
+        with transaction.atomic():
+            _checked(trader).save()
+    except (BadParameter, IntegrityError):
+        known = find(name)
+        if known is None:
+            raise
+        return known  # another worker was asked for the same at this moment
+    return trader
+
+
+def _checked(row: Row) -> Row:
+    """The row, if it fits: SQLite would keep a text of any length, other databases fail. Raises BadParameter."""
+    for name in ("display_name", "label"):
+        if not getattr(row, name, "").isprintable():
+            raise BadParameter(name, "OUT_OF_RANGE", detail=f"{name} must not have control characters")
+    try:
+        row.full_clean()
     except ValidationError as error:
         raise bad_parameter(error) from error
-    trader.save()
-    return trader
+    return row
 
 
 def find(name: str) -> Trader | None:
@@ -74,11 +91,12 @@ def create_api_key(
     trader = find(name)
     if trader is None:
         raise Rejected(Reason.UNKNOWN_USER, name)
-    if not permissions or set(permissions) - set(PERMISSIONS):
-        raise BadParameter("permissions", "UNKNOWN_VALUE", value=permissions, detail=f"letters of {PERMISSIONS}")
+    if not permissions or set(permissions) - set(PERMISSIONS) or len(set(permissions)) < len(permissions):
+        detail = f"permissions must be letters of {PERMISSIONS}, each at most once, not {permissions[:20]!r}"
+        raise BadParameter("permissions", "UNKNOWN_VALUE", value=permissions, detail=detail)
     api_key, secret = _random_key(), _random_key()
     digest = key_digest(api_key)
-    ApiKey(
+    key = ApiKey(
         trader=trader,
         label=label,
         prefix=api_key[:PREFIX_LENGTH],
@@ -86,7 +104,8 @@ def create_api_key(
         sealed_secret=seal(secret, digest=digest),
         permissions=permissions,
         requires_signature=requires_signature,
-    ).save()
+    )
+    _checked(key).save()
     return CreatedUser(name=trader.name, account=trader.account, api_key=api_key, secret=secret)
 
 

@@ -124,10 +124,15 @@ class Feed:
         self._registries.append(registry)
 
     def subscribe(
-        self, on_cut: Callable[[int], None], *, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES
+        self,
+        on_cut: Callable[[int], None],
+        *,
+        max_messages: int = MAX_MESSAGES,
+        max_bytes: int = MAX_BYTES,
+        write: Callable[[str], bool] | None = None,
     ) -> Subscriber:
         """A socket's queue, to be added to streams; `leave` gives it back."""
-        subscriber = Subscriber(on_cut, max_messages=max_messages, max_bytes=max_bytes)
+        subscriber = Subscriber(on_cut, max_messages=max_messages, max_bytes=max_bytes, write=write)
         self._subscribers.add(subscriber)
         return subscriber
 

@@ -2,7 +2,8 @@
 
 The fact a newcomer would get wrong: the content type says nothing (clients send JSON's with an empty body, forms as
 octet-stream), so the body's first character decides. And a number in JSON never becomes a float: its text is kept,
-to be read with the decimals that its asset has.
+to be read with the decimals that its asset has. A list, an object, true and false are kept as text too, but as
+`Structure`: a name or a label must not become "[1]" by a client's mistake.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,8 +23,15 @@ Texts = dict[str, str]
 LARGEST_INTEGER: Final = 2**63 - 1  # what SQL and Redis can count to
 MOST_DIGITS: Final = 20
 QUOTE: Final = ord('"')
+STRUCTURES: Final = frozenset(b"[{tf")  # what JSON's lists, objects and booleans begin with
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
+
+
+class Structure(str):
+    """A JSON list, object or boolean as it was written: no text, unless a parameter says that it reads JSON."""
+
+    __slots__ = ()
 
 
 def gather(query: bytes, body: bytes) -> Texts:
@@ -61,7 +69,7 @@ def read_form(data: bytes) -> Texts:
 
 
 def read_json(data: bytes) -> Texts:
-    """A JSON object's members as text: strings as they are, numbers, booleans and lists as written, null left out."""
+    """A JSON object's members as text: strings as they are, numbers as written, null left out, the rest a Structure."""
     try:
         members = _members.decode(data)
         texts = {}
@@ -69,6 +77,8 @@ def read_json(data: bytes) -> Texts:
             text = bytes(raw)
             if text[0] == QUOTE:
                 texts[name] = _text.decode(text)
+            elif text[0] in STRUCTURES:
+                texts[name] = Structure(text.decode())
             elif text != b"null":
                 texts[name] = text.decode()
         # One colon for each member: more of them may stand in texts and lists, or hide a name that came twice.
@@ -87,11 +97,15 @@ def _refuse_duplicates(pairs: Sequence[tuple[str, Any]]) -> None:
         seen.add(name)
 
 
+READS_JSON: Final = msgspec.Meta(extra={"reads": "json"})
+
+
 class RequestReader(Generic[Request]):
     """Reads texts as one kind of request; what a text may be is worked out once, when the reader is made.
 
     A request is a msgspec Struct (keyword only) of fields of type str, int, bool or an enum of texts, each perhaps
-    `| None`; a field without a default has to be sent. msgspec.Meta(ge=..., le=...) bounds an integer.
+    `| None`; a field without a default has to be sent. msgspec.Meta(ge=..., le=...) bounds an integer, READS_JSON
+    lets a text be a list or an object of JSON's.
     """
 
     def __init__(self, kind: type[Request]) -> None:
@@ -111,7 +125,12 @@ class RequestReader(Generic[Request]):
                 if not text:
                     raise BadParameter(name, "EMPTY")
                 field, convert = known
-                values[field] = text if convert is None else convert(text)
+                if convert is not None:
+                    values[field] = convert(text)
+                elif type(text) is str:
+                    values[field] = text
+                else:
+                    raise BadParameter(name, "UNKNOWN_VALUE", value=text)
         if not self._names_required <= values.keys():
             missing = next(name for field, name in self._required.items() if field not in values)
             raise BadParameter(missing, "MISSING")
@@ -127,7 +146,7 @@ def _reader(name: str, annotation: Any) -> Callable[[str], Any] | None:
         (inner,) = [part for part in get_args(annotation) if part is not NoneType]
         return _reader(name, inner)
     if annotation is str:
-        return None
+        return str if meta is READS_JSON else None
     if annotation is int:
         return _integer_reader(name, meta)
     if annotation is bool:

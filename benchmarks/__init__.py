@@ -1,1 +1,9 @@
-"""What `manage.py bench` runs: each figure is a ratio of two things measured in one run, side by side."""
+"""What `manage.py bench` runs: each figure is a ratio of two things measured in one run, side by side.
+
+ratios.py        the table of goals, and what was measured of each
+measure.py       which measurement gives which figure, one after the other
+engine_load.py   P1 and P5: orders straight into Redis; same_calls.lua is the yardstick
+http_load.py     P6 and P7: one real web worker; http_generator.py is the process that asks it
+fan_out.py       P9 and P10: one frame to a thousand sockets; bare_sender.py and channels_worker.py are the others
+report.py        environment, table for people, JSON for programs
+"""

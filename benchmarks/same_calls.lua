@@ -1,16 +1,17 @@
 #!lua
 -- The redis.calls of a resting order (engine/lua/place_order.lua) with their arguments handed in: what the order would
--- cost if reading, checking and planning were free. Written beside the script it is the yardstick of.
+-- cost if reading, checking and planning were free. A test holds it to the calls the script really makes.
 -- ARGV 1 key digest 2 client id field 3 price 4 free field 5 locked field 6 atoms 7 minus atoms 8 level lots
 -- 9 order id 10 record 11 open member 12 update id 13 now_ms 14 seq 15 next order id 16 event id 17 event
 redis.call("HMGET", KEYS[2], "rules_version", "pending", "status", "update_id", "next_trade_id", "base", "quote",
-  "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks")
+  "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
+  "min_notional_atoms")
 redis.call("HMGET", KEYS[1], "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
 redis.call("TIME")
 redis.call("HGET", KEYS[4], ARGV[1])
 redis.call("HGET", KEYS[14], ARGV[2])
 redis.call("ZRANGE", KEYS[5], 0, 0, "WITHSCORES")
-redis.call("HMGET", KEYS[10], ARGV[3])
+redis.call("HGET", KEYS[10], ARGV[3])
 redis.call("HMGET", KEYS[16], ARGV[4], ARGV[5])
 redis.call("HINCRBY", KEYS[16], ARGV[4], ARGV[7])
 redis.call("HINCRBY", KEYS[16], ARGV[5], ARGV[6])

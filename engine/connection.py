@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from redis.exceptions import NoScriptError, ResponseError
 
 from engine.scripts import Script
-from engine.wire import Batch, NotSent, ReplyLost, Wire, Word, pack
+from engine.wire import Batch, NotSent, ReplyLost, Wire, Word, pack, pack_call
 
 if TYPE_CHECKING:
     from engine.in_process import InProcessConnection
@@ -97,7 +97,7 @@ class Connection:
         A server that answers NOSCRIPT has run nothing: the script is loaded and asked for once more.
         """
         name = "EVALSHA_RO" if script.is_read_only else "EVALSHA"
-        frame = pack((name, script.sha, len(keys), *keys, *arguments))
+        frame = pack_call(name, script.sha, keys, arguments)
         try:
             return await self._ask(frame)
         except NoScriptError:

@@ -4,6 +4,8 @@ The fact a newcomer would get wrong: a price off the tick, or a quantity off the
 filter failure, found while its text becomes ticks or lots. More decimals than any number here may have is unreadable.
 """
 
+from functools import lru_cache
+
 from engine.amounts import to_atoms
 from engine.commands import PlaceOrder
 from engine.errors import Reason, Rejected
@@ -36,6 +38,7 @@ def read_quote_amount(text: str, spec: SymbolSpec) -> int:
     return quote_atoms
 
 
+@lru_cache(maxsize=4_096)
 def max_notional_atoms(spec: SymbolSpec) -> int:
     """The largest amount of quote one order may be worth: above it the engine's numbers stop being exact."""
     _, divisor = spec.notional_ratio

@@ -29,8 +29,16 @@ IN_MEMORY = "fakeredis:"  # how the URL of an exchange begins that is all in its
 _preparations: list[Callable[[str], None]] = []
 
 
-class DataDirectoryInUse(Exception):
-    """The exchange of a data directory cannot be had. The text is one line for the person who tried."""
+class DataDirectoryError(Exception):
+    """The data directory cannot be had. The text is one line for the person who tried."""
+
+
+class DataDirectoryInUse(DataDirectoryError):
+    """Another instance holds it, or there is none to be had."""
+
+
+class DataDirectoryUnusable(DataDirectoryError):
+    """It cannot be made or written to."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +73,17 @@ class DataDirectory:
     def hold(self, *, serves: bool, wait_seconds: float = COMMAND_WAIT_SECONDS) -> Running | None:
         """Take the directory, making it if needed. None when it is ours, else the serving instance that has it.
 
-        Waits for a command that holds it. Raises DataDirectoryInUse when that command does not end.
+        Waits for a command that holds it. Raises DataDirectoryInUse when that command does not end, and
+        DataDirectoryUnusable.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return self._hold(serves, wait_seconds)
+        except OSError as error:
+            text = f"the data directory {self.path} cannot be used ({error.strerror}); choose another with --data-dir"
+            raise DataDirectoryUnusable(f"{text} or EXCHANGE_DATA_DIR") from error
+
+    def _hold(self, serves: bool, wait_seconds: float) -> Running | None:
         deadline = time.monotonic() + wait_seconds
         while not self._take():
             holder = self._read()
@@ -96,8 +112,11 @@ class DataDirectory:
         """The instance that serves from this directory now, or None."""
         if not self.path.is_dir():
             return None
-        if self._lock_file is None and self._take():
-            self.release()  # with the note of a holder that was killed: while we look, others would believe it
+        try:
+            if self._lock_file is None and self._take():
+                self.release()  # with the note of a holder that was killed: while we look, others would believe it
+                return None
+        except OSError:  # we may not write here, so nothing of ours runs here
             return None
         holder = self._read()
         return holder if holder is not None and holder.serves else None
@@ -138,7 +157,7 @@ def attached(data_dir: Path, *, redis_url: str = "", durability: str = "standard
     """The URL of the exchange's Redis, for a management command, whether the exchange runs or not.
 
     The given `redis_url` if there is one; else that of the instance which serves from `data_dir`; else an embedded
-    server that lives as long as the block. Raises DataDirectoryInUse, or what EmbeddedServer.start raises.
+    server that lives as long as the block. Raises DataDirectoryError, or what EmbeddedServer.start raises.
     """
     with DataDirectory(data_dir) as directory:
         holder = directory.hold(serves=False)

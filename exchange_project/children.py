@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,8 +50,16 @@ class Pause:
 class Child:
     """One management command, run as a process of its own."""
 
-    def __init__(self, name: str, manage: Path, arguments: Sequence[str], descriptors: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        manage: Path,
+        arguments: Sequence[str],
+        descriptors: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
+        self._environment = environment or {}
         self._command = [sys.executable, str(manage), *arguments]
         self._descriptors = tuple(descriptors)
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,13 +67,13 @@ class Child:
         self._pause = Pause()
 
     def start(self) -> None:
-        """Start it with the environment as it is now."""
+        """Start it with the environment as it is now, and what its own says otherwise."""
         self._started = time.monotonic()
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.DEVNULL,
             pass_fds=self._descriptors,
-            env={**os.environ, "EXCHANGE_NO_BOOTSTRAP": "1"},
+            env={**os.environ, "EXCHANGE_NO_BOOTSTRAP": "1", **self._environment},
             process_group=0,
             preexec_fn=end_with_parent,
         )

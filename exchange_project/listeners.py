@@ -18,8 +18,8 @@ class PortTaken(Exception):
     """The address cannot be listened on. The text is one line for the person who tried."""
 
 
-def listen_all(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for every address of the host, IPv4 first. Raises PortTaken.
+def listen_all(host: str, port: int, *, flag: str = "--port") -> list[socket.socket]:
+    """A listening socket for every address of the host, IPv4 first; `flag` chooses the port. Raises PortTaken.
 
     "localhost" is 127.0.0.1 for some clients and ::1 for others. An address that this machine lacks is left out.
     """
@@ -31,7 +31,8 @@ def listen_all(host: str, port: int) -> list[socket.socket]:
     listeners: list[socket.socket] = []
     for number, address in enumerate(addresses, start=1):
         try:
-            listeners.append(listen(str(address), listeners[0].getsockname()[1] if listeners else port))
+            wanted = listeners[0].getsockname()[1] if listeners else port
+            listeners.append(listen(str(address), wanted, flag=flag))
         except PortTaken as error:
             is_lacking = isinstance(error.__cause__, OSError) and error.__cause__.errno in NO_SUCH_ADDRESS
             if is_lacking and (listeners or number < len(addresses)):
@@ -42,7 +43,7 @@ def listen_all(host: str, port: int) -> list[socket.socket]:
     return listeners
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, flag: str = "--port") -> socket.socket:
     """A listening TCP socket, inheritable. Accepted connections take its options over. Raises PortTaken."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -61,7 +62,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
+        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}; choose another with {flag}") from error
     listener.set_inheritable(True)
     return listener
 

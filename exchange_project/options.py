@@ -7,10 +7,12 @@ An option set to the empty text counts as not set.
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -67,6 +69,22 @@ def database_url(text: str) -> str:
     return text
 
 
+def venue_name(text: str) -> str:
+    """A venue's name stands in every key of Redis, and in patterns of keys. Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", text):
+        raise ValueError(text)
+    return text
+
+
+def redis_url(text: str) -> str:
+    """A URL of a Redis server. Raises ValueError."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("redis", "unix", "fakeredis"):
+        raise ValueError(text)
+    _ = parts.port  # raises for what is no number
+    return text
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     """A reader of one word out of a few, any case."""
 
@@ -115,7 +133,13 @@ OPTIONS = (
     Option("EXCHANGE_WS_HOST", str, "", "a host name or address", "address of that port, if another", flag="--ws-host"),
     Option("EXCHANGE_WORKERS", worker_count, 1, "1 to 64", "web processes", flag="--workers"),
     Option("EXCHANGE_DATA_DIR", Path, Path("var"), "a path", "where the state is kept", flag="--data-dir"),
-    Option("EXCHANGE_VENUE", str, "main", "a name", "the exchange inside that Redis"),
+    Option(
+        "EXCHANGE_VENUE",
+        venue_name,
+        "main",
+        "1 to 64 letters, digits and _ . : -",
+        "the exchange inside that Redis",
+    ),
     Option(
         "EXCHANGE_DURABILITY",
         one_of("ci", "standard", "durable", "replicated"),
@@ -125,7 +149,14 @@ OPTIONS = (
     ),
     Option("EXCHANGE_ALLOW_UNSIGNED", truth, False, "true or false", "unsigned v1 keys also off loopback"),
     Option("EXCHANGE_REDIS_SERVER", str, "", "a path, or none", "server binary to embed instead of the one from pip"),
-    Option("REDIS_URL", str, "", "a Redis URL", "a Redis of your own; empty: an embedded one", is_secret=True),
+    Option(
+        "REDIS_URL",
+        redis_url,
+        "",
+        "like redis://host:6379/0 or unix:///path",
+        "a Redis of your own; empty: an embedded one",
+        is_secret=True,
+    ),
     Option(
         "DATABASE_URL",
         database_url,

@@ -25,11 +25,12 @@ from django.db import close_old_connections
 from accounts.services import publish_all
 from engine.embedded import EmbeddedServer, EmbeddedServerError, check_server, find_server
 from engine.errors import ExchangeError
-from engine.instance import IN_MEMORY, DataDirectory, DataDirectoryInUse, secret_kept_in
+from engine.instance import IN_MEMORY, DataDirectory, DataDirectoryError, secret_kept_in
 from exchange_project import in_memory
 from exchange_project.children import Child, Pause
 from exchange_project.database import ensure_admin, migrate_if_needed
 from exchange_project.listeners import url_of
+from markets.management.venue_command import one_line
 
 READY_SECONDS = 45.0
 WORKERS_END_SECONDS = 2.5
@@ -175,7 +176,7 @@ class Supervisor:
     def _hold_directory(self) -> None:
         try:
             holder = self._directory.hold(serves=True)
-        except DataDirectoryInUse as error:
+        except DataDirectoryError as error:
             raise CannotStart(str(error)) from error
         if holder is not None:
             at = f" at {holder.url}" if holder.url else ""
@@ -215,7 +216,10 @@ class Supervisor:
 
     def _prepare(self, content: Content) -> None:
         secret_kept_in(settings.EXCHANGE_SIM_TOKEN_FILE)
-        migrate_if_needed()
+        try:
+            migrate_if_needed()
+        except DatabaseError as error:
+            raise CannotStart(f"the database cannot be used: {one_line(error)}") from error
         if content is not Content.NOTHING:  # the login takes a third of a second, the hash of its password
             ensure_admin()
             call_command("seed_demo", symbols_only=content is Content.SYMBOLS, verbosity=0)

@@ -13,7 +13,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from api.runtime import Runtime, current
-from api.subscriptions import MAX_BYTES, MAX_MESSAGES, POLICY_VIOLATION, Subscriber
+from api.subscriptions import MAX_BYTES, MAX_MESSAGES, POLICY_VIOLATION, WRITE_TEXT, Subscriber
 from engine.errors import EngineUnavailable
 
 GOING_AWAY = 1012  # the exchange's own word: "service restart"
@@ -45,8 +45,9 @@ class StreamConsumer(AsyncWebsocketConsumer):
             await self.close(GOING_AWAY)
             return
         await self.accept()
+        extension = self.scope.get("extensions", {}).get(WRITE_TEXT, {})
         self.subscriber = self.runtime.feed.subscribe(
-            self._on_cut, max_messages=self.max_messages, max_bytes=self.max_bytes
+            self._on_cut, max_messages=self.max_messages, max_bytes=self.max_bytes, write=extension.get("write")
         )
         self._sending = asyncio.create_task(self._send_queued())
         self._idle = asyncio.get_running_loop().call_later(self.idle_limit_s, self.subscriber.cut, POLICY_VIOLATION)
@@ -80,7 +81,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
         self._closing = asyncio.create_task(self._close_cut(code))
 
     async def _close_cut(self, code: int) -> None:
-        """Close a socket that may not be writable: the server drops it then (exchange_project.server)."""
+        """Close a socket that may not be writable: the server drops it then (exchange_project.protocols)."""
         if self._sending is not None:
             self._sending.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):

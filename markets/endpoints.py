@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from api.callers import Caller
+from api.parameters import READS_JSON
 from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
@@ -35,7 +36,7 @@ class OfSymbols(msgspec.Struct, kw_only=True):
     """One symbol, or a JSON list of them, or (neither) all."""
 
     symbol: str | None = None
-    symbols: str | None = None
+    symbols: Annotated[str, READS_JSON] | None = None
 
 
 class DepthRequest(OfSymbol, kw_only=True):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from engine.errors import BadParameter
 from markets.models import RULE_FIELDS, Asset, Symbol
@@ -27,7 +27,11 @@ def add_symbol(symbol: str, base: str, quote: str, **rules: Any) -> bool:
             row = Symbol(symbol=symbol, base=_asset(base), quote=_asset(quote), **given)
             row.full_clean()
             row.save()
-    except ValidationError as error:
+    except (ValidationError, IntegrityError) as error:
+        if Symbol.objects.filter(symbol=symbol).exists():
+            return False  # another worker was asked for the same at this moment
+        if isinstance(error, IntegrityError):
+            raise
         raise bad_parameter(error) from error
     return True
 

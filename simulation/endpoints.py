@@ -13,9 +13,11 @@ The fact a newcomer would get wrong: users, keys and symbols are rows of SQL tha
 handlers go through the services in a thread; money and time go straight to the engine.
 """
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from channels.db import database_sync_to_async
+from django.db import OperationalError
 from django.db.models import Count
 from msgspec import Meta, Struct
 
@@ -26,7 +28,7 @@ from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
 from engine.amounts import to_atoms, to_text
 from engine.commands import Transfer
-from engine.errors import BadParameter, Reason, Rejected
+from engine.errors import BadParameter, EngineUnavailable, Reason, Rejected
 from engine.types import BALANCE_LIMIT, PRICE_DECIMALS, SymbolSpec
 from markets import services as markets
 from markets.models import RULE_FIELDS
@@ -34,6 +36,7 @@ from simulation import replays
 from simulation.clock import LATEST_MS
 
 ENDPOINTS = sim_endpoints()
+Answer = TypeVar("Answer")
 
 
 class UserQuery(Struct, kw_only=True):
@@ -110,7 +113,7 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
             for row in traders
         ]
 
-    users = await database_sync_to_async(read)()
+    users = await _in_sql(read)
     if request.name is not None and not users:
         raise Rejected(Reason.UNKNOWN_USER, request.name)
     return {"users": users}
@@ -119,15 +122,14 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
 @ENDPOINTS.endpoint("POST", "/users")
 async def create_user(request: NewUser, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A user, if there is none of that name, and one more key."""
-    make = database_sync_to_async(accounts.create_user)
-    return _key_shown(await make(request.name, request.display_name or ""))
+    return _key_shown(await _in_sql(accounts.create_user, request.name, request.display_name or ""))
 
 
 @ENDPOINTS.endpoint("POST", "/keys")
 async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """One more key for a user."""
-    make = database_sync_to_async(accounts.create_api_key)
-    created = await make(
+    created = await _in_sql(
+        accounts.create_api_key,
         request.user,
         label=request.label,
         permissions=request.permissions,
@@ -146,7 +148,7 @@ async def list_symbols(request: Nothing, caller: Caller, runtime: Runtime) -> di
 async def add_symbol(request: NewSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A new symbol; one that exists is left as it is."""
     rules = {field: getattr(request, field) for field in RULE_FIELDS}
-    created = await database_sync_to_async(markets.add_symbol)(request.symbol, request.base, request.quote, **rules)
+    created = await _in_sql(markets.add_symbol, request.symbol, request.base, request.quote, **rules)
     return {"symbol": request.symbol, "created": created}
 
 
@@ -211,6 +213,15 @@ async def direct_replay(request: ReplayChange, caller: Caller, runtime: Runtime)
 async def stop_replay(request: Nothing, caller: Caller, runtime: Runtime) -> replays.Status:
     """End the replay; harmless when none runs."""
     return await replays.stop(runtime.venue)
+
+
+async def _in_sql(work: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
+    """What uses the ORM, in a thread. Raises what it raises, and EngineUnavailable while the database cannot be had."""
+    try:
+        done: Answer = await database_sync_to_async(work)(*arguments, **named)
+    except OperationalError as error:  # locked, full, gone: nothing was saved
+        raise EngineUnavailable("the database") from error
+    return done
 
 
 async def _clock(runtime: Runtime) -> dict[str, Any]:

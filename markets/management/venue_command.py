@@ -11,10 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from engine.embedded import EmbeddedServerError
 from engine.errors import ExchangeError
-from engine.instance import DataDirectoryInUse, attached
+from engine.instance import DataDirectoryError, attached
 from markets.publish import explain
 
 
@@ -25,8 +26,10 @@ class VenueCommand(BaseCommand):
         try:
             with _settings_attached():
                 self.handle_in_venue(**options)
-        except (DataDirectoryInUse, EmbeddedServerError) as error:
+        except (DataDirectoryError, EmbeddedServerError) as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(f"the database cannot be used: {one_line(error)}") from error
         except ValidationError as error:
             raise CommandError(error.messages[0]) from error
         except ExchangeError as error:
@@ -47,6 +50,11 @@ def _settings_attached() -> Iterator[None]:
             yield
         finally:
             settings.REDIS_URL = before
+
+
+def one_line(error: Exception) -> str:
+    """An error's text without the lines that drivers of databases break it into."""
+    return " ".join(str(error).split())
 
 
 def asset_and_amount(text: str) -> tuple[str, str]:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import QuerySet
 from pytest_django import Settings
 
+from accounts import services
 from accounts.digests import key_digest
 from accounts.models import ApiKey, Trader
 from accounts.secrets import unseal
@@ -23,6 +25,7 @@ from engine.types import Side
 from engine.venue import Venue
 from markets.models import Symbol
 from markets.publish import run_in_venue
+from markets.services import add_symbol
 from simulation.demo import demo_api_key
 from tests.admin.conftest import money, place
 from tests.conftest import keys_of
@@ -233,3 +236,22 @@ def test_commands_work_on_a_stopped_exchange(tmp_path: Path) -> None:
     refused = manage("deposit", "carol", "BTC", "x")
     assert refused.returncode == 1
     assert refused.stderr == "CommandError: amount: 'x' is not a plain decimal number such as 1.5\n"
+
+
+@pytest.mark.parametrize("checks_too", [False, True], ids=["seen by the check", "seen by the database"])
+def test_whoever_asks_at_the_same_moment_as_another_worker_gets_what_that_one_made(
+    alice: CreatedUser, monkeypatch: pytest.MonkeyPatch, checks_too: bool
+) -> None:
+    """The look whether there is one comes too early; the check before saving perhaps too."""
+    if checks_too:
+        monkeypatch.setattr("django.db.models.Model.full_clean", lambda *_: None)
+    early = ["user", "user again"]  # looks still to come; the first sees nothing
+    really_find, really_exists = services.find, QuerySet.exists
+    monkeypatch.setattr(services, "find", lambda name: None if early.pop(0) == "user" else really_find(name))
+    assert services.ensure_trader("alice").account == alice.account
+    assert Trader.objects.filter(name="alice").count() == 1
+    early[:] = ["symbol"]  # emptied by the look that sees nothing
+    monkeypatch.setattr(QuerySet, "exists", lambda self: not (early and early.pop()) and really_exists(self))
+    assert add_symbol("BTCUSDT", "BTC", "USDT") is False
+    assert early == []
+    assert Symbol.objects.count() == 1

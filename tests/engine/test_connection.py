@@ -20,7 +20,7 @@ from engine import connection as connection_module
 from engine.connection import Connection, open_connection, parse_url
 from engine.embedded import EmbeddedServer
 from engine.scripts import Script
-from engine.wire import NotSent, ReplyLost
+from engine.wire import EARLY_WRITE_BYTES, NotSent, ReplyLost, Word, pack, pack_call
 
 
 def script(text: str, *, is_read_only: bool = False) -> Script:
@@ -140,6 +140,19 @@ async def test_the_commands_of_one_turn_share_one_socket_and_one_write(connectio
     assert len(clients.splitlines()) == 1
 
 
+async def test_an_order_leaves_at_once_and_takes_along_what_waits_before_it(connection: Connection) -> None:
+    writes: list[bytes] = []
+    assert connection._wire is not None
+    transport = connection._wire._transport
+    assert transport is not None
+    connection._wire._transport = Recorder(transport, writes)  # type: ignore[assignment]
+    order = ("ECHO", "x" * EARLY_WRITE_BYTES)
+    replies = await asyncio.gather(*(connection.command(*words) for words in (("PING",), order, order, ("PING",))))
+    connection._wire._transport = transport
+    assert replies == [b"PONG", order[1].encode(), order[1].encode(), b"PONG"]
+    assert [data.count(b"PING") for data in writes] == [1, 0, 1]
+
+
 class Recorder:
     """A transport that remembers what was written."""
 
@@ -175,6 +188,13 @@ async def test_a_word_that_redis_cannot_carry_stops_before_anything_is_sent(conn
     with pytest.raises(TypeError):
         await connection.pipeline([("SET", "a", 1), ("SET", "b", wrong)])
     assert await connection.command("EXISTS", "a") == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("one",), (b"\r\n", "zwölf", 0, -7), tuple(range(40))])
+def test_a_call_is_packed_as_if_all_of_it_were_new(arguments: tuple[Word, ...]) -> None:
+    keys = ["{v}:a", "{v}:b"]
+    for name in ("EVALSHA", "EVALSHA_RO", "EVALSHA"):
+        assert pack_call(name, "sha", keys, arguments) == pack((name, "sha", len(keys), *keys, *arguments))
 
 
 async def test_scripts_run_and_readers_may_not_write(connection: Connection) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from api.parameters import RequestReader, gather
+from api.parameters import READS_JSON, RequestReader, gather
 from engine.errors import BadParameter
 
 
@@ -20,6 +20,7 @@ class Sample(msgspec.Struct, kw_only=True, rename="camel"):
     order_id: int | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 500
     is_dry: bool = False
+    symbols: Annotated[str, READS_JSON] | None = None
 
 
 READER = RequestReader(Sample)
@@ -111,6 +112,15 @@ def test_a_text_that_is_not_of_the_type_is_named(texts: dict[str, str], field: s
     with pytest.raises(BadParameter) as caught:
         READER.read(texts)
     assert (caught.value.field, caught.value.problem) == (field, problem)
+
+
+@pytest.mark.parametrize("written", [b"[]", b'["BTCUSDT"]', b'{"a": 1}', b"true", b"false"])
+def test_json_that_is_no_text_is_read_only_where_json_is_expected(written: bytes) -> None:
+    with pytest.raises(BadParameter) as caught:
+        READER.read(gather(b"", b'{"symbol": ' + written + b"}"))
+    assert (caught.value.field, caught.value.problem) == ("symbol", "UNKNOWN_VALUE")
+    read = READER.read(gather(b"", b'{"symbol": 5, "symbols": ' + written + b', "unknown": ' + written + b"}"))
+    assert (read.symbol, read.symbols) == ("5", written.decode())
 
 
 def test_a_type_that_cannot_be_read_from_text_is_found_when_the_reader_is_made() -> None:

@@ -26,6 +26,47 @@ async def test_frames_are_taken_all_at_once_and_in_order() -> None:
     assert await queue.take() == ["c"]
 
 
+async def test_a_frame_before_which_nothing_waits_is_written_at_once() -> None:
+    written: list[str] = []
+    is_writable = True
+
+    def write(frame: str) -> bool:
+        if is_writable:
+            written.append(frame)
+        return is_writable
+
+    queue = Subscriber([].append, write=write)
+    queue.push("a")
+    assert written == [], "nobody has taken what came before, if anything did"
+    assert await queue.take() == ["a"]
+    queue.push("b")
+    assert written == [], "whoever took the last one may still be sending it"
+    assert await queue.take() == ["b"]
+    taking = asyncio.create_task(queue.take())
+    await turn()
+    queue.push("c")
+    queue.push("d")
+    assert (written, taking.done()) == (["c", "d"], False)
+    is_writable = False
+    queue.push("e")
+    is_writable = True
+    queue.push("f")
+    assert written == ["c", "d"], "what comes later may not overtake"
+    assert await taking == ["e", "f"]
+
+
+async def test_nothing_is_written_to_who_was_cut() -> None:
+    written: list[str] = []
+    queue = Subscriber([].append, write=lambda frame: written.append(frame) is None)
+    taking = asyncio.create_task(queue.take())
+    await turn()
+    queue.cut(TRY_AGAIN_LATER)
+    queue.push("late")
+    await turn()
+    assert written == []
+    taking.cancel()
+
+
 async def test_who_does_not_take_is_cut_at_the_first_frame_too_many_and_gets_nothing_after_it() -> None:
     cuts: list[int] = []
     queue = subscriber(cuts)

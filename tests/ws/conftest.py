@@ -20,7 +20,7 @@ from accounts.routing import websocket_application
 from api.runtime import Runtime
 from engine.registry import KeyRecord
 from engine.venue import Venue
-from exchange_project.server import CuttingProtocol
+from exchange_project.protocols import CuttingProtocol
 
 PATIENCE_S = 10.0
 Application = Callable[..., Awaitable[None]]

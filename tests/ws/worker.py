@@ -16,7 +16,7 @@ django.setup()
 
 from accounts.routing import websocket_application
 from api.runtime import Runtime
-from exchange_project.server import CuttingProtocol
+from exchange_project.protocols import CuttingProtocol
 
 
 async def main(redis_url: str, venue_name: str) -> None:

@@ -16,6 +16,8 @@ from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 from exchange_project.checks import unsafe_binding
 from exchange_project.supervisor import CannotStart, Content, Supervisor
 
+LARGEST_PORT = 65_535
+
 
 class Command(DaphneCommand):
     """daphne's runserver inside an instance."""
@@ -38,6 +40,8 @@ class Command(DaphneCommand):
         if os.environ.get(DJANGO_AUTORELOAD_ENV) == "true":
             super().run(**options)
             return
+        if not 0 <= int(self.port) <= LARGEST_PORT:
+            sys.exit(f"runserver: the port must be 0 to {LARGEST_PORT}, not {self.port}")
         if complaint := unsafe_binding(self.addr):
             sys.exit(f"runserver: {complaint}")
         with Supervisor([], workers=0, say=self.stdout.write) as supervisor:

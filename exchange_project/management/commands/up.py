@@ -45,7 +45,7 @@ class Command(BaseCommand):
     def _run(self, content: Content, *, parent: int | None, discard: bool) -> None:
         listeners = listen_all(settings.EXCHANGE_HOST, settings.EXCHANGE_PORT)
         if settings.EXCHANGE_WS_PORT is not None:
-            listeners += listen_all(settings.EXCHANGE_WS_HOST, settings.EXCHANGE_WS_PORT)
+            listeners += listen_all(settings.EXCHANGE_WS_HOST, settings.EXCHANGE_WS_PORT, flag="--ws-port")
         with Supervisor(listeners, workers=settings.EXCHANGE_WORKERS, say=self._say) as supervisor:
             supervisor.heed_signals()
             if parent is not None:

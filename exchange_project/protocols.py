@@ -1,0 +1,155 @@
+"""How a worker speaks HTTP and WebSocket: uvicorn's protocols, mended where an open exchange needs it.
+
+The fact a newcomer would get wrong: ASGI has no way to drop a peer that has stopped reading; `close()` waits behind the
+bytes that never leave. CuttingProtocol drops it. And what is not HTTP at all is answered before any application is
+asked, in plain text: HttpProtocol says it in JSON.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+
+from api.dialects import V1
+from api.router import CONTENT_TYPE
+from api.subscriptions import WRITE_TEXT
+
+CLOSE_SECONDS = 10.0  # what a peer has to answer our close frame, however slowly it reads
+REQUEST_SECONDS = 15.0  # twice that is what a request may take to come
+FRAMES_KEPT = 16
+
+
+@lru_cache(maxsize=FRAMES_KEPT)
+def text_frame(text: str) -> bytes:
+    """The frame that carries a text. A stream's subscribers get the same text: it is made once for all of them."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+LARGEST_HEAD = 131_072  # of a request that has not come whole
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP that answers bytes which are no request in JSON too: clients read an error's code, not uvicorn's words.
+
+    And that does not wait for ever: uvicorn's only limit is on the time between an answer and the next request.
+    """
+
+    _head_bytes = 0
+    _seen_waiting_for: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """As uvicorn's, and look after a while whether a request has come."""
+        super().connection_made(transport)
+        self._seen_waiting_for = None
+        self.loop.call_later(REQUEST_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """Hang up on whoever owes us the rest of the same request at two looks."""
+        if self not in self.connections:  # gone, or a WebSocket by now
+            return
+        cycle: Any = self.cycle
+        scope: Any = self.scope
+        is_owed = scope is None or "method" not in scope or (not cycle.response_complete and cycle.more_body)
+        owed = (scope or self) if is_owed else None
+        if owed is not None and owed is self._seen_waiting_for:
+            self._refuse(b"408 Request Timeout", f"The request did not come whole within {2 * REQUEST_SECONDS:g} s.")
+            return
+        self._seen_waiting_for = owed
+        self.loop.call_later(REQUEST_SECONDS, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn's, which would keep the headers of a request without an end until the memory is full."""
+        super().data_received(data)
+        scope: Any = self.scope
+        if scope is None or "method" in scope:  # nothing begun, or the head is complete
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > LARGEST_HEAD:
+            self._refuse(b"431 Request Header Fields Too Large", "The request's path and headers are too large.")
+
+    def send_400_response(self, msg: str) -> None:
+        """A broken line or header, an unknown method, a path over 64 KiB: refuse it, and hang up.
+
+        Behind a request that is still being worked on nothing is said: the refusal would be taken for its answer.
+        """
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle.keep_alive = False
+            return
+        self._refuse(b"400 Bad Request", msg)
+
+    def _refuse(self, status: bytes, text: str) -> None:
+        body = V1.error_body(-1000, text)
+        head = (b"HTTP/1.1 " + status, b": ".join(CONTENT_TYPE), b"content-length: %d" % len(body))
+        self.transport.write(b"\r\n".join((*head, b"connection: close", b"", body)))
+        self.transport.close()
+
+
+class CuttingProtocol(WebSocketsSansIOProtocol):
+    """A WebSocket that is cut, not waited for, when it is closed while its peer reads nothing."""
+
+    async def send(self, message: Any) -> None:
+        """As uvicorn's, but a text costs little, and `websocket.close` never waits for a stalled peer."""
+        if message["type"] != "websocket.close":
+            if not self.writable.is_set():
+                await self.writable.wait()
+            text = message.get("text")
+            if text is None or not self.write_text(text):
+                await super().send(message)
+        elif self.writable.is_set():
+            await super().send(message)
+            self._cut_later()
+        else:
+            self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        """As uvicorn's; the application finds `write_text` in the scope."""
+        self.scope["extensions"][WRITE_TEXT] = {"write": self.write_text}
+        await super().run_asgi()
+
+    def write_text(self, text: str) -> bool:
+        """Send a text at once. False, with nothing sent, if it would have to wait or cannot go as one plain frame."""
+        is_open = self.handshake_complete and not self.close_sent and not self.transport.is_closing()
+        if not (is_open and self.writable.is_set() and self.conn.state is State.OPEN) or self.conn.extensions:
+            return False
+        self.transport.write(text_frame(text))
+        return True
+
+    def send_receive_event_to_app(self) -> None:
+        """As uvicorn's, which writes a traceback into our log for every text that is not UTF-8."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
+            self.conn.send_close(1007, "text frames are UTF-8")
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
+
+    def shutdown(self) -> None:
+        """The worker ends: say so to those who listen, cut those who do not."""
+        if self.writable.is_set():
+            super().shutdown()
+        else:
+            self.transport.abort()
+
+    def keepalive_timeout(self) -> None:
+        """No pong: a close frame for a peer that still reads, and then the end either way."""
+        if self.writable.is_set():
+            super().keepalive_timeout()
+            self._cut_later()
+        else:
+            self.transport.abort()
+
+    def _cut_later(self) -> None:
+        """A peer that reads a little is always writable soon: bound its good-bye too. Cutting twice is harmless."""
+        self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
