@@ -123,7 +123,7 @@ def script_words(sha: str, venue_name: str) -> Iterator[tuple[Word, ...]]:
         price_ticks = FIRST_PRICE_TICKS + number % LEVELS
         yield (
             "EVALSHA", sha, len(keys), *keys, ACCOUNT, SYMBOL.symbol, KEY_DIGEST, 1, "SELL", "LIMIT", "GTC",
-            price_ticks, LOTS, 0, client_order_id(number),
+            price_ticks, LOTS, 0, client_order_id(number), "",
         )  # fmt: skip
 
 

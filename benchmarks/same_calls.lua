@@ -3,9 +3,8 @@
 -- cost if reading, checking and planning were free. A test holds it to the calls the script really makes.
 -- ARGV 1 key digest 2 client id field 3 price 4 free field 5 locked field 6 atoms 7 minus atoms 8 level lots
 -- 9 order id 10 record 11 open member 12 update id 13 now_ms 14 seq 15 next order id 16 event id 17 event
-redis.call("HMGET", KEYS[2], "rules_version", "pending", "status", "update_id", "next_trade_id", "base", "quote",
-  "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
-  "min_notional_atoms")
+redis.call("HMGET", KEYS[2], "rules_version", "pending", "status", "update_id", "base", "quote", "base_atoms_per_lot",
+  "multiplier", "divisor")
 redis.call("HMGET", KEYS[1], "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
 redis.call("TIME")
 redis.call("HGET", KEYS[4], ARGV[1])
@@ -23,4 +22,4 @@ redis.call("HSET", KEYS[14], ARGV[2], ARGV[9])
 redis.call("HSET", KEYS[2], "update_id", ARGV[12], "changed_ms", ARGV[13])
 redis.call("HSET", KEYS[1], "last_ms", ARGV[13], "seq", ARGV[14], "next_order_id", ARGV[15])
 redis.call("XADD", KEYS[3], ARGV[16], "d", ARGV[17])
-return { "ok", tonumber(ARGV[14]), ARGV[10], "[]", 1 }
+return { "ok", tonumber(ARGV[14]), ARGV[10], "[]", "[]", 1, 1 }

@@ -10,11 +10,10 @@ local LISTS = KEYS[22]
 local BID = { book = KEYS[5], levels = KEYS[7], depth = KEYS[9], sign = -1, name = "BUY" }
 local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name = "SELL" }
 
--- The fields of the symbol and of the venue that a market command needs, in the order read_market unpacks them.
+-- The fields of the symbol and of the venue that every market command needs.
 local function read_fields()
-  return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "next_trade_id", "base",
-    "quote", "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
-    "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id"),
+  return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "base", "quote",
+    "base_atoms_per_lot", "multiplier", "divisor"),
     redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
 end
 

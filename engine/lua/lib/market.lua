@@ -19,18 +19,20 @@ local function clear_step(market)
   market.is_told = false
 end
 
--- Everything a market command plans with, from the fields it has read.
+-- Everything a market command plans with: the fields it has read, and those that an order which only rests can do
+-- without.
 local function new_market(symbol, s, m, now_ms)
+  local t = redis.call("HMGET", SYMBOL, "next_trade_id", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
+    "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id")
   local market = {
-    symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3],
-    update_id = tonumber(s[4]), next_trade_id = tonumber(s[5]), base_atoms_per_lot = tonumber(s[8]),
-    multiplier = tonumber(s[9]), divisor = tonumber(s[10]), maker_fee_e8 = tonumber(s[11]),
-    taker_fee_e8 = tonumber(s[12]), last_price = tonumber(s[13]), min_notional = tonumber(s[14]),
-    up_ticks = tonumber(s[15] or ""), down_ticks = tonumber(s[16] or ""), trailing = tonumber(s[17] or "0"),
-    next_prevented_id = tonumber(s[18] or "0"),
+    symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3], update_id = tonumber(s[4]),
+    base_asset = s[5], quote_asset = s[6], base_atoms_per_lot = tonumber(s[7]), multiplier = tonumber(s[8]),
+    divisor = tonumber(s[9]), next_trade_id = tonumber(t[1]), maker_fee_e8 = tonumber(t[2]),
+    taker_fee_e8 = tonumber(t[3]), last_price = tonumber(t[4]), min_notional = tonumber(t[5]),
+    up_ticks = tonumber(t[6] or ""), down_ticks = tonumber(t[7] or ""), trailing = tonumber(t[8] or "0"),
+    next_prevented_id = tonumber(t[9] or "0"),
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
-    next_order_id = tonumber(m[5] or "1"),
-    base_asset = s[6], quote_asset = s[7], waiting = 0,
+    next_order_id = tonumber(m[5] or "1"), waiting = 0,
   }
   clear_step(market)
   return market

@@ -21,12 +21,12 @@ end
 
 local function rest_order(s, m, now_ms, client_field)
   local account, symbol, side, price, lots_text = ARGV[1], ARGV[2], ARGV[5], ARGV[8], ARGV[9]
-  local own, funds, asset = BID, QUOTE, s[7]
+  local own, funds, asset = BID, QUOTE, s[6]
   local lots, signed_price = tonumber(lots_text), "-" .. price
-  local base_atoms = lots * tonumber(s[8])
-  local product = tonumber(price) * lots * tonumber(s[9]) + tonumber(s[10]) - 1
-  local atoms = math.floor(product / tonumber(s[10]))
-  if side == "SELL" then own, funds, asset, signed_price, atoms = ASK, BASE, s[6], price, base_atoms end
+  local base_atoms = lots * tonumber(s[7])
+  local product = tonumber(price) * lots * tonumber(s[8]) + tonumber(s[9]) - 1
+  local atoms = math.floor(product / tonumber(s[9]))
+  if side == "SELL" then own, funds, asset, signed_price, atoms = ASK, BASE, s[5], price, base_atoms end
   local level = tonumber(redis.call("HGET", own.depth, price) or "0") + lots
   if product >= EXACT or base_atoms >= EXACT or level >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
   local free_field, locked_field = account .. ":free", account .. ":locked"
