@@ -107,8 +107,8 @@ end
 local function plan_fill(market, taker, plan, maker, lots)
   local price = maker.price
   local quote, base = notional_floor(market, price, lots), lots * market.base_atoms_per_lot
-  if not quote or plan.quote + quote >= EXACT then return false end
-  if plan.lots * market.base_atoms_per_lot + base >= EXACT then return false end
+  if not quote or plan.quote + quote + plan.moved >= EXACT then return false end
+  if plan.lots * market.base_atoms_per_lot + base + plan.moved >= EXACT then return false end
   local taker_fee, maker_fee
   maker.left, maker.filled_quote = maker.left - lots, maker.filled_quote + quote
   if taker.side == "BUY" then
@@ -216,7 +216,8 @@ end
 -- The taker meets an order of its own or its trade group: no trade. `lots` is what it would have taken at most.
 -- The lots that the taker loses and the mode; nil, with nothing counted, when sums could not be exact any more.
 local function plan_prevention(market, walk, taker, plan, maker, lots)
-  if plan.moved + 2 * maker.locked >= EXACT then return nil end
+  local moved = math.max(plan.quote, plan.lots * market.base_atoms_per_lot) + plan.moved
+  if moved > 0 and moved + 2 * maker.locked >= EXACT then return nil end -- alone in its step it is always exact
   plan.moved = plan.moved + maker.locked
   local mode, from_taker, from_maker = effective_stp(taker, maker), 0, 0
   if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" then from_taker = lots end
