@@ -307,6 +307,7 @@ function plan_match(market, taker, room)
     else
       local spent = plan.quote
       if plan_fill(market, taker, plan, maker, lots) then
+        local is_whole_tip = lots == maker.shown
         plan.bought[maker.price] = (plan.bought[maker.price] or 0) + lots
         plan_shown(walk, plan, maker, lots)
         note_maker(market, plan, maker, maker.left == 0 and "FILLED" or nil)
@@ -314,7 +315,7 @@ function plan_match(market, taker, room)
         if budget then budget = budget - (plan.quote - spent) end
         if left == 0 then
           plan.stop = "filled"
-        elseif budget and (maker.shown > 0 and not maker.queues_again or budget == 0) then
+        elseif budget and (not is_whole_tip or budget == 0) then
           plan.stop = "budget"
         end
       else
