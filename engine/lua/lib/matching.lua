@@ -66,10 +66,20 @@ local function next_maker(walk)
   return walk.current
 end
 
+-- The mode that counts: TRANSFER needs the maker's consent.
+local function effective_stp(taker, maker)
+  if taker.stp ~= "TRANSFER" or maker.terms and maker.terms[STP] == '"TRANSFER"' then return taker.stp end
+  return "DECREMENT"
+end
+
+local function moves_money(taker, maker)
+  return maker.account ~= taker.account and effective_stp(taker, maker) == "TRANSFER"
+end
+
 -- What the taker could fill of `lots`, as if it were done: lots and their cost, each level's rounded up; the cost is
 -- nil when it cannot be computed exactly. What self-trade prevention would take away is not filled.
 function sweep(market, taker, lots)
-  local walk, found, cost, level, at_level = new_walk(taker), 0, 0, nil, 0
+  local walk, found, cost, moved, level, at_level = new_walk(taker), 0, 0, 0, nil, 0
   local function close_level()
     local level_cost = level and notional_ceil(market, level, at_level) or not level and 0
     cost = cost and level_cost and cost + level_cost
@@ -77,24 +87,29 @@ function sweep(market, taker, lots)
     at_level = 0
   end
   while found < lots do
-    local maker = next_resting(walk)
+    local maker = next_maker(walk)
     if not maker then break end
     if maker.price ~= level then
       close_level()
       level = maker.price
     end
-    local take = math.min(maker.left, lots - found)
     if not (taker.own and taker.own[maker.account]) then
-      found, at_level = found + take, at_level + take
+      -- An iceberg's tip in its turn; the rest when it is met again, for then nobody else is left at this price.
+      local shown = maker.is_met and maker.left or shown_of(maker)
+      local take = math.min(shown, lots - found)
+      found, at_level, maker.left, maker.is_met = found + take, at_level + take, maker.left - take, true
+      if maker.left > 0 then walk.again[#walk.again + 1] = maker end
     elseif taker.stp == "EXPIRE_TAKER" or taker.stp == "EXPIRE_BOTH" then
       break
     elseif taker.stp ~= "EXPIRE_MAKER" then
+      local take = math.min(maker.left, lots - found)
       lots = lots - take
-      if taker.stp == "TRANSFER" then at_level = at_level + take end
+      if moves_money(taker, maker) then moved = moved + (notional_floor(market, maker.price, take) or EXACT) end
     end
   end
   close_level()
-  return found, cost
+  if cost and cost + moved >= EXACT then return found, nil end
+  return found, cost and cost + moved
 end
 
 -- Lots that `budget` still buys at a price: exact, since both sides of the division are whole and below 2^53.
@@ -205,12 +220,6 @@ local function plan_transfer(market, taker, plan, maker, lots)
     move(market.base, maker.account, base, 0)
     maker.locked, plan.paid, plan.received = maker.locked - quote, plan.paid + base, plan.received + quote
   end
-end
-
--- The mode that counts: TRANSFER needs the maker's consent.
-local function effective_stp(taker, maker)
-  if taker.stp ~= "TRANSFER" or maker.terms and maker.terms[STP] == '"TRANSFER"' then return taker.stp end
-  return "DECREMENT"
 end
 
 -- The taker meets an order of its own or its trade group: no trade. `lots` is what it would have taken at most.
