@@ -14,7 +14,8 @@ local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name
 local function read_fields()
   return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "next_trade_id", "base",
     "quote", "base_atoms_per_lot", "multiplier", "divisor", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
-    "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id"),
+    "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id",
+    "pending_prevented"),
     redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
 end
 

@@ -28,6 +28,7 @@ local function new_market(symbol, s, m, now_ms)
     taker_fee_e8 = tonumber(s[12]), last_price = tonumber(s[13]), min_notional = tonumber(s[14]),
     up_ticks = tonumber(s[15] or ""), down_ticks = tonumber(s[16] or ""), trailing = tonumber(s[17] or "0"),
     next_prevented_id = tonumber(s[18] or "0"),
+    pending_prevented = tonumber(s[19] or "0"), -- what prevention has taken from the unfinished order's quote amount
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"),
     base_asset = s[6], quote_asset = s[7], waiting = 0,
