@@ -1,7 +1,8 @@
 """Contingent orders: what waits for which price, and what a step's prices trigger.
 
-The fact a newcomer would get wrong: the prices between two turning points of a step are not looked at one by one. All
-that they trigger is triggered at the end of that way, in the order in which the price came by.
+The fact a newcomer would get wrong: the prices between two turning points of a step trigger nothing one by one. All
+that they trigger is triggered at the end of that way, in the order in which the price came by. An order that trails from
+a stop price on begins with the first price that reaches it.
 """
 
 from dataclasses import dataclass
@@ -20,11 +21,12 @@ class Triggers(Meetings):
 
     def trigger(self, market: Market, before: Decimal | None, prices: list[Decimal]) -> None:
         """Shows the waiting orders of a market the prices of a step. `before` is the last price ahead of them."""
-        for price in turning_points(before, prices):
+        for way in straight_ways(before, prices):
+            price = way[-1]
             reached: list[tuple[tuple[bool, Decimal, int], Order]] = []
             for order in self.waiting(market):
                 if order.terms.trailing_bips:
-                    at = self._follow(market, order, price)
+                    at = self._follow(market, order, way)
                     rises = order.side == "BUY"
                 else:
                     at, rises = order.terms.stop, order.waits_above
@@ -44,13 +46,16 @@ class Triggers(Meetings):
     def begin_to_trail(self, order: Order, price: Decimal) -> None:
         order.best, order.terms.trailing_ms = price, self.now_ms
 
-    def _follow(self, market: Market, order: Order, price: Decimal) -> Decimal | None:
-        """The price that triggers a trailing order, when this price does; else None."""
-        terms, is_sale = order.terms, order.side == "SELL"
+    def _follow(self, market: Market, order: Order, way: list[Decimal]) -> Decimal | None:
+        """The price that triggers a trailing order, when the last of these prices does; else None."""
+        terms, is_sale, price = order.terms, order.side == "SELL", way[-1]
         if order.best is None:
-            if not terms.stop or (price >= terms.stop if order.waits_above else price <= terms.stop):
-                self.begin_to_trail(order, price)
-            return None
+            stop = terms.stop or way[0]
+            reaching = [one for one in way if (one >= stop if order.waits_above else one <= stop)]
+            if reaching:
+                self.begin_to_trail(order, reaching[0])
+            if order.best is None or order.best == price:
+                return None
         if price > order.best if is_sale else price < order.best:
             order.best = price
             return None
@@ -60,11 +65,16 @@ class Triggers(Meetings):
         return at if (price <= at if is_sale else price >= at) else None
 
 
-def turning_points(before: Decimal | None, prices: list[Decimal]) -> list[Decimal]:
-    """Of the prices that differ from the one before them: the first, the last, and those where the direction turns."""
+def straight_ways(before: Decimal | None, prices: list[Decimal]) -> list[list[Decimal]]:
+    """The prices that differ from the one before them, cut behind the first and behind each where the direction turns."""
     path: list[Decimal] = []
     for price in prices:
         if price != (path[-1] if path else before):
             path.append(price)
-    inner = [now for ago, now, then in zip(path, path[1:], path[2:], strict=False) if (now > ago) != (then > now)]
-    return [path[0], *inner, path[-1]] if len(path) > 1 else path
+    ways: list[list[Decimal]] = [[]]
+    for number, price in enumerate(path):
+        ways[-1].append(price)
+        ago, then = path[number - 1], path[number + 1] if number + 1 < len(path) else None
+        if number == 0 or then is None or (price > ago) != (then > price):
+            ways.append([])
+    return [way for way in ways if way]
