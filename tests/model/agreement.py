@@ -58,8 +58,6 @@ class Pair:
 
         `cap` is how many matches fit into one step, fewer than in earnest if a test wants many steps.
         """
-        if cap != MAX_FILLS:
-            shorten_steps(venue, cap)
         for spec in SPECS.values():
             await venue.registry.define_symbol(spec)
         for account in ACCOUNTS:
@@ -67,7 +65,15 @@ class Pair:
         await venue.clock.set_virtual(START_MS)
         seq = (await venue.queries.clock()).seq
         markets = {symbol: _market(spec) for symbol, spec in (await venue.registry.specs()).items()}
-        return cls(venue=venue, reference=Exchange(markets=markets, now_ms=START_MS, seq=seq, cap=cap), seen=seq)
+        pair = cls(venue=venue, reference=Exchange(markets=markets, now_ms=START_MS, seq=seq), seen=seq)
+        pair.shorten_steps(cap)
+        return pair
+
+    def shorten_steps(self, cap: int) -> None:
+        """From here on a step has at most `cap` matches."""
+        if cap != self.reference.cap:
+            shorten_steps(self.venue, cap)
+            self.reference.cap = cap
 
     async def play(self, step: Step) -> Outcome:
         """Raises AssertionError where the two answer differently."""

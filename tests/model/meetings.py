@@ -34,7 +34,7 @@ class Meeting:
 
 @dataclass
 class Plan:
-    """One step's meetings in order. `stop` says why there are no more: "filled", "book" (nobody is left within the
+    """One step's meetings in order. `stop` says why there are no more: "filled" (it has no more to give), "book" (nobody is left within the
     limit), "money" (it buys no further lot), "prevented", "steps" (more follow in the next step), "too large", "killed".
     """
 
@@ -74,6 +74,9 @@ class Meetings(Books):
     def plan(self, market: Market, taker: Taker, room: int | None) -> Plan:
         """The meetings of a step of at most `room`; None: of all the steps there would be, however much they move."""
         plan, tally = Plan(), Tally(market, room is not None)
+        if taker.available == 0:
+            plan.stop = "filled"
+            return plan
         for price, level in self._levels(market, taker.order):
             while level and not plan.stop:
                 self._meet(market, taker, level, price, plan, tally, room)

@@ -92,9 +92,17 @@ class Commands:
             time_in_force = self._random.choices(list(TimeInForce), weights=(5, 1, 2))[0]
         if account in RICH and self._random.random() < 0.2:
             lots = self._huge(symbol)[0]
+        if account in POOR and side is Side.BUY and not type_.has_limit and self._random.random() < 0.6:
+            lots = self._all_in(symbol, account, stop_ticks)
         if type_.has_limit and time_in_force is TimeInForce.GTC:
             terms["iceberg_lots"] = self._tip(lots)
         return self._place(account, symbol, side, type_, time_in_force, price_ticks=price_ticks, lots=lots, **terms)
+
+    def _all_in(self, symbol: str, account: int, price_ticks: int) -> int:
+        """Lots for all the money that is free: triggered at a worse price, the order will run out of it."""
+        market = self._reference.markets[symbol]
+        free = self._reference.purse(market.quote, account).free
+        return max(1, int(free / (price_ticks * market.tick * market.lot)))
 
     def _last_ticks(self, symbol: str) -> int:
         market = self._reference.markets[symbol]
