@@ -53,6 +53,7 @@ async def offer(venue: Venue, account: int, count: int, *, side: Side = SELL, sy
 )
 async def test_the_outcome_is_the_one_without_steps(venue: Venue, order: PlaceOrder) -> None:
     pair = await Pair.start(venue)
+    pair.reference.cap = 10 * COUNT  # it knows no steps
     for account, asset in ((1, "BTC"), (1, "ETH"), (2, "USDT"), (2, "ETH")):
         await pair.play(Step("credit", Transfer(account=account, asset=asset, atoms=RICH_ATOMS)))
     version = pair.reference.markets[order.symbol].rules_version

@@ -5,7 +5,7 @@ nowhere else. The venue runs on a virtual clock, so that times can be compared t
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any, Self
 
@@ -17,22 +17,14 @@ from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrde
 from engine.errors import Rejected
 from engine.registry import KeyRecord
 from engine.runner import Stale
-from engine.types import SymbolSpec, SymbolStatus
+from engine.types import MAX_FILLS, Side, SymbolSpec, SymbolStatus
 from engine.venue import Venue
-from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
+from tests.model.coverage import Coverage
 from tests.model.reference import PRECISE, Exchange
-from tests.model.words import ATOM, Fill, Market, Order, Purse, Refused
+from tests.model.small_steps import shorten_steps
+from tests.model.translation import SPECS, event_of, fill_of, order_of, prevented_of
+from tests.model.words import ATOM, Market, Purse, Refused, Terms
 
-# Rates that differ, or a mix-up of maker and taker could not be seen. Smallest notionals that some of the small orders
-# here miss: of the random commands on the first two, of the state machine on the last two.
-SPECS = {
-    spec.symbol: msgspec.structs.replace(
-        spec, maker_fee_e8=maker_fee_e8, taker_fee_e8=taker_fee_e8, min_notional_atoms=min_notional_atoms
-    )
-    for spec, maker_fee_e8, taker_fee_e8, min_notional_atoms in (
-        (BTCUSDT, 100_000, 100_000, 100_000), (ETHUSDT, 20_000, 75_000, 50_000), (ETHBTC, 3_333_333, 0, 50)
-    )
-}  # fmt: skip
 ACCOUNTS = range(1, 8)
 ASSETS = ("BTC", "ETH", "USDT")
 LONGEST_MESSAGE = 6_000
@@ -41,7 +33,7 @@ START_MS = 1_700_000_000_000
 
 @dataclass(frozen=True)
 class Step:
-    """One command by the name of the gateway's method, or set_status, set_key, set_clock; `of` is what it is given."""
+    """One command by the name of the gateway's method, or set_status, set_key, set_trade_group, set_clock; `of` is what it is given."""
 
     name: str
     of: Any
@@ -58,10 +50,14 @@ class Pair:
     reference: Exchange
     played: int = 0
     seen: int = 0  # seq of the last event compared
+    coverage: Coverage = field(default_factory=Coverage)
 
     @classmethod
-    async def start(cls, venue: Venue) -> Self:
-        """A venue without orders gets the three symbols, the accounts, and a clock that stands."""
+    async def start(cls, venue: Venue, cap: int = MAX_FILLS) -> Self:
+        """A venue without orders gets the three symbols, the accounts, and a clock that stands.
+
+        `cap` is how many matches fit into one step, fewer than in earnest if a test wants many steps.
+        """
         for spec in SPECS.values():
             await venue.registry.define_symbol(spec)
         for account in ACCOUNTS:
@@ -69,7 +65,15 @@ class Pair:
         await venue.clock.set_virtual(START_MS)
         seq = (await venue.queries.clock()).seq
         markets = {symbol: _market(spec) for symbol, spec in (await venue.registry.specs()).items()}
-        return cls(venue=venue, reference=Exchange(markets=markets, now_ms=START_MS, seq=seq), seen=seq)
+        pair = cls(venue=venue, reference=Exchange(markets=markets, now_ms=START_MS, seq=seq), seen=seq)
+        pair.shorten_steps(cap)
+        return pair
+
+    def shorten_steps(self, cap: int) -> None:
+        """From here on a step has at most `cap` matches."""
+        if cap != self.reference.cap:
+            shorten_steps(self.venue, cap)
+            self.reference.cap = cap
 
     async def play(self, step: Step) -> Outcome:
         """Raises AssertionError where the two answer differently."""
@@ -103,11 +107,13 @@ class Pair:
 
     async def compare_events(self) -> None:
         entries = await self.venue.runner.command("XRANGE", self.venue.keys.events, f"(0-{self.seen}", "+")
-        engine = [_event(events.decode_entry(entry)) for entry in entries]
+        engine = [event_of(events.decode_entry(entry)) for entry in entries]
         for mine, theirs in zip(engine, self.reference.events, strict=False):
-            assert mine == theirs, f"event\n   engine    {mine}\n   reference {theirs}"[:LONGEST_MESSAGE]
+            assert mine == theirs, f"event {mine['kind']} {mine['seq']}: {_apart(mine, theirs)}"[:LONGEST_MESSAGE]
         assert len(engine) == len(self.reference.events)
         self.seen += len(engine)
+        for event in engine:
+            self.coverage.note(event)
         self.reference.events.clear()
 
     async def compare_books(self) -> None:
@@ -119,7 +125,7 @@ class Pair:
                 engine = Purse(balance.free_atoms * ATOM, balance.locked_atoms * ATOM)
                 assert engine == reference.purse(balance.asset, account), (balance.asset, account)
             for symbol, spec in SPECS.items():
-                found = [_order(record, spec) for record in await queries.open_orders(account, [symbol])]
+                found = [order_of(record, spec) for record in await queries.open_orders(account, [symbol])]
                 assert found == [o for o in reference.open.values() if (o.account, o.symbol) == (account, symbol)]
         for symbol, spec in SPECS.items():
             await self._compare_market(symbol, spec)
@@ -130,14 +136,29 @@ class Pair:
         for side, levels in (("BUY", depth.bids), ("SELL", depth.asks)):
             expected: dict[Decimal, Decimal] = {}
             for order in self.reference.queue(symbol, side):
-                expected[order.price] = expected.get(order.price, 0) + order.left
+                expected[order.price] = expected.get(order.price, 0) + order.shown
             assert [(ticks * tick, lots * lot) for ticks, lots in levels] == list(expected.items()), (symbol, side)
+            book = await self.venue.runner.command("ZRANGE", self.venue.keys.book(symbol, Side(side)), 0, -1)
+            queue = [order.id for order in self.reference.queue(symbol, side)]
+            assert [int(place[-16:]) for place in book] == queue, (symbol, side)
         last_price = None if state.last_price_ticks is None else state.last_price_ticks * tick
         assert (depth.update_id, state.next_trade_id, last_price) == (
             market.update_id,
             market.next_trade_id,
             market.last_price,
         )
+
+
+def _apart(engine: dict[str, Any], reference: dict[str, Any]) -> str:
+    """The parts of an event that the two tell differently, of lists the entries that differ."""
+    lines = []
+    for part in sorted(engine.keys() | reference.keys()):
+        mine, theirs = engine.get(part), reference.get(part)
+        if mine != theirs and isinstance(mine, list) and isinstance(theirs, list):
+            mine, theirs = [one for one in mine if one not in theirs], [one for one in theirs if one not in mine]
+        if mine != theirs or engine.get(part) != reference.get(part):
+            lines.append(f"\n {part}\n   engine    {mine}\n   reference {theirs}")
+    return "".join(lines)
 
 
 def _market(spec: SymbolSpec) -> Market:
@@ -148,88 +169,25 @@ def _market(spec: SymbolSpec) -> Market:
     )  # fmt: skip
 
 
-# The engine's answers and events, as the reference would say them.
-
-
-def _order(record: events.OrderRecord, spec: SymbolSpec) -> Order:
-    lot = spec.lot_units * ATOM
-    return Order(
-        id=record.order_id, account=record.account, symbol=spec.symbol, side=record.side.value, type=record.type.value,
-        time_in_force=record.time_in_force.value, price=record.price_ticks * spec.tick_units * ATOM,
-        quantity=record.lots * lot, left=record.left_lots * lot, quote_amount=record.quote_order_atoms * ATOM,
-        client_id=record.client_order_id, created_ms=record.created_ms, updated_ms=record.updated_ms,
-        status=record.status.value, filled_quote=record.filled_quote_atoms * ATOM, locked=record.locked_atoms * ATOM,
-    )  # fmt: skip
-
-
-def _fill(fill: events.Fill, spec: SymbolSpec) -> Fill:
-    return Fill(
-        trade_id=fill.trade_id, price=fill.price_ticks * spec.tick_units * ATOM,
-        quantity=fill.lots * spec.lot_units * ATOM,
-        quote=fill.quote_atoms * ATOM, taker_side=fill.taker_side.value, taker_account=fill.taker_account,
-        taker_id=fill.taker_order_id, taker_fee=fill.taker_fee_atoms * ATOM, maker_account=fill.maker_account,
-        maker_id=fill.maker_order_id, maker_fee=fill.maker_fee_atoms * ATOM,
-    )  # fmt: skip
-
-
-def _balance(change: events.BalanceChange) -> tuple[tuple[str, int], Purse, Purse]:
-    before = Purse(change.free_before * ATOM, change.locked_before * ATOM)
-    return (change.asset, change.account), before, Purse(change.free_atoms * ATOM, change.locked_atoms * ATOM)
-
-
-def _event(event: events.AnyEvent) -> dict[str, Any]:
-    kind = type(event).__struct_config__.tag
-    told: dict[str, Any] = {"kind": kind, "seq": event.seq, "now_ms": event.now_ms}
-    match event:
-        case events.BalanceCredited() | events.BalanceDebited():
-            return told | {"balance": _balance(event.balance), "amount": event.atoms * ATOM}
-        case events.SymbolDefined(spec=spec):
-            return told | {"symbol": spec.symbol, "status": spec.status.value, "rules_version": spec.rules_version}
-        case events.AccountChanged(account=account):
-            return told | {"account": account}
-        case events.OrderPlaced() | events.OrderCanceled() | events.OrdersCanceled() | events.OrderReduced():
-            return told | _market_event(event, SPECS[event.symbol])
-    return told
-
-
-def _market_event(event: Any, spec: SymbolSpec) -> dict[str, Any]:
-    tick, lot = spec.tick_units * ATOM, spec.lot_units * ATOM
-    told: dict[str, Any] = {
-        "symbol": event.symbol,
-        "update_id": event.update_id,
-        "levels": sorted(((level.side.value, level.price_ticks * tick), level.lots * lot) for level in event.levels),
-        "balances": sorted(map(_balance, event.balances), key=lambda change: change[0]),
-        "fills": [_fill(fill, spec) for fill in event.fills],
-        "makers": [_order(record, spec) for record in event.makers],
-    }
-    match event:
-        case events.OrdersCanceled(orders=orders):
-            return told | {"orders": [_order(record, spec) for record in orders]}
-        case events.OrderCanceled(order=order, cancel_client_order_id=own_id):
-            return told | {"order": _order(order, spec), "own_id": own_id}
-        case events.OrderPlaced(is_final=False):
-            return told | {"order": _order(event.order, spec), "is_final": False}
-    return told | {"order": _order(event.order, spec)}
-
-
 # How each of the two is asked.
 
 
 async def _place(venue: Venue, order: PlaceOrder) -> Any:
     placed, spec = await venue.gateway.place_order(order), SPECS[order.symbol]
-    return _order(placed.order, spec), [_fill(fill, spec) for fill in placed.fills]
+    fills = [fill_of(fill, spec) for fill in placed.fills]
+    return order_of(placed.order, spec), fills, [prevented_of(match, spec) for match in placed.prevented]
 
 
 async def _cancel(venue: Venue, cancel: CancelOrder) -> Any:
-    return _order((await venue.gateway.cancel_order(cancel)).order, SPECS[cancel.symbol])
+    return order_of((await venue.gateway.cancel_order(cancel)).order, SPECS[cancel.symbol])
 
 
 async def _cancel_all(venue: Venue, cancel: CancelAllOrders) -> Any:
-    return [_order(record, SPECS[cancel.symbol]) for record in await venue.gateway.cancel_all_orders(cancel)]
+    return [order_of(record, SPECS[cancel.symbol]) for record in await venue.gateway.cancel_all_orders(cancel)]
 
 
 async def _reduce(venue: Venue, reduce: ReduceOrder) -> Any:
-    return _order((await venue.gateway.reduce_order(reduce)).order, SPECS[reduce.symbol])
+    return order_of((await venue.gateway.reduce_order(reduce)).order, SPECS[reduce.symbol])
 
 
 async def _credit(venue: Venue, transfer: Transfer) -> Any:
@@ -264,6 +222,7 @@ ENGINE: dict[str, Callable[[Venue, Any], Awaitable[Any]]] = {
     "debit": _debit,
     "set_status": _set_status,
     "set_key": _set_key,
+    "set_trade_group": lambda venue, of: venue.registry.set_trade_group(*of),
     "set_clock": lambda venue, now_ms: venue.clock.set_virtual(now_ms),
 }
 
@@ -274,12 +233,19 @@ def _sizes(of: Any) -> tuple[Decimal, Decimal]:
     return (spec.tick_units * ATOM, spec.lot_units * ATOM) if spec else (Decimal(1), Decimal(1))
 
 
+def _reference_terms(of: PlaceOrder, tick: Decimal, lot: Decimal) -> Terms:
+    return Terms(
+        stop=of.stop_ticks * tick, trailing_bips=of.trailing_bips, iceberg=of.iceberg_lots * lot, stp=of.stp.value,
+        strategy_id=of.strategy_id, strategy_type=of.strategy_type,
+    )  # fmt: skip
+
+
 def _reference_place(reference: Exchange, of: PlaceOrder) -> Any:
     tick, lot = _sizes(of)
     return reference.place(
         account=of.account, symbol=of.symbol, rules_version=of.rules_version, side=of.side.value, type=of.type.value,
         time_in_force=of.time_in_force.value, price=of.price_ticks * tick, quantity=of.lots * lot,
-        quote_amount=of.quote_order_atoms * ATOM, client_id=of.client_order_id, key=of.key_digest,
+        quote_amount=of.quote_order_atoms * ATOM, terms=_reference_terms(of, tick, lot), client_id=of.client_order_id, key=of.key_digest,
     )  # fmt: skip
 
 
@@ -303,5 +269,6 @@ REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     ),
     "set_status": lambda reference, of: reference.set_status(*of),
     "set_key": lambda reference, of: reference.set_key(of[0], of[1], is_good=of[2]),
+    "set_trade_group": lambda reference, of: reference.set_trade_group(*of),
     "set_clock": lambda reference, now_ms: reference.set_clock(now_ms),
 }  # fmt: skip

@@ -21,22 +21,24 @@ class Books:
     purses: dict[tuple[str, int], Purse] = field(default_factory=dict)
     totals: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     keys: dict[str, int] = field(default_factory=dict)
+    groups: dict[int, int] = field(default_factory=dict)  # account -> trade group
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def purse(self, asset: str, account: int) -> Purse:
         return self.purses.setdefault((asset, account), Purse())
 
     def queue(self, symbol: str, side: str) -> list[Order]:
-        """The resting orders of one side: best price first, oldest first among equals."""
+        """The resting orders of one side: best price first, among equals who has queued longest."""
         sign = -1 if side == "BUY" else 1
         resting = [order for order in self.open.values() if order.symbol == symbol and order.side == side]
-        return sorted(resting, key=lambda order: (sign * order.price, order.id))
+        in_book = [order for order in resting if order.is_in_book]
+        return sorted(in_book, key=lambda order: (sign * order.price, order.terms.queue_id or order.id))
 
     def depth(self, symbol: str) -> dict[tuple[str, Decimal], Decimal]:
         levels: dict[tuple[str, Decimal], Decimal] = {}
         for order in self.open.values():
-            if order.symbol == symbol:
-                levels[order.side, order.price] = levels.get((order.side, order.price), ZERO) + order.left
+            if order.symbol == symbol and order.is_in_book:
+                levels[order.side, order.price] = levels.get((order.side, order.price), ZERO) + order.shown
         return levels
 
     def total(self, asset: str, name: str) -> Decimal:

@@ -1,4 +1,4 @@
-"""Commands at random: poor accounts that are often refused, two rich ones with orders near 2**53, and garbage.
+"""Commands at random, of every kind: poor accounts that are often refused, two rich ones with orders near 2**53, and garbage.
 
 The fact a newcomer would get wrong: the books must stay busy and small. Prices lie within a few ticks of a centre, so
 that most orders meet somebody, and cancels are frequent.
@@ -7,15 +7,18 @@ that most orders meet somebody, and cancels are frequent.
 from random import Random
 
 from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
-from engine.types import OrderType, Side, TimeInForce
-from tests.model.agreement import ACCOUNTS, ASSETS, SPECS, Step
+from engine.types import OrderType, Side, StpMode, TimeInForce
+from tests.model.agreement import ACCOUNTS, ASSETS, Step
 from tests.model.reference import Exchange
+from tests.model.translation import SPECS
 
 POOR, RICH = ACCOUNTS[:5], ACCOUNTS[5:]
 CENTRES = {"BTCUSDT": 1_000, "ETHUSDT": 77, "ETHBTC": 33_333}  # ticks
 LOTS = {"BTCUSDT": 60, "ETHUSDT": 90, "ETHBTC": 40}
 POOR_ATOMS = {"BTC": 15_000, "ETH": 150_000, "USDT": 60_000}
 DIGESTS = ("key-a", "key-b", "key-c")
+GROUPS = (-1, 7, 7, 7)  # trade groups; most accounts share one
+CONTINGENT = [type_ for type_ in OrderType if type_.is_contingent]
 GARBAGE_IDS = (0, 1, 10**9, 2**53 - 1, 2**53 + 1, 10**17)
 
 
@@ -28,8 +31,9 @@ class Commands:
         self._drawn = 0
 
     def opening(self) -> list[Step]:
-        """Money to begin with: little for the poor, more than 2**53 atoms for the rich."""
-        return [
+        """Money to begin with: little for the poor, more than 2**53 atoms for the rich. Some share a trade group."""
+        groups = [Step("set_trade_group", (account, 7)) for account in (*POOR[:3], *RICH)]
+        return groups + [
             Step("credit", Transfer(account=account, asset=asset, atoms=atoms * (7 + account)))
             for accounts, purse in ((POOR, POOR_ATOMS), (RICH, dict.fromkeys(ASSETS, 2**54 + 1)))
             for account in accounts
@@ -39,9 +43,9 @@ class Commands:
     def draw(self) -> Step:
         self._drawn += 1
         kinds = (
-            (65, self._limit), (8, self._market), (11, self._cancel), (0.3, self._cancel_all), (6, self._reduce),
-            (3, self._credit), (3, self._debit), (1, self._garbage), (0.5, self._status), (0.5, self._key),
-            (1, self._clock),
+            (50, self._limit), (8, self._market), (18, self._contingent), (3, self._maker_only), (8, self._cancel),
+            (0.3, self._cancel_all), (6, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
+            (0.5, self._status), (0.5, self._key), (0.5, self._group), (1, self._clock),
         )  # fmt: skip
         (make,) = self._random.choices([kind for _, kind in kinds], weights=[weight for weight, _ in kinds])
         return make()
@@ -54,7 +58,58 @@ class Commands:
         if account in RICH and self._random.random() < 0.5:
             lots, price_ticks = self._huge(symbol)
         time_in_force = self._random.choices(list(TimeInForce), weights=(8, 1, 1))[0]
-        return self._place(account, symbol, side, OrderType.LIMIT, time_in_force, price_ticks=price_ticks, lots=lots)
+        return self._place(
+            account, symbol, side, OrderType.LIMIT, time_in_force, price_ticks=price_ticks, lots=lots,
+            iceberg_lots=self._tip(lots) if time_in_force is TimeInForce.GTC else 0,
+        )  # fmt: skip
+
+    def _maker_only(self) -> Step:
+        symbol, side, lots = self._symbol(), self._random.choice(list(Side)), self._random.randint(1, 20)
+        return self._place(
+            self._account(), symbol, side, OrderType.LIMIT_MAKER, TimeInForce.GTC, lots=lots,
+            price_ticks=CENTRES[symbol] + self._random.randint(-6, 6), iceberg_lots=self._tip(lots),
+        )  # fmt: skip
+
+    def _tip(self, lots: int) -> int:
+        """What an iceberg shows, in at most forty parts: so little that one taker meets it more than once."""
+        least = 1 + lots // 40
+        return self._random.randint(least, 1 + lots // 6) if lots > 1 and self._random.random() < 0.3 else 0
+
+    def _contingent(self) -> Step:
+        """A stop price or a trail close to the last price: it seldom waits for long."""
+        symbol, account, side = self._symbol(), self._account(), self._random.choice(list(Side))
+        type_ = self._random.choice(CONTINGENT)
+        last = self._last_ticks(symbol)
+        away = self._random.randint(1, 5) * (-1 if self._random.random() < 0.03 else 1)
+        is_trailing, lots = self._random.random() < 0.4, self._random.randint(1, LOTS[symbol])
+        stop_ticks = max(1, last + (away if type_.waits_above(side) else -away))
+        terms = {"stop_ticks": 0 if is_trailing and self._random.random() < 0.5 else stop_ticks}
+        if is_trailing:
+            terms["trailing_bips"] = self._random.randint(1, 1 + 40_000 // CENTRES[symbol])
+        time_in_force, price_ticks = TimeInForce.GTC, 0
+        if type_.has_limit:
+            price_ticks = max(1, stop_ticks + self._random.randint(-4, 4))
+            time_in_force = self._random.choices(list(TimeInForce), weights=(5, 1, 2))[0]
+        if account in RICH and self._random.random() < 0.2:
+            lots = self._huge(symbol)[0]
+        if account in POOR and side is Side.BUY and not type_.has_limit and self._random.random() < 0.6:
+            lots = self._all_in(symbol, account, stop_ticks)
+        if type_.has_limit and time_in_force is TimeInForce.GTC:
+            terms["iceberg_lots"] = self._tip(lots)
+        return self._place(account, symbol, side, type_, time_in_force, price_ticks=price_ticks, lots=lots, **terms)
+
+    def _all_in(self, symbol: str, account: int, price_ticks: int) -> int:
+        """Lots for all the money that is free: triggered at a worse price, the order will run out of it."""
+        market = self._reference.markets[symbol]
+        free = self._reference.purse(market.quote, account).free
+        return max(1, int(free / (price_ticks * market.tick * market.lot)))
+
+    def _last_ticks(self, symbol: str) -> int:
+        market = self._reference.markets[symbol]
+        return CENTRES[symbol] if market.last_price is None else int(market.last_price / market.tick)
+
+    def _group(self) -> Step:
+        return Step("set_trade_group", (self._account(), self._random.choice(GROUPS)))
 
     def _huge(self, symbol: str) -> tuple[int, int]:
         """Lots and price that make an order of about 2**53 atoms, a third of them too large."""
@@ -79,15 +134,19 @@ class Commands:
 
     def _place(
         self, account: int, symbol: str, side: Side, type_: OrderType, time_in_force: TimeInForce, *,
-        price_ticks: int = 0, lots: int = 0, quote_order_atoms: int = 0,
+        price_ticks: int = 0, lots: int = 0, quote_order_atoms: int = 0, **terms: int,
     ) -> Step:  # fmt: skip
         version = self._reference.markets[symbol].rules_version - (self._random.random() < 0.01)
         order = PlaceOrder(
             account=account, symbol=symbol, rules_version=max(version, 1), side=side, type=type_,
             time_in_force=time_in_force, price_ticks=price_ticks, lots=lots, quote_order_atoms=quote_order_atoms,
-            client_order_id=self._client_id(account), key_digest=self._digest(),
+            client_order_id=self._client_id(account), key_digest=self._digest(), stp=self._stp(),
+            strategy_id=3 if self._random.random() < 0.02 else 0, **terms,
         )  # fmt: skip
         return Step("place_order", order)
+
+    def _stp(self) -> StpMode:
+        return self._random.choices(list(StpMode), weights=(8, 1, 2, 1, 1, 5))[0]
 
     def _client_id(self, account: int) -> str:
         """A fresh one, or one that stands in an open order of the account, on this or another symbol."""

@@ -9,22 +9,23 @@ which balances and price levels have changed.
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 
-from tests.model.books import Books
-from tests.model.words import ATOM, ZERO, Fill, Market, Order, Purse, Refused, ceil, floor
+from tests.model.matching import Matching, copied
+from tests.model.meetings import Plan, Taker
+from tests.model.words import ATOM, EXACT, ZERO, Fill, Market, Order, Prevented, Purse, Refused, Terms, ceil
 
 PRECISE = Context(prec=80)  # whoever calls works in this: products of two numbers of 2**53 steps must come out exact
-EXACT = 2**53  # what one command moves in one asset stays below this many atoms
 BALANCE_LIMIT = 9 * 10**18 * ATOM
 
 
 @dataclass
-class Exchange(Books):
+class Exchange(Matching):
     """Every command raises Refused, and has then changed nothing."""
 
     def place(
         self, *, account: int, symbol: str, rules_version: int, side: str, type: str, time_in_force: str,
-        price: Decimal, quantity: Decimal, quote_amount: Decimal, client_id: str, key: str,
-    ) -> tuple[Order, list[Fill]]:  # fmt: skip
+        price: Decimal, quantity: Decimal, quote_amount: Decimal, terms: Terms, client_id: str, key: str,
+    ) -> tuple[Order, list[Fill], list[Prevented]]:  # fmt: skip
+        """The order when it has no more steps to do, and all that it matched."""
         market = self._market(symbol)
         if market.rules_version != rules_version:
             raise Refused("STALE")
@@ -37,24 +38,62 @@ class Exchange(Books):
         order = Order(
             id=self.next_order_id, account=account, symbol=symbol, side=side, type=type, time_in_force=time_in_force,
             price=price, quantity=quantity, left=quantity, quote_amount=quote_amount, client_id=client_id,
-            created_ms=self.now_ms, updated_ms=self.now_ms,
+            created_ms=self.now_ms, updated_ms=self.now_ms, terms=terms, has_terms=terms != Terms(),
         )  # fmt: skip
+        if order.is_contingent:
+            return self._place_waiting(market, order), [], []
+        if type == "LIMIT_MAKER" and self.plan(market, Taker(order, left=quantity), 1).meetings:
+            raise Refused("WOULD_MATCH")
+        order.terms.working_ms = self.now_ms
         self._check_size(market, order)
         self._check_at_last_price(market, order)
-        matches, is_budget_spent = self._match(market, order)
-        if time_in_force == "FOK" and sum(quantity for _, quantity in matches) < order.quantity:
-            matches = []
-        self._check_moved(market, matches)
-        if self._needed(market, order, matches) > self.purse(self._pays(market, order), account).free:
-            raise Refused("INSUFFICIENT_BALANCE")
+        plan, reserve = self._plan_new(market, order)
+        self.take_id()
+        steps = self.follow_up(market, order, self.step("order_placed", market, order, plan, reserve))
+        own = [step for step in steps if step.order.id == order.id]
+        return (
+            copied(own[-1].order),
+            [fill for step in own for fill in step.fills],
+            [match for step in own for match in step.prevented],
+        )
 
-        before = self.copy(symbol)
-        self.next_order_id += 1
-        fills = [self._fill(market, order, maker, quantity) for maker, quantity in matches]
-        self._settle_rest(market, order, is_budget_spent)
-        makers = [replace(maker) for maker, _ in matches]
-        self.tell_market("order_placed", market, before, fills=fills, makers=makers, order=replace(order))
-        return replace(order), fills
+    def _plan_new(self, market: Market, order: Order) -> tuple[Plan, Decimal]:
+        """A new order's first step, and what it sets aside should there be more. Refused what cannot be afforded."""
+        left, money = (None, order.quote_amount) if order.quote_amount else (order.quantity, None)
+        taker = Taker(order, left=left, money=money)
+        plan = self.plan_unless_killed(market, replace(taker), self.cap)
+        if plan.stop == "too large":
+            raise Refused("AMOUNT_TOO_LARGE")
+        needed = self._needed(market, order, plan, taker)
+        if needed / ATOM >= EXACT:
+            raise Refused("AMOUNT_TOO_LARGE")
+        free = self.purse(self.pays(market, order), account=order.account).free
+        if needed > free:
+            raise Refused("INSUFFICIENT_BALANCE")
+        if order.side == "SELL" and order.quote_amount:
+            needed = max(needed, min(free, (EXACT - 1) * ATOM) // market.lot * market.lot)
+        return plan, needed
+
+    def _place_waiting(self, market: Market, order: Order) -> Order:
+        """A contingent order locks what it will need: at its limit, else at its stop price, else at the last price."""
+        stop, last = order.terms.stop, market.last_price
+        if stop and last is not None and (last >= stop if order.waits_above else last <= stop):
+            raise Refused("STOP_WOULD_TRIGGER")
+        price = order.price or stop or last or ZERO
+        self._check_product(market, price if order.has_limit or order.side == "BUY" else ZERO, order.quantity)
+        needed = ceil(price * order.quantity) if order.side == "BUY" else order.quantity
+        if max(needed, order.quantity) / ATOM >= EXACT:
+            raise Refused("AMOUNT_TOO_LARGE")
+        if needed > self.purse(self.pays(market, order), order.account).free:
+            raise Refused("INSUFFICIENT_BALANCE")
+        before = self.copy(market.symbol)
+        self.take_id()
+        self.open[order.id] = order
+        self._lock(market, order, needed)
+        if order.terms.trailing_bips and not stop and last is not None:
+            self.begin_to_trail(order, last)
+        self.tell_market("order_placed", market, before, order=copied(order), is_final=True, prevented=[])
+        return copied(order)
 
     def cancel(
         self, *, account: int, symbol: str, order_id: int | None, client_id: str, own_id: str, key: str
@@ -68,8 +107,8 @@ class Exchange(Books):
                     break
                 before = self.copy(symbol)
                 self._end(market, order, "CANCELED")
-                self.tell_market("order_canceled", market, before, order=replace(order), own_id=own_id)
-                return replace(order)
+                self.tell_market("order_canceled", market, before, order=copied(order), own_id=own_id)
+                return copied(order)
         raise Refused("UNKNOWN_ORDER")
 
     def cancel_all(self, *, account: int, symbol: str, key: str) -> list[Order]:
@@ -81,7 +120,7 @@ class Exchange(Books):
         left = mine
         while left:
             left = self._cancel_batch(market, left)
-        return [replace(order) for order in mine]
+        return [copied(order) for order in mine]
 
     def _cancel_batch(self, market: Market, orders: list[Order]) -> list[Order]:
         """One event for as many as free less than 2**53 atoms on either side; the orders that are left."""
@@ -92,7 +131,7 @@ class Exchange(Books):
             if freed[order.side] / ATOM >= EXACT:
                 break
             self._end(market, order, "CANCELED")
-            canceled.append(replace(order))
+            canceled.append(copied(order))
         self.tell_market("orders_canceled", market, before, orders=canceled)
         return orders[len(canceled) :]
 
@@ -102,14 +141,19 @@ class Exchange(Books):
         order = self.open.get(order_id)
         if order is None or (order.account, order.symbol) != (account, symbol):
             raise Refused("UNKNOWN_ORDER")
-        filled = order.quantity - order.left
-        if not filled < quantity < order.quantity:
+        used = order.quantity - order.left
+        if not used < quantity < order.quantity:
             raise Refused("FILTER_LOT_SIZE")
         before = self.copy(symbol)
-        order.quantity, order.left, order.updated_ms = quantity, quantity - filled, self.now_ms
-        self._lock(market, order, self._worth(order, order.left))
-        self.tell_market("order_reduced", market, before, order=replace(order))
-        return replace(order)
+        order.quantity, order.left, order.updated_ms = quantity, quantity - used, self.now_ms
+        order.status, order.terms.visible = order.open_status, min(order.terms.visible, order.left)
+        price = order.price or order.terms.stop
+        if order.side == "SELL":
+            self._lock(market, order, order.left)
+        elif price:
+            self._lock(market, order, min(order.locked, ceil(price * order.left)))
+        self.tell_market("order_reduced", market, before, order=copied(order))
+        return copied(order)
 
     def credit(self, *, account: int, asset: str, amount: Decimal, key: str) -> Purse:
         self._check_transfer(account, asset, key)
@@ -139,6 +183,15 @@ class Exchange(Books):
             self.keys.pop(digest, None)
         if is_changed:
             self.tell("account_changed", account=account)
+
+    def set_trade_group(self, account: int, trade_group: int) -> None:
+        """-1: none."""
+        if self.groups.get(account, -1) == trade_group:
+            return
+        self.groups[account] = trade_group
+        if trade_group == -1:
+            del self.groups[account]
+        self.tell("trade_group_set", account=account, trade_group=trade_group)
 
     def set_clock(self, now_ms: int) -> None:
         """Back only as far as nothing of the market is later."""
@@ -184,112 +237,30 @@ class Exchange(Books):
             if ceil(market.last_price * order.quantity) < market.min_notional:
                 raise Refused("FILTER_NOTIONAL")
 
-    def _check_moved(self, market: Market, matches: list[tuple[Order, Decimal]]) -> None:
-        quote = sum((floor(maker.price * quantity) for maker, quantity in matches), ZERO)
-        if max(quote, sum((quantity for _, quantity in matches), ZERO)) / ATOM >= EXACT:
-            raise Refused("AMOUNT_TOO_LARGE")
-
-    def _match(self, market: Market, order: Order) -> tuple[list[tuple[Order, Decimal]], bool]:
-        """Whom the order meets and for how much; and whether its quote amount is spent as far as it can be."""
-        matches: list[tuple[Order, Decimal]] = []
-        left, budget = order.quantity, order.quote_amount
-        for maker in self.queue(market.symbol, "SELL" if order.side == "BUY" else "BUY"):
-            if order.type == "LIMIT":
-                is_beyond = maker.price > order.price if order.side == "BUY" else maker.price < order.price
-                if is_beyond:
-                    break
-            if order.quote_amount:
-                quantity = min(maker.left, budget // (maker.price * market.lot) * market.lot)
-                budget -= floor(maker.price * quantity)
-            else:
-                quantity = min(maker.left, left)
-                left -= quantity
-            if quantity:
-                matches.append((maker, quantity))
-            if order.quote_amount and (quantity < maker.left or not budget):
-                return matches, True
-            if not order.quote_amount and not left:
-                break
-        return matches, False
-
-    def _needed(self, market: Market, order: Order, matches: list[tuple[Order, Decimal]]) -> Decimal:
+    def _needed(self, market: Market, order: Order, plan: Plan, taker: Taker) -> Decimal:
         """What must be free before the order: at its own limit, at the book's prices, or its quote amount."""
-        if order.type == "LIMIT":
+        moved = sum((meeting.from_maker for meeting in plan.meetings if meeting.moves_money), ZERO)
+        if plan.stop == "steps" and not order.quote_amount:
+            plan = self.plan(market, replace(taker), None)
+            self._cost(market, plan)  # also of an order that needs no quote: what it moves must be exact
+        if order.price:
             return self._worth(order, order.quantity)
         if order.side == "SELL":
-            return sum((quantity for _, quantity in matches), ZERO) if order.quote_amount else order.quantity
-        if order.quote_amount:
-            return order.quote_amount
+            return plan.filled + moved if order.quote_amount else order.quantity
+        return order.quote_amount or self._cost(market, plan)
+
+    def _cost(self, market: Market, plan: Plan) -> Decimal:
+        """Of a purchase: each price level's rounded up, and what is moved without a trade."""
         taken: dict[Decimal, Decimal] = {}
-        for maker, quantity in matches:
-            taken[maker.price] = taken.get(maker.price, ZERO) + quantity
+        for meeting in plan.meetings:
+            taken[meeting.maker.price] = taken.get(meeting.maker.price, ZERO) + meeting.quantity
         for price, quantity in taken.items():
             self._check_product(market, price, quantity)
-        return sum((ceil(price * quantity) for price, quantity in taken.items()), ZERO)
-
-    def _fill(self, market: Market, taker: Order, maker: Order, quantity: Decimal) -> Fill:
-        quote = floor(maker.price * quantity)
-        if taker.side == "BUY":
-            taker_fee, maker_fee = floor(quantity * market.taker_fee), floor(quote * market.maker_fee)
-            self.purse(market.quote, taker.account).free -= quote
-            self.purse(market.base, taker.account).free += quantity - taker_fee
-            self.purse(market.base, maker.account).locked -= quantity
-            self.purse(market.quote, maker.account).free += quote - maker_fee
-            maker.locked -= quantity
-            base_fee, quote_fee = taker_fee, maker_fee
-        else:
-            taker_fee, maker_fee = floor(quote * market.taker_fee), floor(quantity * market.maker_fee)
-            self.purse(market.base, taker.account).free -= quantity
-            self.purse(market.quote, taker.account).free += quote - taker_fee
-            self.purse(market.quote, maker.account).locked -= quote
-            self.purse(market.base, maker.account).free += quantity - maker_fee
-            maker.locked -= quote
-            base_fee, quote_fee = maker_fee, taker_fee
-        self.add(market.base, "fees", base_fee)
-        self.add(market.quote, "fees", quote_fee)
-        for order in (taker, maker):
-            order.left -= quantity
-            order.filled_quote += quote
-        maker.updated_ms, maker.status = self.now_ms, "PARTIALLY_FILLED"
-        if not maker.left:
-            self._end(market, maker, "FILLED")
-        market.last_price = maker.price
-        market.next_trade_id += 1
-        return Fill(
-            market.next_trade_id - 1, maker.price, quantity, quote, taker.side, taker.account, taker.id, taker_fee,
-            maker.account, maker.id, maker_fee,
-        )  # fmt: skip
-
-    def _settle_rest(self, market: Market, order: Order, is_budget_spent: bool) -> None:
-        """What becomes of an order after its matches."""
-        if order.quote_amount:
-            order.quantity, order.left = -order.left, ZERO
-            order.status = "FILLED" if is_budget_spent and order.quantity else "EXPIRED"
-        elif not order.left:
-            order.status = "FILLED"
-        elif order.type == "LIMIT" and order.time_in_force == "GTC":
-            order.status = "PARTIALLY_FILLED" if order.left < order.quantity else "NEW"
-            self.open[order.id] = order
-            self._lock(market, order, self._worth(order, order.left))
-        else:
-            order.status = "EXPIRED"
-
-    def _pays(self, market: Market, order: Order) -> str:
-        return market.quote if order.side == "BUY" else market.base
-
-    def _worth(self, order: Order, quantity: Decimal) -> Decimal:
-        return ceil(order.price * quantity) if order.side == "BUY" else quantity
-
-    def _lock(self, market: Market, order: Order, amount: Decimal) -> None:
-        purse = self.purse(self._pays(market, order), order.account)
-        purse.free += order.locked - amount
-        purse.locked += amount - order.locked
-        order.locked = amount
-
-    def _end(self, market: Market, order: Order, status: str) -> None:
-        self._lock(market, order, ZERO)
-        order.status, order.updated_ms = status, self.now_ms
-        del self.open[order.id]
+        moved = sum((meeting.quote for meeting in plan.meetings if meeting.moves_money), ZERO)
+        cost = sum((ceil(price * quantity) for price, quantity in taken.items()), moved)
+        if cost / ATOM >= EXACT:
+            raise Refused("AMOUNT_TOO_LARGE")
+        return cost
 
     def _transfer(self, kind: str, account: int, asset: str, amount: Decimal, change: Decimal) -> Purse:
         before = self.copy("")

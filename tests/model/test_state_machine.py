@@ -1,6 +1,6 @@
 """Hypothesis plays commands into engine and reference and shrinks what tells them apart to the few that matter.
 
-60 examples of 50 steps; `--hypothesis-profile deep` makes it 500.
+500 examples of 50 steps; `--hypothesis-profile deep` makes it 5,000 of 100.
 """
 
 import asyncio
@@ -13,15 +13,19 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
-from engine.types import OrderType, Side, TimeInForce
+from engine.types import MAX_FILLS, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import finish
-from tests.model.agreement import ASSETS, SPECS, Pair, Step
+from tests.model.agreement import ASSETS, Pair, Step
+from tests.model.translation import SPECS
 
 _names = itertools.count(1)
 ACCOUNTS = st.integers(1, 3)
 SYMBOLS = st.sampled_from(list(SPECS))
 SIDES = st.sampled_from(list(Side))
+CLOSE_PRICES = st.integers(96, 104)
+MODES = st.sampled_from([StpMode.NONE, *StpMode])
+CONTINGENT = st.sampled_from([kind for kind in OrderType if kind.is_contingent])
 LOTS = st.integers(1, 12) | st.integers(1, 2**45)
 PRICES = st.integers(98, 103) | st.sampled_from([1, 7, 33_333, 2**40])
 CLIENT_IDS = st.sampled_from(["", "", "a", "b"])
@@ -42,28 +46,68 @@ class Agreement(RuleBasedStateMachine):
     def _play(self, name: str, of: object) -> None:
         self._loop.run(self._pair.play(Step(name, of)))
 
-    @initialize(atoms=st.lists(st.integers(0, 200_000), min_size=9, max_size=9))
-    def fund(self, atoms: list[int]) -> None:
+    @initialize(
+        atoms=st.lists(st.integers(0, 200_000), min_size=9, max_size=9), cap=st.sampled_from([MAX_FILLS, 1, 2]),
+        grouped=st.sets(ACCOUNTS),
+    )  # fmt: skip
+    def begin(self, atoms: list[int], cap: int, grouped: set[int]) -> None:
+        self._pair.shorten_steps(cap)
+        for account in sorted(grouped):
+            self._play("set_trade_group", (account, 7))
         for (account, asset), amount in zip(itertools.product((1, 2, 3), ASSETS), atoms, strict=True):
             if amount:
                 self._play("credit", Transfer(account=account, asset=asset, atoms=amount))
 
     @rule(
         account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, price=PRICES, lots=LOTS, client_id=CLIENT_IDS, digest=DIGESTS,
-        time_in_force=st.sampled_from([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]),
+        time_in_force=st.sampled_from([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]), stp=MODES,
     )  # fmt: skip
     def place_limit(
         self, account: int, symbol: str, side: Side, price: int, lots: int, client_id: str, digest: str,
-        time_in_force: TimeInForce,
+        time_in_force: TimeInForce, stp: StpMode,
     ) -> None:  # fmt: skip
         self._place(
             account, symbol, side, client_id, digest, type=OrderType.LIMIT, time_in_force=time_in_force,
-            price_ticks=price, lots=lots,
+            price_ticks=price, lots=lots, stp=stp,
         )  # fmt: skip
 
     @rule(
+        account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, price=CLOSE_PRICES, lots=st.integers(2, 12),
+        tip=st.integers(1, 4), stp=MODES, kind=st.sampled_from([OrderType.LIMIT, OrderType.LIMIT_MAKER]),
+    )  # fmt: skip
+    def place_iceberg(
+        self, account: int, symbol: str, side: Side, price: int, lots: int, tip: int, stp: StpMode, kind: OrderType
+    ) -> None:
+        self._place(
+            account, symbol, side, "", "", type=kind, price_ticks=price, lots=lots, iceberg_lots=min(tip, lots - 1),
+            stp=stp,
+        )  # fmt: skip
+
+    @rule(
+        account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, kind=CONTINGENT, stop=CLOSE_PRICES, price=CLOSE_PRICES,
+        bips=st.sampled_from([0, 0, 1, 90, 100, 110, 250]), keeps_stop=st.booleans(), lots=LOTS, stp=MODES,
+        tip=st.integers(0, 3), time_in_force=st.sampled_from([TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]),
+    )  # fmt: skip
+    def place_contingent(
+        self, account: int, symbol: str, side: Side, kind: OrderType, stop: int, price: int, bips: int,
+        keeps_stop: bool, lots: int, stp: StpMode, tip: int, time_in_force: TimeInForce,
+    ) -> None:  # fmt: skip
+        if not kind.has_limit:
+            time_in_force, price = TimeInForce.GTC, 0
+        is_iceberg = kind.has_limit and time_in_force is TimeInForce.GTC and lots > 3
+        self._place(
+            account, symbol, side, "", "", type=kind, time_in_force=time_in_force, price_ticks=price, lots=lots,
+            stop_ticks=stop if keeps_stop or not bips else 0, trailing_bips=bips, stp=stp,
+            iceberg_lots=max(tip, tip and lots // 40) if is_iceberg else 0,
+        )  # fmt: skip
+
+    @rule(account=ACCOUNTS, trade_group=st.sampled_from([-1, 7, 8]))
+    def set_trade_group(self, account: int, trade_group: int) -> None:
+        self._play("set_trade_group", (account, trade_group))
+
+    @rule(
         account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, lots=LOTS, is_by_quote=st.booleans(), rest=st.integers(-5, 5),
-        client_id=CLIENT_IDS, digest=DIGESTS,
+        client_id=CLIENT_IDS, digest=DIGESTS, stp=MODES,
     )  # fmt: skip
     def place_market(
         self,
@@ -75,10 +119,11 @@ class Agreement(RuleBasedStateMachine):
         rest: int,
         client_id: str,
         digest: str,
+        stp: StpMode,
     ) -> None:
         quote_atoms = max(1, SPECS[symbol].notional_floor(100, lots) + rest)
         size = {"quote_order_atoms": quote_atoms} if is_by_quote else {"lots": lots}
-        self._place(account, symbol, side, client_id, digest, type=OrderType.MARKET, **size)
+        self._place(account, symbol, side, client_id, digest, type=OrderType.MARKET, stp=stp, **size)
 
     def _place(self, account: int, symbol: str, side: Side, client_id: str, digest: str, **rest: object) -> None:
         order = PlaceOrder(

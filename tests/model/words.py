@@ -1,11 +1,12 @@
 """The words of the reference exchange: what an order, a market, a purse is, in decimals as people write them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 
 ZERO = Decimal(0)
 ATOM = Decimal("1e-8")
+EXACT = 2**53  # what one step moves in one asset stays below this many atoms
 
 
 class Refused(Exception):
@@ -18,6 +19,8 @@ class Refused(Exception):
 
 @dataclass
 class Market:
+    """`triggered` are orders whose price has come, in the order in which they will take."""
+
     symbol: str
     base: str
     quote: str
@@ -30,8 +33,10 @@ class Market:
     rules_version: int = 1
     update_id: int = 0
     next_trade_id: int = 1
+    next_prevented_id: int = 0
     last_price: Decimal | None = None
     changed_ms: int = 0
+    triggered: list["Order"] = field(default_factory=list)
 
     def steps(self) -> tuple[int, int]:
         """(multiplier, divisor): atoms of quote = ticks * lots * multiplier / divisor."""
@@ -39,7 +44,27 @@ class Market:
 
 
 @dataclass
+class Terms:
+    """What few orders have. `working_ms` is 0 while the order waits for its trigger."""
+
+    stop: Decimal = ZERO
+    trailing_bips: int = 0
+    iceberg: Decimal = ZERO
+    stp: str = "NONE"
+    strategy_id: int = 0
+    strategy_type: int = 0
+    working_ms: int = 0
+    trailing_ms: int = 0
+    visible: Decimal = ZERO
+    queue_id: int = 0
+    prevented: Decimal = ZERO
+    prevented_match: int = -1
+
+
+@dataclass
 class Order:
+    """`left` is what may still be filled. What is not compared is the reference's own memory."""
+
     id: int
     account: int
     symbol: str
@@ -53,9 +78,39 @@ class Order:
     client_id: str
     created_ms: int
     updated_ms: int
+    terms: Terms
+    has_terms: bool = False  # the engine's record says nothing of them otherwise
     status: str = "NEW"
     filled_quote: Decimal = ZERO
     locked: Decimal = ZERO
+    filled: Decimal = field(default=ZERO, compare=False)
+    is_in_book: bool = field(default=False, compare=False)
+    best: Decimal | None = field(default=None, compare=False)  # the price that a trailing order follows
+    quote_prevented: Decimal = field(default=ZERO, compare=False)  # of its quote amount, what prevention took
+
+    @property
+    def is_contingent(self) -> bool:
+        return self.type.startswith(("STOP_LOSS", "TAKE_PROFIT"))
+
+    @property
+    def has_limit(self) -> bool:
+        return "LIMIT" in self.type
+
+    @property
+    def waits_above(self) -> bool:
+        """A price at or above the stop price triggers it, not one at or below."""
+        return (self.type.startswith("STOP_LOSS"), self.side) in ((True, "BUY"), (False, "SELL"))
+
+    @property
+    def shown(self) -> Decimal:
+        """What its price level shows of it."""
+        if not self.is_in_book:
+            return ZERO
+        return self.terms.visible if self.terms.iceberg else self.left
+
+    @property
+    def open_status(self) -> str:
+        return "PARTIALLY_FILLED" if self.filled else "NEW"
 
 
 @dataclass(frozen=True)
@@ -71,6 +126,22 @@ class Fill:
     maker_account: int
     maker_id: int
     maker_fee: Decimal
+
+
+@dataclass(frozen=True)
+class Prevented:
+    """Two orders that did not trade, and what each lost by it."""
+
+    id: int
+    price: Decimal
+    mode: str
+    taker_account: int
+    taker_id: int
+    from_taker: Decimal
+    maker_account: int
+    maker_id: int
+    from_maker: Decimal
+    trade_group: int
 
 
 @dataclass

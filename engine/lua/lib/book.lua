@@ -21,7 +21,7 @@ local function plan_levels(market, side, prices, deltas)
         plan.new[#plan.new + 1], plan.new[#plan.new + 2] = int(side.sign * tonumber(price)), price
       end
     end
-    tell_level(market, side.name, price, lots)
+    if lots ~= old then tell_level(market, side.name, price, lots) end
   end
   return plan
 end

@@ -24,6 +24,7 @@ end
 
 -- One more step of an order that has met as many as fit into one.
 local function commit_rest(market, order, room)
+  order.prevented_quote = order.quote_order > 0 and market.pending_prevented or nil
   local taker = taker_of(order)
   order.is_late = order.terms and (order.type ~= "LIMIT" or list_of(order))
   if order.side == "SELL" and order.quote_order > 0 then taker.left = order.locked / market.base_atoms_per_lot end

@@ -30,6 +30,7 @@ local function place_contingent(market, order, client_field)
   -- Check.
   if would_trigger(market, order) then return { "rejected", "STOP_WOULD_TRIGGER" } end
   local atoms = lock_for_later(market, order)
+  if order.price > 0 and not notional_ceil(market, order.price, order.lots) then atoms = nil end -- it may rest
   if not atoms or atoms >= EXACT or order.lots * market.base_atoms_per_lot >= EXACT then
     return { "rejected", "AMOUNT_TOO_LARGE" }
   end

@@ -31,9 +31,9 @@ end
 local function taker_of(order)
   local taker = {
     account = order.account, id = order.id, side = order.side, limit = order.price > 0 and order.price or nil,
-    left = order.quote_order == 0 and order.left or nil,
+    left = order.quote_order == 0 and order.left or nil, is_by_quote = order.quote_order > 0,
   }
-  if order.quote_order > 0 then taker.budget = order.quote_order - order.filled_quote end
+  if taker.is_by_quote then taker.budget = order.quote_order - order.filled_quote - (order.prevented_quote or 0) end
   read_own(taker, order.account, order.terms and string.match(order.terms[STP], "%u[%u_]*") or "NONE")
   return taker
 end
@@ -61,9 +61,10 @@ local function plan_status(market, order, plan)
     order.terms[PREVENTED_MATCH] = plan.prevented_match
   end
   local is_filled = order.quote_order == 0 and order.left == 0
-    or order.quote_order > 0 and plan.stop == "budget" and order.lots > 0
+    or order.quote_order > 0 and plan.stop == "budget" and filled_of(order) > 0
   if plan.stop == "capped" then
     plan.is_pending, plan.status = true, open_status(order)
+    market.pending_prevented = (order.prevented_quote or 0) + plan.prevented_quote
   elseif plan.stop == "prevented" then
     plan.status = "EXPIRED_IN_MATCH"
   elseif is_filled then
@@ -134,6 +135,7 @@ local function commit_execution(market, order, plan, was_open)
   if #market.prevented > 0 then
     redis.call("HSET", SYMBOL, "next_prevented_id", int(market.next_prevented_id))
   end
+  if plan.is_pending then redis.call("HSET", SYMBOL, "pending_prevented", int(market.pending_prevented)) end
   commit_triggers(market)
   commit_touched_lists(market)
   commit_gate(market, plan.is_pending and order.member)

@@ -23,7 +23,8 @@ end
 -- without.
 local function new_market(symbol, s, m, now_ms)
   local t = redis.call("HMGET", SYMBOL, "next_trade_id", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
-    "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id")
+    "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id",
+    "pending_prevented")
   local market = {
     symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3], update_id = tonumber(s[4]),
     base_asset = s[5], quote_asset = s[6], base_atoms_per_lot = tonumber(s[7]), multiplier = tonumber(s[8]),
@@ -31,6 +32,7 @@ local function new_market(symbol, s, m, now_ms)
     taker_fee_e8 = tonumber(t[3]), last_price = tonumber(t[4]), min_notional = tonumber(t[5]),
     up_ticks = tonumber(t[6] or ""), down_ticks = tonumber(t[7] or ""), trailing = tonumber(t[8] or "0"),
     next_prevented_id = tonumber(t[9] or "0"),
+    pending_prevented = tonumber(t[10] or "0"), -- what prevention has taken from the unfinished order's quote amount
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"), waiting = 0,
   }

@@ -66,10 +66,20 @@ local function next_maker(walk)
   return walk.current
 end
 
+-- The mode that counts: TRANSFER needs the maker's consent.
+local function effective_stp(taker, maker)
+  if taker.stp ~= "TRANSFER" or maker.terms and maker.terms[STP] == '"TRANSFER"' then return taker.stp end
+  return "DECREMENT"
+end
+
+local function moves_money(taker, maker)
+  return maker.account ~= taker.account and effective_stp(taker, maker) == "TRANSFER"
+end
+
 -- What the taker could fill of `lots`, as if it were done: lots and their cost, each level's rounded up; the cost is
 -- nil when it cannot be computed exactly. What self-trade prevention would take away is not filled.
 function sweep(market, taker, lots)
-  local walk, found, cost, level, at_level = new_walk(taker), 0, 0, nil, 0
+  local walk, found, cost, moved, level, at_level = new_walk(taker), 0, 0, 0, nil, 0
   local function close_level()
     local level_cost = level and notional_ceil(market, level, at_level) or not level and 0
     cost = cost and level_cost and cost + level_cost
@@ -77,24 +87,29 @@ function sweep(market, taker, lots)
     at_level = 0
   end
   while found < lots do
-    local maker = next_resting(walk)
+    local maker = next_maker(walk)
     if not maker then break end
     if maker.price ~= level then
       close_level()
       level = maker.price
     end
-    local take = math.min(maker.left, lots - found)
     if not (taker.own and taker.own[maker.account]) then
-      found, at_level = found + take, at_level + take
+      -- An iceberg's tip in its turn; the rest when it is met again, for then nobody else is left at this price.
+      local shown = maker.is_met and maker.left or shown_of(maker)
+      local take = math.min(shown, lots - found)
+      found, at_level, maker.left, maker.is_met = found + take, at_level + take, maker.left - take, true
+      if maker.left > 0 then walk.again[#walk.again + 1] = maker end
     elseif taker.stp == "EXPIRE_TAKER" or taker.stp == "EXPIRE_BOTH" then
       break
     elseif taker.stp ~= "EXPIRE_MAKER" then
+      local take = math.min(maker.left, lots - found)
       lots = lots - take
-      if taker.stp == "TRANSFER" then at_level = at_level + take end
+      if moves_money(taker, maker) then moved = moved + (notional_floor(market, maker.price, take) or EXACT) end
     end
   end
   close_level()
-  return found, cost
+  if cost and cost + moved >= EXACT then return found, nil end
+  return found, cost and cost + moved
 end
 
 -- Lots that `budget` still buys at a price: exact, since both sides of the division are whole and below 2^53.
@@ -107,8 +122,8 @@ end
 local function plan_fill(market, taker, plan, maker, lots)
   local price = maker.price
   local quote, base = notional_floor(market, price, lots), lots * market.base_atoms_per_lot
-  if not quote or plan.quote + quote >= EXACT then return false end
-  if plan.lots * market.base_atoms_per_lot + base >= EXACT then return false end
+  if not quote or plan.quote + quote + plan.moved >= EXACT then return false end
+  if plan.lots * market.base_atoms_per_lot + base + plan.moved >= EXACT then return false end
   local taker_fee, maker_fee
   maker.left, maker.filled_quote = maker.left - lots, maker.filled_quote + quote
   if taker.side == "BUY" then
@@ -207,25 +222,21 @@ local function plan_transfer(market, taker, plan, maker, lots)
   end
 end
 
--- The mode that counts: TRANSFER needs the maker's consent.
-local function effective_stp(taker, maker)
-  if taker.stp ~= "TRANSFER" or maker.terms and maker.terms[STP] == '"TRANSFER"' then return taker.stp end
-  return "DECREMENT"
-end
-
--- The taker meets an order of its own or its trade group: no trade. `lots` is what it would have taken at most.
--- The lots that the taker loses and the mode; nil, with nothing counted, when sums could not be exact any more.
-local function plan_prevention(market, walk, taker, plan, maker, lots)
-  if plan.moved + 2 * maker.locked >= EXACT then return nil end
+-- The taker meets an order of its own or its trade group: no trade. It has `left` (nil: not known) and can afford
+-- `affordable` lots (nil: any number). The lots it loses, the mode and the quote atoms that are gone from its money;
+-- nil, with nothing counted, when sums could not be exact any more.
+local function plan_prevention(market, walk, taker, plan, maker, left, affordable)
+  local moved = math.max(plan.quote, plan.lots * market.base_atoms_per_lot) + plan.moved
+  if moved > 0 and moved + 2 * maker.locked >= EXACT then return nil end -- alone in its step it is always exact
   plan.moved = plan.moved + maker.locked
   local mode, from_taker, from_maker = effective_stp(taker, maker), 0, 0
-  if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" then from_taker = lots end
+  local moves, in_both = moves_money(taker, maker), math.min(maker.left, left or EXACT)
+  if affordable and (taker.is_by_quote or moves) then in_both = math.min(in_both, affordable) end
+  if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" then from_taker = taker.is_by_quote and in_both or left end
   if mode == "EXPIRE_MAKER" or mode == "EXPIRE_BOTH" then from_maker = maker.left end
   if mode == "DECREMENT" or mode == "TRANSFER" then
-    from_taker, from_maker = math.min(lots, maker.left), math.min(lots, maker.left)
-    if mode == "TRANSFER" and maker.account ~= taker.account then
-      plan_transfer(market, taker, plan, maker, from_maker)
-    end
+    from_taker, from_maker = in_both, in_both
+    if moves then plan_transfer(market, taker, plan, maker, in_both) end
   end
   local id = int(market.next_prevented_id)
   market.next_prevented_id = market.next_prevented_id + 1
@@ -242,7 +253,9 @@ local function plan_prevention(market, walk, taker, plan, maker, lots)
     plan_shown(walk, plan, maker, math.min(from_maker, maker.shown))
     note_maker(market, plan, maker, maker.left == 0 and "EXPIRED_IN_MATCH" or nil)
   end
-  return from_taker, mode
+  local spent = (taker.is_by_quote or moves) and notional_floor(market, maker.price, from_taker) or 0
+  if taker.is_by_quote then plan.prevented_quote = plan.prevented_quote + spent end
+  return from_taker, mode, spent
 end
 
 -- Icebergs that were refilled queue behind everybody: they are given a number of now.
@@ -263,15 +276,17 @@ local function plan_requeueing(market, plan, walk)
   end
 end
 
--- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, stp, own or nil, group} meet the other
--- side for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys a lot),
--- "limit", "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step), "too large".
+-- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, is_by_quote, stp, own or nil, group} meet
+-- the other side for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys
+-- a lot), "limit", "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step) or
+-- "too large".
 function plan_match(market, taker, room)
   local walk = new_walk(taker)
   local plan = {
     side = walk.side, lots = 0, quote = 0, received = 0, paid = 0, prevented = 0, prices = {}, taken = {}, gone = {},
     gone_places = {}, closed = {}, ended = {}, kept = {}, new_places = {},
     moved = 0, -- bounds the sums of what prevention unlocks
+    prevented_quote = 0, -- what it takes from the order's quote amount
     bought = {}, -- lots traded by price
   }
   local left, budget, met = taker.left, taker.budget, 0
@@ -288,24 +303,28 @@ function plan_match(market, taker, room)
     end
     maker.shown = maker.shown or shown_of(maker)
     local is_own = taker.own and taker.own[maker.account]
-    local lots = math.min(is_own and maker.left or maker.shown, left or EXACT)
-    if is_own and taker.stp ~= "DECREMENT" and taker.stp ~= "TRANSFER" then lots = left or maker.left end
-    if budget then lots = math.min(lots, affordable_lots(market, budget, maker.price)) end
+    local affordable = budget and affordable_lots(market, budget, maker.price)
     met = met + 1
-    if lots == 0 then
+    if affordable == 0 then
       plan.stop = "budget"
     elseif is_own then
-      local from_taker, mode = plan_prevention(market, walk, taker, plan, maker, lots)
+      local from_taker, mode, spent = plan_prevention(market, walk, taker, plan, maker, left, affordable)
       if not from_taker then
         plan.stop = "too large"
       else
         if left then left = left - from_taker end
-        if budget then budget = budget - notional_floor(market, maker.price, from_taker) end
-        if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" or left == 0 or budget == 0 then plan.stop = "prevented" end
+        if budget then budget = budget - spent end
+        if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" or left == 0 then
+          plan.stop = "prevented"
+        elseif maker.left > 0 or budget == 0 then
+          plan.stop = taker.is_by_quote and "prevented" or "budget"
+        end
       end
     else
+      local lots = math.min(maker.shown, left or EXACT, affordable or EXACT)
       local spent = plan.quote
       if plan_fill(market, taker, plan, maker, lots) then
+        local is_whole_tip = lots == maker.shown
         plan.bought[maker.price] = (plan.bought[maker.price] or 0) + lots
         plan_shown(walk, plan, maker, lots)
         note_maker(market, plan, maker, maker.left == 0 and "FILLED" or nil)
@@ -313,7 +332,7 @@ function plan_match(market, taker, room)
         if budget then budget = budget - (plan.quote - spent) end
         if left == 0 then
           plan.stop = "filled"
-        elseif budget and (maker.shown > 0 and not maker.queues_again or budget == 0) then
+        elseif budget and (not is_whole_tip or budget == 0) then
           plan.stop = "budget"
         end
       else

@@ -103,7 +103,7 @@ local function commit_new_order(market, request)
   commit_execution(market, order, plan, false)
   commit_step_event(market, "order_placed", plan)
   local reply = execution_reply(market, plan)
-  commit_cascade(market, MAX_FILLS - #market.fills)
+  commit_cascade(market, MAX_FILLS - #market.fills - #market.prevented)
   reply[#reply + 1] = market.pending and 0 or 1
   return reply
 end

@@ -12,12 +12,13 @@ do -- A script may have 200 locals: what only this piece uses stays in here.
 
 local BIPS = 10000
 
--- The last price and the turning points of the step's path: what any price between triggers, these trigger.
+-- Places in the step's path: of its first price, its turning points and its last. What any price between two of them
+-- triggers, the second triggers.
 local function turning_points(path)
   local points = {}
   for i, price in ipairs(path) do
     local before, after = path[i - 1], path[i + 1]
-    if not before or not after or (price > before) ~= (after > price) then points[#points + 1] = price end
+    if not before or not after or (price > before) ~= (after > price) then points[#points + 1] = i end
   end
   return points
 end
@@ -49,12 +50,23 @@ local function trailing_text(order)
     .. (order.above and "1" or "0")
 end
 
--- Shows a trailing order a price: the price that triggers it when this one does, else nil.
-local function follow(order, price)
+-- A trailing order begins at the first price of path[from .. to] that reaches its stop price.
+local function begin_to_trail(order, path, from, to)
+  for i = from, to do
+    local price = path[i]
+    if order.stop == 0 or order.above and price >= order.stop or not order.above and price <= order.stop then
+      order.best, order.is_changed, order.has_begun = price, true, true
+      return
+    end
+  end
+end
+
+-- Shows a trailing order the straight way path[from .. to]: the price that triggers it when the last does, else nil.
+local function follow(order, path, from, to)
+  local price = path[to]
   if order.best == 0 then
-    local is_met = order.stop == 0 or order.above and price >= order.stop or not order.above and price <= order.stop
-    if is_met then order.best, order.is_changed, order.has_begun = price, true, true end
-    return nil
+    begin_to_trail(order, path, from, to)
+    if order.best == 0 or order.best == price then return nil end
   end
   local is_sell = order.side == "SELL"
   if is_sell and price > order.best or not is_sell and price < order.best then
@@ -87,9 +99,11 @@ end
 -- At each price the nearest trigger comes first, the oldest among equals.
 function plan_triggers(market)
   market.triggers = nil
-  local path = turning_points(market.path)
-  if #path == 0 then return end
-  local low, high = math.min(unpack(path)), math.max(unpack(path))
+  local path = market.path
+  local turns = turning_points(path)
+  if #turns == 0 then return end
+  local low, high = path[1], path[1]
+  for _, at in ipairs(turns) do low, high = math.min(low, path[at]), math.max(high, path[at]) end
   local is_up = market.up_ticks and high >= market.up_ticks
   local is_down = market.down_ticks and low <= market.down_ticks
   if not is_up and not is_down and market.trailing == 0 then return end
@@ -98,12 +112,13 @@ function plan_triggers(market)
   local trailing = market.trailing > 0 and read_trailing() or {}
   local plan = { members = {}, stops = {}, gone = {}, texts = {}, begun = {} }
   ups.next, downs.next = 1, 1
-  for _, price in ipairs(path) do
+  local from = 1
+  for _, to in ipairs(turns) do
     local reached = {}
-    take_reached(ups, price, true, reached)
-    take_reached(downs, price, false, reached)
+    take_reached(ups, path[to], true, reached)
+    take_reached(downs, path[to], false, reached)
     for _, order in ipairs(trailing) do
-      local trigger = not order.is_gone and follow(order, price)
+      local trigger = not order.is_gone and follow(order, path, from, to)
       if trigger then
         order.is_gone = true
         local rises = order.side == "BUY"
@@ -112,6 +127,7 @@ function plan_triggers(market)
         }
       end
     end
+    from = to + 1
     table.sort(reached, is_before)
     for _, order in ipairs(reached) do
       plan.members[#plan.members + 1] = order.member

@@ -1,0 +1,240 @@
+"""Steps: an order takes what it can at once, its makers change, money moves, the rest rests or expires.
+
+The fact a newcomer would get wrong: every step has an event of its own. An order with more meetings than fit into one
+takes several, and what its prices trigger takes only after them, one order after the other.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from tests.model.meetings import Meeting, Plan, Taker, next_visible
+from tests.model.triggers import Triggers
+from tests.model.words import ATOM, EXACT, ZERO, Fill, Market, Order, Prevented, ceil, floor
+
+LARGEST = (EXACT - 1) * ATOM
+UNFINISHED = ("steps", "too large")
+
+
+@dataclass
+class Step:
+    """What was told of one: the order as it was after it."""
+
+    kind: str
+    order: Order
+    fills: list[Fill]
+    prevented: list[Prevented]
+    matches: int
+    is_final: bool
+
+
+@dataclass
+class Matching(Triggers):
+    """Orders move through their steps here; whether they may is decided by the commands of `Exchange`."""
+
+    def step(self, kind: str, market: Market, order: Order, plan: Plan, reserve: Decimal) -> Step:
+        """Carries out a plan; `reserve` is what an order without a limit has to spend, in this step and the next."""
+        before, last_price = self.copy(market.symbol), market.last_price
+        self._lock(market, order, ZERO)
+        fills: list[Fill] = []
+        prevented: list[Prevented] = []
+        makers: list[Order] = []
+        refilled: list[Order] = []
+        for meeting in plan.meetings:
+            if meeting.mode:
+                prevented.append(self._prevent(market, order, meeting))
+            else:
+                fills.append(self._fill(market, order, meeting))
+            if meeting.quantity or meeting.from_maker:
+                self._change_maker(market, meeting, refilled)
+                makers += [meeting.maker] if meeting.maker not in makers else []
+        for maker in refilled:
+            if maker.is_in_book:
+                maker.terms.queue_id = self.take_id()
+        self._settle(market, order, plan, reserve)
+        self.trigger(market, last_price, [fill.price for fill in fills])
+        step = Step(kind, copied(order), fills, prevented, len(plan.meetings), plan.stop not in UNFINISHED)
+        self.tell_market(
+            kind, market, before, fills=fills, makers=[copied(maker) for maker in makers], order=step.order,
+            is_final=step.is_final, prevented=prevented,
+        )  # fmt: skip
+        return step
+
+    def follow_up(self, market: Market, order: Order, first: Step) -> list[Step]:
+        """Finishes an order that has steps left, then those that were triggered, each a new taker.
+
+        One call of the engine has room for as many meetings as one step; each step after the first costs one more.
+        """
+        steps = [first]
+        room = self.cap - first.matches
+        while not steps[-1].is_final or market.triggered:
+            if room <= 0:
+                room = self.cap
+            if steps[-1].is_final:
+                order = market.triggered.pop(0)
+                steps.append(self._trigger_step(market, order, room))
+            else:
+                plan = self.plan(market, self._rest_of(order), room)
+                steps.append(self.step("order_continued", market, order, plan, order.locked))
+            room -= 1 + steps[-1].matches
+        return steps
+
+    def _trigger_step(self, market: Market, order: Order, room: int) -> Step:
+        """A triggered order begins to take. A purchase without a limit may also spend what is free."""
+        order.terms.working_ms = self.now_ms
+        taker, reserve = Taker(order, left=order.left), order.locked
+        if order.side == "BUY" and not order.has_limit:
+            reserve = min(order.locked + self.purse(market.quote, order.account).free, LARGEST)
+            taker.money = reserve
+        plan = self.plan_unless_killed(market, taker, room)
+        return self.step("order_triggered", market, order, plan, reserve)
+
+    def plan_unless_killed(self, market: Market, taker: Taker, room: int) -> Plan:
+        """A fill-or-kill order that cannot be filled whole meets nobody."""
+        if taker.order.time_in_force == "FOK":
+            whole = self.plan(market, replace(taker), None)
+            if whole.filled < taker.order.left:
+                return Plan(stop="killed")
+        return self.plan(market, taker, room)
+
+    def _rest_of(self, order: Order) -> Taker:
+        """An order with the steps behind it: without a limit it has what it has set aside."""
+        if not order.quote_amount:
+            is_bound = order.side == "BUY" and not order.has_limit
+            return Taker(order, left=order.left, money=order.locked if is_bound else None)
+        money = order.quote_amount - order.filled_quote - order.quote_prevented
+        return Taker(order, money=money, available=order.locked if order.side == "SELL" else None)
+
+    def take_id(self) -> int:
+        self.next_order_id += 1
+        return self.next_order_id - 1
+
+    def _fill(self, market: Market, taker: Order, meeting: Meeting) -> Fill:
+        maker, quantity = meeting.maker, meeting.quantity
+        quote = floor(maker.price * quantity)
+        if taker.side == "BUY":
+            taker_fee, maker_fee = floor(quantity * market.taker_fee), floor(quote * market.maker_fee)
+            base_fee, quote_fee = taker_fee, maker_fee
+        else:
+            taker_fee, maker_fee = floor(quote * market.taker_fee), floor(quantity * market.maker_fee)
+            base_fee, quote_fee = maker_fee, taker_fee
+        self._exchange(market, taker, maker, quantity, quote, taker_fee, maker_fee)
+        self.add(market.base, "fees", base_fee)
+        self.add(market.quote, "fees", quote_fee)
+        for order in (taker, maker):
+            order.left -= quantity
+            order.filled += quantity
+            order.filled_quote += quote
+        market.last_price = maker.price
+        market.next_trade_id += 1
+        return Fill(
+            market.next_trade_id - 1, maker.price, quantity, quote, taker.side, taker.account, taker.id, taker_fee,
+            maker.account, maker.id, maker_fee,
+        )  # fmt: skip
+
+    def _exchange(
+        self, market: Market, taker: Order, maker: Order, quantity: Decimal, quote: Decimal, taker_fee: Decimal,
+        maker_fee: Decimal,
+    ) -> None:  # fmt: skip
+        """Base and quote change hands: the maker's out of what it has locked, the taker's out of what is free."""
+        taker_asset, maker_asset, from_taker, from_maker = market.quote, market.base, quote, quantity
+        if taker.side == "SELL":
+            taker_asset, maker_asset, from_taker, from_maker = market.base, market.quote, quantity, quote
+        self.purse(taker_asset, taker.account).free -= from_taker
+        self.purse(maker_asset, taker.account).free += from_maker - taker_fee
+        self.purse(maker_asset, maker.account).locked -= from_maker
+        self.purse(taker_asset, maker.account).free += from_taker - maker_fee
+        maker.locked -= from_maker
+
+    def _prevent(self, market: Market, taker: Order, meeting: Meeting) -> Prevented:
+        maker = meeting.maker
+        if meeting.moves_money:
+            self._exchange(market, taker, maker, meeting.from_maker, meeting.quote, ZERO, ZERO)
+        number = market.next_prevented_id
+        market.next_prevented_id += 1
+        for order, lost in ((taker, meeting.from_taker), (maker, meeting.from_maker)):
+            if order is taker or lost:
+                order.left -= lost
+                order.has_terms, order.terms.prevented_match = True, number
+                order.terms.prevented += lost
+        taker.quote_prevented += floor(maker.price * meeting.from_taker) if taker.quote_amount else ZERO
+        return Prevented(
+            number, maker.price, meeting.mode, taker.account, taker.id, meeting.from_taker, maker.account, maker.id,
+            meeting.from_maker, self.groups.get(taker.account, -1),
+        )  # fmt: skip
+
+    def _change_maker(self, market: Market, meeting: Meeting, refilled: list[Order]) -> None:
+        """Its status, and its tip: an iceberg that shows a new one queues behind `refilled`."""
+        maker, lost = meeting.maker, meeting.quantity + meeting.from_maker
+        if maker.terms.iceberg:
+            maker.terms.visible = next_visible(maker, maker.terms.visible, maker.left, lost)
+        maker.updated_ms, maker.status = self.now_ms, maker.open_status
+        if not maker.left:
+            self._end(market, maker, "EXPIRED_IN_MATCH" if meeting.mode else "FILLED")
+            return
+        if meeting.mode:
+            self._lock(market, maker, self._worth(maker, maker.left))
+        if maker.terms.iceberg and not maker.terms.visible:
+            maker.terms.visible = min(maker.terms.iceberg, maker.left)
+            if maker in refilled:
+                refilled.remove(maker)
+            refilled.append(maker)
+
+    def _settle(self, market: Market, order: Order, plan: Plan, reserve: Decimal) -> None:
+        """What becomes of the order after the step, and what it locks from now on."""
+        order.updated_ms = self.now_ms
+        if order.quote_amount:
+            order.quantity, order.left = order.filled + order.terms.prevented, ZERO
+        if plan.stop in UNFINISHED:
+            order.status = order.open_status
+            rest = self._worth(order, order.left) if order.has_limit else reserve - self._paid(order, plan)
+            self._lock(market, order, rest)
+            return
+        order.status = self._final_status(order, plan)
+        if order.status in ("NEW", "PARTIALLY_FILLED"):
+            self._rest(market, order)
+        else:
+            self.open.pop(order.id, None)
+
+    def _final_status(self, order: Order, plan: Plan) -> str:
+        if plan.stop == "prevented":
+            return "EXPIRED_IN_MATCH"
+        if order.filled and plan.stop == "money" if order.quote_amount else not order.left:
+            return "FILLED"
+        return order.open_status if order.has_limit and order.time_in_force == "GTC" else "EXPIRED"
+
+    def _rest(self, market: Market, order: Order) -> None:
+        """The order takes its place in the book: a triggered one behind all that are there."""
+        if order.is_contingent:
+            order.terms.queue_id = self.take_id()
+        order.terms.visible = min(order.terms.iceberg, order.left)
+        order.is_in_book = True
+        self.open[order.id] = order
+        self._lock(market, order, self._worth(order, order.left))
+
+    def _paid(self, order: Order, plan: Plan) -> Decimal:
+        if order.side == "BUY":
+            return sum((meeting.quote for meeting in plan.meetings), ZERO)
+        moved = sum((meeting.from_maker for meeting in plan.meetings if meeting.moves_money), ZERO)
+        return plan.filled + moved
+
+    def pays(self, market: Market, order: Order) -> str:
+        return market.quote if order.side == "BUY" else market.base
+
+    def _worth(self, order: Order, quantity: Decimal) -> Decimal:
+        return ceil(order.price * quantity) if order.side == "BUY" else quantity
+
+    def _lock(self, market: Market, order: Order, amount: Decimal) -> None:
+        purse = self.purse(self.pays(market, order), order.account)
+        purse.free += order.locked - amount
+        purse.locked += amount - order.locked
+        order.locked = amount
+
+    def _end(self, market: Market, order: Order, status: str) -> None:
+        self._lock(market, order, ZERO)
+        order.status, order.updated_ms, order.is_in_book = status, self.now_ms, False
+        del self.open[order.id]
+
+
+def copied(order: Order) -> Order:
+    """The order as it is now, whatever becomes of it."""
+    return replace(order, terms=replace(order.terms))

@@ -1,0 +1,108 @@
+"""The engine's records and events, as the reference would say them: decimals instead of ticks, lots and atoms."""
+
+from typing import Any
+
+import msgspec
+
+from engine import events
+from engine.types import SymbolSpec
+from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
+from tests.model.words import ATOM, Fill, Order, Prevented, Purse, Terms
+
+# Rates that differ, or a mix-up of maker and taker could not be seen. Smallest notionals that some of the small orders
+# here miss: of the random commands on the first two, of the state machine on the last two.
+SPECS = {
+    spec.symbol: msgspec.structs.replace(
+        spec, maker_fee_e8=maker_fee_e8, taker_fee_e8=taker_fee_e8, min_notional_atoms=min_notional_atoms
+    )
+    for spec, maker_fee_e8, taker_fee_e8, min_notional_atoms in (
+        (BTCUSDT, 100_000, 100_000, 100_000), (ETHUSDT, 20_000, 75_000, 50_000), (ETHBTC, 3_333_333, 0, 50)
+    )
+}  # fmt: skip
+
+
+def order_of(record: events.OrderRecord, spec: SymbolSpec) -> Order:
+    lot = spec.lot_units * ATOM
+    terms = record.terms or events.OrderTerms(working_ms=record.created_ms)
+    return Order(
+        id=record.order_id, account=record.account, symbol=spec.symbol, side=record.side.value, type=record.type.value,
+        time_in_force=record.time_in_force.value, price=record.price_ticks * spec.tick_units * ATOM,
+        quantity=record.lots * lot, left=record.left_lots * lot, quote_amount=record.quote_order_atoms * ATOM,
+        client_id=record.client_order_id, created_ms=record.created_ms, updated_ms=record.updated_ms,
+        status=record.status.value, filled_quote=record.filled_quote_atoms * ATOM, locked=record.locked_atoms * ATOM,
+        terms=terms_of(terms, spec), has_terms=record.terms is not None,
+    )  # fmt: skip
+
+
+def terms_of(terms: events.OrderTerms, spec: SymbolSpec) -> Terms:
+    lot = spec.lot_units * ATOM
+    return Terms(
+        stop=terms.stop_ticks * spec.tick_units * ATOM, trailing_bips=terms.trailing_bips,
+        iceberg=terms.iceberg_lots * lot, stp=terms.stp.value, strategy_id=terms.strategy_id,
+        strategy_type=terms.strategy_type, working_ms=terms.working_ms, trailing_ms=terms.trailing_ms,
+        visible=terms.visible_lots * lot, queue_id=terms.queue_id, prevented=terms.prevented_lots * lot,
+        prevented_match=terms.prevented_match_id,
+    )  # fmt: skip
+
+
+def prevented_of(match: events.PreventedMatch, spec: SymbolSpec) -> Prevented:
+    lot = spec.lot_units * ATOM
+    return Prevented(
+        id=match.prevented_match_id, price=match.price_ticks * spec.tick_units * ATOM, mode=match.mode.value,
+        taker_account=match.taker_account, taker_id=match.taker_order_id, from_taker=match.taker_prevented_lots * lot,
+        maker_account=match.maker_account, maker_id=match.maker_order_id, from_maker=match.maker_prevented_lots * lot,
+        trade_group=match.trade_group,
+    )  # fmt: skip
+
+
+def fill_of(fill: events.Fill, spec: SymbolSpec) -> Fill:
+    return Fill(
+        trade_id=fill.trade_id, price=fill.price_ticks * spec.tick_units * ATOM,
+        quantity=fill.lots * spec.lot_units * ATOM,
+        quote=fill.quote_atoms * ATOM, taker_side=fill.taker_side.value, taker_account=fill.taker_account,
+        taker_id=fill.taker_order_id, taker_fee=fill.taker_fee_atoms * ATOM, maker_account=fill.maker_account,
+        maker_id=fill.maker_order_id, maker_fee=fill.maker_fee_atoms * ATOM,
+    )  # fmt: skip
+
+
+def _balance(change: events.BalanceChange) -> tuple[tuple[str, int], Purse, Purse]:
+    before = Purse(change.free_before * ATOM, change.locked_before * ATOM)
+    return (change.asset, change.account), before, Purse(change.free_atoms * ATOM, change.locked_atoms * ATOM)
+
+
+def event_of(event: events.AnyEvent) -> dict[str, Any]:
+    kind = type(event).__struct_config__.tag
+    told: dict[str, Any] = {"kind": kind, "seq": event.seq, "now_ms": event.now_ms}
+    match event:
+        case events.BalanceCredited() | events.BalanceDebited():
+            return told | {"balance": _balance(event.balance), "amount": event.atoms * ATOM}
+        case events.SymbolDefined(spec=spec):
+            return told | {"symbol": spec.symbol, "status": spec.status.value, "rules_version": spec.rules_version}
+        case events.AccountChanged(account=account):
+            return told | {"account": account}
+        case events.TradeGroupSet(account=account, trade_group=trade_group):
+            return told | {"account": account, "trade_group": trade_group}
+        case events.OrderStep() | events.OrderCanceled() | events.OrdersCanceled() | events.OrderReduced():
+            return told | _market_event(event, SPECS[event.symbol])
+    return told
+
+
+def _market_event(event: Any, spec: SymbolSpec) -> dict[str, Any]:
+    tick, lot = spec.tick_units * ATOM, spec.lot_units * ATOM
+    told: dict[str, Any] = {
+        "symbol": event.symbol,
+        "update_id": event.update_id,
+        "levels": sorted(((level.side.value, level.price_ticks * tick), level.lots * lot) for level in event.levels),
+        "balances": sorted(map(_balance, event.balances), key=lambda change: change[0]),
+        "fills": [fill_of(fill, spec) for fill in event.fills],
+        "makers": [order_of(record, spec) for record in event.makers],
+    }
+    match event:
+        case events.OrdersCanceled(orders=orders):
+            return told | {"orders": [order_of(record, spec) for record in orders]}
+        case events.OrderCanceled(order=order, cancel_client_order_id=own_id):
+            return told | {"order": order_of(order, spec), "own_id": own_id}
+        case events.OrderStep(order=order, is_final=is_final, prevented=prevented):
+            matches = [prevented_of(match, spec) for match in prevented]
+            return told | {"order": order_of(order, spec), "is_final": is_final, "prevented": matches}
+    return told | {"order": order_of(event.order, spec)}
