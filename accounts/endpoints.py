@@ -9,11 +9,13 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from accounts.history import Span, all_orders, one_order, trades_of
-from accounts.orders import NewOrder, check_form, checked_client_id, new_client_id, to_command
+from accounts.orders import NewOrder, ResponseKind, check_form, checked_client_id, new_client_id, to_command
 from accounts.rendering import (
+    AcceptedView,
     CanceledView,
     OrderView,
     PlacedView,
+    accepted_view,
     canceled_view,
     order_view,
     own_trade_view,
@@ -28,7 +30,7 @@ from engine.commands import CancelAllOrders, CancelOrder, Transfer
 from engine.errors import BadParameter, EngineUnavailable
 from engine.filters import check_order
 from engine.runner import Stale
-from engine.types import BALANCE_LIMIT, SymbolSpec
+from engine.types import BALANCE_LIMIT, OrderType, SymbolSpec
 from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
 from markets.rendering import atoms_text, units_text
 
@@ -74,18 +76,28 @@ class TransferRequest(msgspec.Struct, kw_only=True):
 
 
 @ENDPOINTS.endpoint("POST", "/order", permission=Permission.TRADE)
-async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> PlacedView:
+async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> PlacedView | AcceptedView:
     """A new order."""
     client_order_id = check_form(request, caller)
+    kind = request.new_order_resp_type or _usual_response(request.type, caller)
     for _ in range(RULES_TRIES):
         spec = await spec_of(runtime, request.symbol)
         command = to_command(request, spec, caller, client_order_id)
         check_order(command, spec)
         try:
-            return placed_view(spec, await runtime.venue.gateway.place_order(command))
+            placed = await runtime.venue.gateway.place_order(command)
+            if kind is ResponseKind.ACK:
+                return accepted_view(spec, placed)
+            return placed_view(spec, placed, in_full=kind is ResponseKind.FULL)
         except Stale:
             runtime.venue.registry.forget()
     raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
+
+
+def _usual_response(kind: OrderType, caller: Caller) -> ResponseKind:
+    if caller.dialect.answers_in_full or kind in (OrderType.LIMIT, OrderType.MARKET):
+        return ResponseKind.FULL
+    return ResponseKind.ACK
 
 
 @ENDPOINTS.endpoint("DELETE", "/order", permission=Permission.TRADE)

@@ -7,20 +7,29 @@ a price on a market order means that its sender expects something else than he w
 import re
 import secrets
 from collections.abc import Iterator
-from typing import Final
+from enum import StrEnum
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
 from api.callers import Caller
 from api.errors import one_of_two_missing
 from engine.commands import PlaceOrder
-from engine.errors import BadParameter
+from engine.errors import BadParameter, Reason, Rejected
 from engine.filters import read_price, read_quantity, read_quote_amount
-from engine.types import OrderType, Side, SymbolSpec, TimeInForce
+from engine.types import OrderType, Side, StpMode, SymbolSpec, TimeInForce
 
 _CLIENT_ORDER_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 CLIENT_ID_LENGTH: Final = 22  # 132 random bits
 _IDS_AT_ONCE: Final = 256  # one look into the system's randomness for so many
+
+
+class ResponseKind(StrEnum):
+    """How much of a new order its sender wants to be told."""
+
+    ACK = "ACK"
+    RESULT = "RESULT"
+    FULL = "FULL"
 
 
 class NewOrder(msgspec.Struct, kw_only=True, rename="camel"):
@@ -35,9 +44,47 @@ class NewOrder(msgspec.Struct, kw_only=True, rename="camel"):
     price: str | None = None
     new_client_order_id: str | None = None
     stop_price: str | None = None
-    trailing_delta: str | None = None
+    trailing_delta: int | None = None
     iceberg_qty: str | None = None
-    self_trade_prevention_mode: str | None = None
+    self_trade_prevention_mode: StpMode | None = None
+    strategy_id: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    strategy_type: Annotated[int, msgspec.Meta(ge=1_000_000)] | None = None
+    new_order_resp_type: ResponseKind | None = None
+
+
+class Form(NamedTuple):
+    """The parameters of one type of order, by their names in the request: (field, name on the wire)."""
+
+    required: tuple[tuple[str, str], ...]
+    forbidden: tuple[tuple[str, str], ...]
+
+
+_JUDGED: Final = {
+    "quantity": "quantity", "price": "price", "quote_order_qty": "quoteOrderQty", "time_in_force": "timeInForce",
+    "stop_price": "stopPrice", "trailing_delta": "trailingDelta", "iceberg_qty": "icebergQty",
+}  # fmt: skip
+
+
+def _form(*required: str, optional: tuple[str, ...] = ()) -> Form:
+    known = (*required, *optional)
+    return Form(
+        required=tuple((field, _JUDGED[field]) for field in required),
+        forbidden=tuple(item for item in _JUDGED.items() if item[0] not in known),
+    )
+
+
+_TRIGGER: Final = ("stop_price", "trailing_delta")  # one of them, or both
+_STOP: Final = _form("quantity", optional=_TRIGGER)
+_STOP_LIMIT: Final = _form("quantity", "price", optional=("time_in_force", "iceberg_qty", *_TRIGGER))
+FORMS: Final = {
+    OrderType.LIMIT: _form("quantity", "price", optional=("time_in_force", "iceberg_qty")),
+    OrderType.LIMIT_MAKER: _form("quantity", "price", optional=("iceberg_qty",)),
+    OrderType.MARKET: _form(optional=("quantity", "quote_order_qty")),
+    OrderType.STOP_LOSS: _STOP,
+    OrderType.TAKE_PROFIT: _STOP,
+    OrderType.STOP_LOSS_LIMIT: _STOP_LIMIT,
+    OrderType.TAKE_PROFIT_LIMIT: _STOP_LIMIT,
+}
 
 
 def check_form(request: NewOrder, caller: Caller) -> str:
@@ -45,41 +92,35 @@ def check_form(request: NewOrder, caller: Caller) -> str:
 
     Raises BadParameter.
     """
-    if request.stop_price is not None:
-        raise BadParameter("stopPrice", "NOT_REQUIRED")
-    if request.trailing_delta is not None:
-        raise BadParameter("trailingDelta", "NOT_REQUIRED")
-    if request.iceberg_qty is not None:
-        raise BadParameter("icebergQty", "NOT_REQUIRED")
-    if request.self_trade_prevention_mode not in (None, "NONE"):
-        raise BadParameter("selfTradePreventionMode", "UNKNOWN_VALUE", value=str(request.self_trade_prevention_mode))
-    if request.type is OrderType.LIMIT:
-        _check_limit(request, caller)
-    else:
-        _check_market(request)
+    kind = request.type
+    form = FORMS[kind]
+    for field, name in form.required:
+        if getattr(request, field) is None:
+            raise BadParameter(name, "MISSING")
+    for field, name in form.forbidden:
+        if getattr(request, field) is not None:
+            raise BadParameter(name, "NOT_REQUIRED")
+    if kind is OrderType.MARKET:
+        _check_amount(request)
+    elif kind is not OrderType.LIMIT_MAKER and kind.has_limit:
+        _check_time_in_force(request, caller)
+    if kind.is_contingent and request.stop_price is None and request.trailing_delta is None:
+        raise one_of_two_missing("stopPrice", "trailingDelta")
     return checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
 
 
-def _check_limit(request: NewOrder, caller: Caller) -> None:
-    if request.time_in_force is None and caller.dialect.default_time_in_force is None:
-        raise BadParameter("timeInForce", "MISSING")
-    if request.quantity is None:
-        raise BadParameter("quantity", "MISSING")
-    if request.price is None:
-        raise BadParameter("price", "MISSING")
-    if request.quote_order_qty is not None:
-        raise BadParameter("quoteOrderQty", "NOT_REQUIRED")
-
-
-def _check_market(request: NewOrder) -> None:
-    if request.time_in_force is not None:
-        raise BadParameter("timeInForce", "NOT_REQUIRED")
-    if request.price is not None:
-        raise BadParameter("price", "NOT_REQUIRED")
+def _check_amount(request: NewOrder) -> None:
     if request.quantity is None and request.quote_order_qty is None:
         raise one_of_two_missing("quantity", "quoteOrderQty")
     if request.quantity is not None and request.quote_order_qty is not None:
         raise BadParameter("quoteOrderQty", "NOT_REQUIRED")
+
+
+def _check_time_in_force(request: NewOrder, caller: Caller) -> None:
+    if request.time_in_force is None and caller.dialect.default_time_in_force is None:
+        raise BadParameter("timeInForce", "MISSING")
+    if request.iceberg_qty is not None and request.time_in_force not in (None, TimeInForce.GTC):
+        raise BadParameter("icebergQty", "BAD_COMBINATION")  # what does not rest has nothing to hide
 
 
 def to_command(request: NewOrder, spec: SymbolSpec, caller: Caller, client_order_id: str) -> PlaceOrder:
@@ -95,9 +136,38 @@ def to_command(request: NewOrder, spec: SymbolSpec, caller: Caller, client_order
         price_ticks=0 if request.price is None else read_price(request.price, spec),
         lots=0 if request.quantity is None else read_quantity(request.quantity, spec),
         quote_order_atoms=0 if by_quote is None else read_quote_amount(by_quote, spec),
+        stop_ticks=0 if request.stop_price is None else _read_stop(request.stop_price, spec),
+        trailing_bips=0 if request.trailing_delta is None else _read_trailing(request.trailing_delta),
+        iceberg_lots=0 if request.iceberg_qty is None else _read_iceberg(request.iceberg_qty, spec),
+        stp=request.self_trade_prevention_mode or spec.default_stp,
+        strategy_id=request.strategy_id or 0,
+        strategy_type=request.strategy_type or 0,
         client_order_id=client_order_id,
         key_digest=caller.key_digest,
     )
+
+
+# To the engine zero means that there is none: what was sent as zero is refused here.
+
+
+def _read_stop(text: str, spec: SymbolSpec) -> int:
+    stop_ticks = read_price(text, spec, "stopPrice")
+    if stop_ticks == 0:
+        raise Rejected(Reason.FILTER_PRICE, "a stop price of zero")
+    return stop_ticks
+
+
+def _read_trailing(bips: int) -> int:
+    if bips == 0:
+        raise Rejected(Reason.FILTER_TRAILING_DELTA, "zero")
+    return bips
+
+
+def _read_iceberg(text: str, spec: SymbolSpec) -> int:
+    iceberg_lots = read_quantity(text, spec, "icebergQty")
+    if iceberg_lots == 0:
+        raise Rejected(Reason.FILTER_LOT_SIZE, "an icebergQty of zero")
+    return iceberg_lots
 
 
 def checked_client_id(text: str | None, name: str) -> str:

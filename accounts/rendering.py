@@ -1,20 +1,47 @@
 """Orders, fills and accounts as the private endpoints show them; field names are Binance's, spelling included.
 
 The fact a newcomer would get wrong: an order that was cancelled is shown with two client ids: `origClientOrderId` is
-the order's, `clientOrderId` the cancel's.
+the order's, `clientOrderId` the cancel's. And some fields are there only where they mean something: a stop price on
+orders that have one, what self-trade prevention took on orders that lost something by it.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from engine.events import Fill, OrderRecord
+from engine.events import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.gateway import Placed
 from engine.queries import PublicTrade
-from engine.types import OrderStatus, OrderType, Side, SymbolSpec, TimeInForce
+from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
 from markets.rendering import atoms_text, price_text, quantity_text, quote_text
 
 NO_LIST = -1
+NEVER = -1  # a time that has not come
+
+
+class SpecialFields(msgspec.Struct, rename="camel", kw_only=True):
+    """What only some orders show, wherever they are shown."""
+
+    stop_price: str | UnsetType = UNSET
+    iceberg_qty: str | UnsetType = UNSET
+    trailing_delta: int | UnsetType = UNSET
+    trailing_time: int | UnsetType = UNSET
+    strategy_id: int | UnsetType = UNSET
+    strategy_type: int | UnsetType = UNSET
+    prevented_match_id: int | UnsetType = UNSET
+    prevented_quantity: str | UnsetType = UNSET
+    expiry_reason: str | UnsetType = UNSET
+
+
+class AcceptedView(msgspec.Struct, rename="camel"):
+    """The shortest answer to POST order."""
+
+    symbol: str
+    order_id: int
+    order_list_id: int
+    client_order_id: str
+    transact_time: int
 
 
 class FillView(msgspec.Struct, rename="camel"):
@@ -27,8 +54,18 @@ class FillView(msgspec.Struct, rename="camel"):
     trade_id: int
 
 
-class PlacedView(msgspec.Struct, rename="camel"):
-    """The answer to POST order, in full."""
+class PreventedView(msgspec.Struct, rename="camel"):
+    """A match that the order just placed was kept from."""
+
+    prevented_match_id: int
+    maker_order_id: int
+    price: str
+    taker_prevented_quantity: str | UnsetType
+    maker_prevented_quantity: str | UnsetType
+
+
+class PlacedView(SpecialFields, rename="camel"):
+    """The answer to POST order; `fills` and prevented matches only in full."""
 
     symbol: str
     order_id: int
@@ -38,15 +75,19 @@ class PlacedView(msgspec.Struct, rename="camel"):
     price: str
     orig_qty: str
     executed_qty: str
+    orig_quote_order_qty: str
     cummulative_quote_qty: str
     status: OrderStatus
     time_in_force: TimeInForce
     type: OrderType
     side: Side
-    fills: list[FillView]
+    working_time: int
+    self_trade_prevention_mode: StpMode
+    fills: list[FillView] | UnsetType
+    prevented_matches: list[PreventedView] | UnsetType = UNSET
 
 
-class OrderView(msgspec.Struct, rename="camel", kw_only=True):
+class OrderView(SpecialFields, rename="camel", kw_only=True):
     """An order as queries show it."""
 
     symbol: str
@@ -61,17 +102,15 @@ class OrderView(msgspec.Struct, rename="camel", kw_only=True):
     time_in_force: TimeInForce
     type: OrderType
     side: Side
-    stop_price: str
-    iceberg_qty: str
     time: int
     update_time: int
     is_working: bool
     working_time: int
     orig_quote_order_qty: str
-    self_trade_prevention_mode: str
+    self_trade_prevention_mode: StpMode
 
 
-class CanceledView(msgspec.Struct, rename="camel", kw_only=True):
+class CanceledView(SpecialFields, rename="camel", kw_only=True):
     """An order that was just cancelled."""
 
     symbol: str
@@ -89,12 +128,17 @@ class CanceledView(msgspec.Struct, rename="camel", kw_only=True):
     time_in_force: TimeInForce
     type: OrderType
     side: Side
-    self_trade_prevention_mode: str
+    self_trade_prevention_mode: StpMode
 
 
-def placed_view(spec: SymbolSpec, placed: Placed) -> PlacedView:
+def accepted_view(spec: SymbolSpec, placed: Placed) -> AcceptedView:
     order = placed.order
-    return PlacedView(
+    return AcceptedView(spec.symbol, order.order_id, NO_LIST, order.client_order_id, order.updated_ms)
+
+
+def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> PlacedView:
+    order = placed.order
+    view = PlacedView(
         spec.symbol,
         order.order_id,
         NO_LIST,
@@ -103,13 +147,73 @@ def placed_view(spec: SymbolSpec, placed: Placed) -> PlacedView:
         price_text(spec, order.price_ticks),
         quantity_text(spec, order.lots),
         quantity_text(spec, order.filled_lots),
+        quote_text(spec, order.quote_order_atoms),
         quote_text(spec, order.filled_quote_atoms),
         order.status,
         order.time_in_force,
         order.type,
         order.side,
-        [_fill_view(spec, fill) for fill in placed.fills],
+        order.working_ms or NEVER,
+        stp_of(order),
+        [_fill_view(spec, fill) for fill in placed.fills] if in_full else UNSET,
     )
+    if placed.prevented and in_full:
+        view.prevented_matches = [_prevented_view(spec, match) for match in placed.prevented]
+    return _with_special_fields(view, spec, order)
+
+
+def stp_of(order: OrderRecord) -> StpMode:
+    return StpMode.NONE if order.terms is None else order.terms.stp
+
+
+AnyView = TypeVar("AnyView", bound=SpecialFields)
+
+
+def _with_special_fields(view: AnyView, spec: SymbolSpec, order: OrderRecord) -> AnyView:
+    """The view with what its order has beyond the usual."""
+    if order.status is OrderStatus.EXPIRED:
+        view.expiry_reason = expiry_reason(order) or UNSET
+    if order.terms is not None:
+        _show_terms(view, spec, order, order.terms)
+    return view
+
+
+def _show_terms(view: SpecialFields, spec: SymbolSpec, order: OrderRecord, terms: OrderTerms) -> None:
+    if order.type.is_contingent:
+        view.stop_price = price_text(spec, terms.stop_ticks)
+    if terms.iceberg_lots:
+        view.iceberg_qty = quantity_text(spec, terms.iceberg_lots)
+    if terms.trailing_bips:
+        view.trailing_delta, view.trailing_time = terms.trailing_bips, terms.trailing_ms or NEVER
+    view.strategy_id, view.strategy_type = terms.strategy_id or UNSET, terms.strategy_type or UNSET
+    if terms.prevented_lots:
+        view.prevented_match_id = terms.prevented_match_id
+        view.prevented_quantity = quantity_text(spec, terms.prevented_lots)
+
+
+def expiry_reason(order: OrderRecord) -> str:
+    """Why an order has EXPIRED, in Binance's words; "" for a triggered market buy: its money or the book ended."""
+    if order.type.has_limit:
+        is_whole = order.time_in_force is TimeInForce.FOK
+        return "UNFILLED_FOK_ORDER_EXPIRED" if is_whole else "UNFILLED_IOC_QUANTITY_EXPIRED"
+    if order.type is OrderType.MARKET or order.side is Side.SELL:
+        return "INSUFFICIENT_LIQUIDITY"
+    return ""
+
+
+def _prevented_view(spec: SymbolSpec, match: PreventedMatch) -> PreventedView:
+    return PreventedView(
+        match.prevented_match_id,
+        match.maker_order_id,
+        price_text(spec, match.price_ticks),
+        _lost(spec, match.taker_prevented_lots),
+        _lost(spec, match.maker_prevented_lots),
+    )
+
+
+def _lost(spec: SymbolSpec, lots: int) -> str | UnsetType:
+    """Only who lost something by a prevented match shows it."""
+    return quantity_text(spec, lots) if lots else UNSET
 
 
 def _fill_view(spec: SymbolSpec, fill: Fill) -> FillView:
@@ -131,7 +235,7 @@ def received_asset(spec: SymbolSpec, side: Side) -> tuple[str, int]:
 
 def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
     nothing = quantity_text(spec, 0)
-    return OrderView(
+    view = OrderView(
         symbol=spec.symbol,
         order_id=order.order_id,
         order_list_id=NO_LIST,
@@ -148,15 +252,16 @@ def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
         iceberg_qty=nothing,
         time=order.created_ms,
         update_time=order.updated_ms,
-        is_working=True,
-        working_time=order.created_ms,
+        is_working=order.working_ms > 0,
+        working_time=order.working_ms or NEVER,
         orig_quote_order_qty=quote_text(spec, order.quote_order_atoms),
-        self_trade_prevention_mode="NONE",
+        self_trade_prevention_mode=stp_of(order),
     )
+    return _with_special_fields(view, spec, order)
 
 
 def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -> CanceledView:
-    return CanceledView(
+    view = CanceledView(
         symbol=spec.symbol,
         orig_client_order_id=order.client_order_id,
         order_id=order.order_id,
@@ -172,8 +277,9 @@ def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -
         time_in_force=order.time_in_force,
         type=order.type,
         side=order.side,
-        self_trade_prevention_mode="NONE",
+        self_trade_prevention_mode=stp_of(order),
     )
+    return _with_special_fields(view, spec, order)
 
 
 def own_trade_view(spec: SymbolSpec, trade: PublicTrade, account: int, order_id: int | None) -> dict[str, Any]:

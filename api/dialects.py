@@ -17,6 +17,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
     key_headers: tuple[bytes, ...] = (b"x-mbx-apikey",)
     default_time_in_force: TimeInForce | None = None  # of a LIMIT order; None: it has to be sent
+    answers_in_full: bool = False  # a new order whatever its type, unless newOrderRespType says otherwise
     default_depth: int = 100
     depth_names_symbol: bool = False
     account_names_user: bool = False
@@ -38,6 +39,7 @@ V1: Final = Dialect(
     prefix="/api/v1",
     key_headers=(b"x-api-key", b"x-mbx-apikey"),
     default_time_in_force=TimeInForce.GTC,
+    answers_in_full=True,
     default_depth=10,
     depth_names_symbol=True,
     account_names_user=True,

@@ -64,6 +64,12 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.FILTER_PRICE: Answer(400, -1013, "Filter failure: PRICE_FILTER"),
     Reason.FILTER_LOT_SIZE: Answer(400, -1013, "Filter failure: LOT_SIZE"),
     Reason.FILTER_NOTIONAL: Answer(400, -1013, "Filter failure: NOTIONAL"),
+    Reason.FILTER_MARKET_LOT_SIZE: Answer(400, -1013, "Filter failure: MARKET_LOT_SIZE"),
+    Reason.FILTER_ICEBERG_PARTS: Answer(400, -1013, "Filter failure: ICEBERG_PARTS"),
+    Reason.FILTER_TRAILING_DELTA: Answer(400, -1013, "Filter failure: TRAILING_DELTA"),
+    Reason.NOT_SUPPORTED: Answer(400, -1013, "{detail} are not supported for this symbol."),
+    Reason.ICEBERG_EXCEEDS_QUANTITY: Answer(400, -1013, "IcebergQty exceeds QTY."),
+    Reason.STP_NOT_ALLOWED: Answer(400, -1013, "This symbol does not allow the specified self-trade prevention mode."),
     # Price and quantity alone were within bounds, or the filters had refused them: it is their product.
     Reason.AMOUNT_TOO_LARGE: Answer(400, -1013, "Filter failure: NOTIONAL"),
     Reason.BALANCE_TOO_LARGE: Answer(400, -2010, "The venue cannot hold that much of one asset."),
@@ -90,11 +96,13 @@ OF_PROBLEM: Final[dict[str, tuple[int, str]]] = {
     "BAD_COMBINATION": (-1128, "Combination of optional parameters invalid."),
     "MALFORMED": (-1135, "Invalid JSON Request"),
 }
-OF_UNKNOWN_VALUE: Final[dict[str, tuple[int, str]]] = {
-    "side": (-1117, "Invalid side."),
-    "type": (-1116, "Invalid orderType."),
-    "timeInForce": (-1115, "Invalid timeInForce."),
-    "interval": (-1120, "Invalid interval."),
+# Where a parameter has a code of its own for a problem.
+OF_FIELD: Final[dict[tuple[str, str], tuple[int, str]]] = {
+    ("side", "UNKNOWN_VALUE"): (-1117, "Invalid side."),
+    ("type", "UNKNOWN_VALUE"): (-1116, "Invalid orderType."),
+    ("timeInForce", "UNKNOWN_VALUE"): (-1115, "Invalid timeInForce."),
+    ("interval", "UNKNOWN_VALUE"): (-1120, "Invalid interval."),
+    ("strategyType", "OUT_OF_RANGE"): (-1134, "`strategyType` was less than 1000000."),
 }
 LEGAL_RANGES: Final[dict[str, str]] = {
     "symbol": LEGAL_SYMBOL,
@@ -103,6 +111,8 @@ LEGAL_RANGES: Final[dict[str, str]] = {
     "quantity": LEGAL_DECIMAL,
     "quoteOrderQty": LEGAL_DECIMAL,
     "price": LEGAL_DECIMAL,
+    "stopPrice": LEGAL_DECIMAL,
+    "icebergQty": LEGAL_DECIMAL,
     "amount": LEGAL_DECIMAL,
 }
 
@@ -110,7 +120,8 @@ LEGAL_RANGES: Final[dict[str, str]] = {
 def answer_to(error: Exception) -> Answer:
     """What to say. Whatever is not one of ours, and InvariantBroken, is UNKNOWN: the caller logs it."""
     if isinstance(error, Rejected):
-        return OF_REASON[error.reason]
+        answer = OF_REASON[error.reason]
+        return answer._replace(text=answer.text.format(detail=error.detail)) if "{" in answer.text else answer
     if isinstance(error, BadParameter):
         return _answer_to_bad_parameter(error)
     if isinstance(error, Refused):
@@ -142,7 +153,5 @@ def _answer_to_bad_parameter(error: BadParameter) -> Answer:
         return Answer(400, OF_PROBLEM[problem][0], error.detail)
     if problem == "ILLEGAL_CHARACTERS" and not field:
         return ILLEGAL_TEXT
-    code, text = OF_PROBLEM[problem]
-    if problem == "UNKNOWN_VALUE":
-        code, text = OF_UNKNOWN_VALUE.get(field, (code, text))
+    code, text = OF_FIELD.get((field, problem)) or OF_PROBLEM[problem]
     return Answer(400, code, text.format(field=field, legal=LEGAL_RANGES.get(field, LEGAL_INTEGER)))

@@ -12,18 +12,18 @@ from engine.errors import Reason, Rejected
 from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, OrderType, SymbolSpec
 
 
-def read_price(text: str, spec: SymbolSpec) -> int:
+def read_price(text: str, spec: SymbolSpec, field: str = "price") -> int:
     """The price in ticks. Raises BadParameter, Rejected FILTER_PRICE for a price off the tick."""
-    units = to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field="price")
+    units = to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field=field)
     price_ticks, rest = divmod(units, spec.tick_units)
     if rest:
         raise Rejected(Reason.FILTER_PRICE, f"{text} is not a whole number of ticks")
     return price_ticks
 
 
-def read_quantity(text: str, spec: SymbolSpec) -> int:
+def read_quantity(text: str, spec: SymbolSpec, field: str = "quantity") -> int:
     """The quantity in lots. Raises BadParameter, Rejected FILTER_LOT_SIZE for a quantity off the lot."""
-    units = to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field="quantity")
+    units = to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field=field)
     lots, rest = divmod(units, spec.lot_units)
     if rest:
         raise Rejected(Reason.FILTER_LOT_SIZE, f"{text} is not a whole number of lots")
@@ -46,22 +46,75 @@ def max_notional_atoms(spec: SymbolSpec) -> int:
 
 
 def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
-    """PRICE_FILTER, LOT_SIZE and NOTIONAL.
+    """What the symbol supports, then PRICE_FILTER, LOT_SIZE, NOTIONAL and the filters that only some orders meet.
 
-    The notional of a market order by quantity is judged at the last price, which only the script knows for sure
-    (place_order.lua). Raises Rejected FILTER_PRICE, FILTER_LOT_SIZE, FILTER_NOTIONAL.
+    A contingent order without a limit is worth its stop price times its quantity. The notional of a market order by
+    quantity is judged at the last price, which only the script knows for sure (place_order.lua); that of an order which
+    has nothing but a trailing delta is not judged. Raises Rejected.
     """
+    if order.type not in spec.order_types:
+        raise Rejected(Reason.NOT_SUPPORTED, f"{order.type.replace('_', ' ').capitalize()} orders")
+    if order.stp not in spec.allowed_stp:
+        raise Rejected(Reason.STP_NOT_ALLOWED, order.stp)
     if order.quote_order_atoms:
         _check_notional(order.quote_order_atoms, spec)
         return
-    if order.type is OrderType.LIMIT and not spec.min_price_ticks <= order.price_ticks <= spec.max_price_ticks:
-        raise Rejected(Reason.FILTER_PRICE, "outside of minPrice and maxPrice")
-    if not spec.min_lots <= order.lots <= spec.max_lots:
+    if order.type.has_limit:
+        _check_price(order.price_ticks, spec)
+    if order.stop_ticks:
+        _check_price(order.stop_ticks, spec)
+    check_lots(order.lots, spec)
+    if order.type is OrderType.MARKET:
+        _check_market_lots(order.lots, spec)
+    elif price_ticks := order.price_ticks or order.stop_ticks:
+        check_notional(price_ticks, order.lots, spec)
+    if order.iceberg_lots:
+        _check_iceberg(order, spec)
+    if order.trailing_bips:
+        _check_trailing(order, spec)
+
+
+def check_lots(lots: int, spec: SymbolSpec) -> None:
+    """Raises Rejected FILTER_LOT_SIZE."""
+    if not spec.min_lots <= lots <= spec.max_lots:
         raise Rejected(Reason.FILTER_LOT_SIZE, "outside of minQty and maxQty")
-    if order.type is OrderType.LIMIT:
-        _check_notional(spec.notional_ceil(order.price_ticks, order.lots), spec)
+
+
+def check_notional(price_ticks: int, lots: int, spec: SymbolSpec) -> None:
+    """Raises Rejected FILTER_NOTIONAL."""
+    _check_notional(spec.notional_ceil(price_ticks, lots), spec)
+
+
+def _check_price(price_ticks: int, spec: SymbolSpec) -> None:
+    if not spec.min_price_ticks <= price_ticks <= spec.max_price_ticks:
+        raise Rejected(Reason.FILTER_PRICE, "outside of minPrice and maxPrice")
 
 
 def _check_notional(quote_atoms: int, spec: SymbolSpec) -> None:
     if not spec.min_notional_atoms <= quote_atoms <= max_notional_atoms(spec):
         raise Rejected(Reason.FILTER_NOTIONAL, "outside of minNotional and maxNotional")
+
+
+def _check_market_lots(lots: int, spec: SymbolSpec) -> None:
+    if lots < spec.min_market_lots or (spec.max_market_lots and lots > spec.max_market_lots):
+        raise Rejected(Reason.FILTER_MARKET_LOT_SIZE, "outside of minQty and maxQty of market orders")
+
+
+def _check_iceberg(order: PlaceOrder, spec: SymbolSpec) -> None:
+    if spec.most_iceberg_parts == 0:
+        raise Rejected(Reason.NOT_SUPPORTED, "Iceberg orders")
+    check_lots(order.iceberg_lots, spec)
+    if order.iceberg_lots > order.lots:
+        raise Rejected(Reason.ICEBERG_EXCEEDS_QUANTITY)
+    if -(-order.lots // order.iceberg_lots) > spec.most_iceberg_parts:
+        raise Rejected(Reason.FILTER_ICEBERG_PARTS, f"more than {spec.most_iceberg_parts} parts")
+
+
+def _check_trailing(order: PlaceOrder, spec: SymbolSpec) -> None:
+    if not spec.allows_trailing:
+        raise Rejected(Reason.NOT_SUPPORTED, "Trailing stop orders")
+    least, most = spec.min_trailing_below_bips, spec.max_trailing_below_bips
+    if order.type.waits_above(order.side):
+        least, most = spec.min_trailing_above_bips, spec.max_trailing_above_bips
+    if not least <= order.trailing_bips <= most:
+        raise Rejected(Reason.FILTER_TRAILING_DELTA, f"outside of {least} to {most}")

@@ -16,6 +16,7 @@ PRICE_DECIMALS = 8  # prices and quantities are written with eight decimals on t
 UNIT: int = 10**PRICE_DECIMALS
 TAPE_MAKER = "tape-maker"  # the accounts of recorded history: one rests, one takes; their orders have no client ids
 TAPE_TAKER = "tape-taker"
+TRAILING_LIMIT = 20_000  # a price times this must stay exact where orders may trail (10000 + largest delta)
 MAX_FILLS = 500  # fills one step of a command may write; mirrored in lua/lib/matching.lua
 
 
@@ -107,7 +108,9 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     `tick_units` and `lot_units` are the tick and lot size in 1e-8 (0.01 is 1_000_000). `rules_version` grows with
     every change; a script refuses a command that was made under other rules, so a worker may cache a spec.
-    Fee rates are in 1e-8 of the received amount (0.1 % is 100_000).
+    Fee rates are in 1e-8 of the received amount (0.1 % is 100_000). `most_iceberg_parts` 0: no icebergs. Trailing
+    deltas are in hundredths of a percent, "above" for orders that wait above the market; largest ones of 0: none trail.
+    Market lots bound MARKET orders by quantity beside `min_lots` and `max_lots`; 0: nothing more than these.
     """
 
     symbol: str
@@ -124,6 +127,16 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     min_notional_atoms: int
     maker_fee_e8: int = 100_000
     taker_fee_e8: int = 100_000
+    min_market_lots: int = 0
+    max_market_lots: int = 0
+    most_iceberg_parts: int = 100
+    min_trailing_above_bips: int = 10
+    max_trailing_above_bips: int = 2_000
+    min_trailing_below_bips: int = 10
+    max_trailing_below_bips: int = 2_000
+    order_types: tuple[OrderType, ...] = tuple(OrderType)
+    default_stp: StpMode = StpMode.NONE
+    allowed_stp: tuple[StpMode, ...] = tuple(StpMode)
     status: SymbolStatus = SymbolStatus.TRADING
     rules_version: int = 1
 
@@ -131,6 +144,12 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     def base_atoms_per_lot(self) -> int:
         atoms: int = self.lot_units * 10**self.base_decimals
         return atoms // UNIT
+
+    @property
+    def allows_trailing(self) -> bool:
+        """Some order may trail: the largest delta says so, and no price is so large that following it is inexact."""
+        largest = max(self.max_trailing_above_bips, self.max_trailing_below_bips)
+        return largest > 0 and self.max_price_ticks * TRAILING_LIMIT <= ORDER_LIMIT
 
     @property
     def notional_ratio(self) -> tuple[int, int]:

@@ -257,6 +257,8 @@ def opens_between(
     """The open times to return, oldest first."""
     newest = open_of(interval, min(now_ms, now_ms if end_ms is None else end_ms))
     oldest = open_of(interval, first_ms)
+    if start_ms is not None and start_ms > newest:
+        return []
     if start_ms is not None and start_ms > oldest:
         oldest = open_of(interval, start_ms)
         oldest = oldest if oldest >= start_ms else next_open(interval, oldest)

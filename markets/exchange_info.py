@@ -6,7 +6,7 @@ their own by what they read here, and miss fields that they do not need.
 
 from typing import Any
 
-from engine.types import OrderType, SymbolSpec
+from engine.types import SymbolSpec
 from markets.rendering import filters_view
 
 
@@ -32,12 +32,12 @@ def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
         "quoteAssetPrecision": spec.quote_decimals,
         "baseCommissionPrecision": spec.base_decimals,
         "quoteCommissionPrecision": spec.quote_decimals,
-        "orderTypes": list(OrderType),
-        "icebergAllowed": False,
+        "orderTypes": spec.order_types,
+        "icebergAllowed": spec.most_iceberg_parts > 0,
         "ocoAllowed": False,
         "otoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": spec.allows_trailing,
         "cancelReplaceAllowed": False,
         "amendAllowed": False,
         "isSpotTradingAllowed": True,
@@ -45,6 +45,6 @@ def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
         "filters": filters_view(spec),
         "permissions": [],
         "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": "NONE",
-        "allowedSelfTradePreventionModes": ["NONE"],
+        "defaultSelfTradePreventionMode": spec.default_stp,
+        "allowedSelfTradePreventionModes": spec.allowed_stp,
     }

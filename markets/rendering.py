@@ -101,12 +101,13 @@ def ticker_view(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
 
 
 def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
-    """A symbol's filters, PRICE_FILTER first: clients take the first entry for it.
+    """A symbol's filters, PRICE_FILTER first: clients take the first entry for it. What it does not have is left out.
 
     avgPriceMins is 0: NOTIONAL judges a market order by quantity at the last price, not at an average; before the first
     trade it passes. One by quoteOrderQty is judged by that amount.
     """
-    return [
+    step = units_text(spec.lot_units)
+    found: list[dict[str, object]] = [
         {
             "filterType": "PRICE_FILTER",
             "minPrice": price_text(spec, spec.min_price_ticks),
@@ -117,8 +118,22 @@ def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
             "filterType": "LOT_SIZE",
             "minQty": quantity_text(spec, spec.min_lots),
             "maxQty": quantity_text(spec, spec.max_lots),
-            "stepSize": units_text(spec.lot_units),
+            "stepSize": step,
         },
+    ]
+    if spec.most_iceberg_parts:
+        found.append({"filterType": "ICEBERG_PARTS", "limit": spec.most_iceberg_parts})
+    found.append(
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            "minQty": quantity_text(spec, max(spec.min_market_lots, spec.min_lots)),
+            "maxQty": quantity_text(spec, min(spec.max_market_lots or spec.max_lots, spec.max_lots)),
+            "stepSize": step,
+        }
+    )
+    if spec.allows_trailing:
+        found.append(_trailing_filter(spec))
+    found.append(
         {
             "filterType": "NOTIONAL",
             "minNotional": quote_text(spec, spec.min_notional_atoms),
@@ -126,5 +141,16 @@ def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
             "maxNotional": quote_text(spec, max_notional_atoms(spec)),
             "applyMaxToMarket": True,
             "avgPriceMins": 0,
-        },
-    ]
+        }
+    )
+    return found
+
+
+def _trailing_filter(spec: SymbolSpec) -> dict[str, object]:
+    return {
+        "filterType": "TRAILING_DELTA",
+        "minTrailingAboveDelta": spec.min_trailing_above_bips,
+        "maxTrailingAboveDelta": spec.max_trailing_above_bips,
+        "minTrailingBelowDelta": spec.min_trailing_below_bips,
+        "maxTrailingBelowDelta": spec.max_trailing_below_bips,
+    }

@@ -20,6 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LIMIT_ORDER = limit_order("BUY", "50000", "0.001", timeInForce="GTC", newClientOrderId="new")
 MARKET_ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.001"}
+STOP_ORDER = limit_order("SELL", "38000", "0.001", timeInForce="GTC", stopPrice="39000", newClientOrderId="new") | {
+    "type": "STOP_LOSS_LIMIT", "trailingDelta": "100", "icebergQty": "0.0005", "strategyId": "7",
+    "strategyType": "1000000", "selfTradePreventionMode": "EXPIRE_BOTH", "newOrderRespType": "ACK",
+}  # fmt: skip
 QUOTE_ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quoteOrderQty": "10"}
 SPAN = {"symbol": "BTCUSDT", "startTime": "0", "endTime": "4000000000000", "limit": "10"}
 
@@ -37,6 +41,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/order", LIMIT_ORDER),
     ("POST", "/order", MARKET_ORDER),
     ("POST", "/order", QUOTE_ORDER),
+    ("POST", "/order", STOP_ORDER),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "newClientOrderId": "end"}),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "origClientOrderId": "resting"}),
     ("GET", "/order", {"symbol": "BTCUSDT", "orderId": "1"}),
@@ -61,9 +66,12 @@ BAD_CLIENT_ID = ["", "x" * 37, "a b", "\u00fc", "a\x00", "a|b", 'a"b', "a\nb"]
 BAD: dict[str, list[str]] = {
     "symbol": ["", "NOPE", "btcusdt", "BTC/USDT", "x" * 1000, "BTCUSDT\x00", "\U0001f600", "{other}:meta", "0"],
     "symbols": ["", "[]", "BTCUSDT", '["NOPE"]', '[""]', "[1]", "{", '"BTCUSDT"'],
-    "side": BAD_WORD, "type": [*BAD_WORD, "STOP_LOSS"], "timeInForce": [*BAD_WORD, "GTX"],
+    "side": BAD_WORD, "type": [*BAD_WORD, "STOP"], "timeInForce": [*BAD_WORD, "GTX"],
     "interval": [*BAD_WORD, "2m", "1D", "0m"], "omitZeroBalances": [*BAD_WORD, "True"],
     "quantity": BAD_DECIMAL, "price": BAD_DECIMAL, "quoteOrderQty": BAD_DECIMAL, "amount": BAD_DECIMAL,
+    "stopPrice": BAD_DECIMAL, "icebergQty": BAD_DECIMAL, "trailingDelta": [*BAD_INTEGER, "0", "9", "2001"],
+    "strategyId": [*BAD_INTEGER, "0"], "strategyType": [*BAD_INTEGER, "0", "999999"],
+    "selfTradePreventionMode": BAD_WORD, "newOrderRespType": BAD_WORD,
     "orderId": BAD_INTEGER, "startTime": BAD_INTEGER, "endTime": BAD_INTEGER, "fromId": BAD_INTEGER,
     "limit": [*BAD_INTEGER, "0"],
     "newClientOrderId": BAD_CLIENT_ID, "origClientOrderId": BAD_CLIENT_ID,
@@ -76,9 +84,10 @@ ONE_OF = {"orderId": "origClientOrderId", "origClientOrderId": "orderId"}
 WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("POST", "/order", LIMIT_ORDER | {"quoteOrderQty": "10"}, -1106),
     ("POST", "/order", LIMIT_ORDER | {"stopPrice": "49000"}, -1106),
-    ("POST", "/order", LIMIT_ORDER | {"icebergQty": "0.0001"}, -1106),
+    ("POST", "/order", LIMIT_ORDER | {"icebergQty": "0.0001", "timeInForce": "IOC"}, -1128),
+    ("POST", "/order", LIMIT_ORDER | {"icebergQty": "0.00101"}, -1013),
+    ("POST", "/order", LIMIT_ORDER | {"icebergQty": "0.00001", "quantity": "0.00101"}, -1013),
     ("POST", "/order", LIMIT_ORDER | {"trailingDelta": "100"}, -1106),
-    ("POST", "/order", LIMIT_ORDER | {"selfTradePreventionMode": "EXPIRE_TAKER"}, -1130),
     ("POST", "/order", LIMIT_ORDER | {"price": "50000.001"}, -1013),
     ("POST", "/order", LIMIT_ORDER | {"price": "1000000.01"}, -1013),
     ("POST", "/order", LIMIT_ORDER | {"price": "50000.000000001"}, -1111),
@@ -94,6 +103,17 @@ WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("POST", "/order", MARKET_ORDER | {"quoteOrderQty": "10"}, -1106),
     ("POST", "/order", {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}, -1102),
     ("POST", "/order", QUOTE_ORDER | {"quoteOrderQty": "4.99"}, -1013),
+    ("POST", "/order", STOP_ORDER | {"stopPrice": "50000"}, -2010),
+    ("POST", "/order", STOP_ORDER | {"side": "BUY", "stopPrice": "50000"}, -2010),
+    ("POST", "/order", STOP_ORDER | {"quantity": "100", "icebergQty": "1"}, -2010),
+    ("POST", "/order", STOP_ORDER | {"strategyType": "999999"}, -1134),
+    ("POST", "/order", LIMIT_ORDER | {"type": "LIMIT_MAKER"}, -1106),
+    (
+        "POST",
+        "/order",
+        {key: LIMIT_ORDER[key] for key in ("symbol", "side", "quantity")} | {"type": "LIMIT_MAKER", "price": "60000"},
+        -2010,
+    ),
     ("POST", "/withdraw", {"asset": "BTC", "amount": "1000"}, -2010),
     ("DELETE", "/order", {"symbol": "BTCUSDT"}, -1102),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "origClientOrderId": "other"}, -2011),
@@ -113,6 +133,8 @@ async def caller(alice: Api, bob: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
     """Alice, with order 1 resting, and bob's asks on the book so that a market order would fill."""
     monkeypatch.setattr("accounts.history.WAIT_SECONDS", 0.01)  # nobody archives here
     await alice.ok("POST", "/order", **limit_order("BUY", "40000", "0.01", newClientOrderId="resting"))
+    await bob.ok("POST", "/order", **limit_order("SELL", "50000", "0.001"))
+    await bob.ok("POST", "/order", **limit_order("BUY", "50000", "0.001"))  # the last price
     await bob.ok("POST", "/order", **limit_order("SELL", "60000", "1"))
     return alice
 

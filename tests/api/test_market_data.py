@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from engine.types import SymbolStatus
+from engine.types import OrderType, SymbolStatus
 from engine.venue import Venue
 from tests.api.conftest import Api, limit_order
 from tests.conftest import BTCUSDT
@@ -47,12 +47,18 @@ async def test_exchange_info_tells_the_rules(anybody: Api, venue: Venue) -> None
             "tickSize": "0.01000000",
         },
         {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
+        {"filterType": "ICEBERG_PARTS", "limit": 100},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
+        {
+            "filterType": "TRAILING_DELTA", "minTrailingAboveDelta": 10, "maxTrailingAboveDelta": 2000,
+            "minTrailingBelowDelta": 10, "maxTrailingBelowDelta": 2000,
+        },
         {
             "filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True,
             "maxNotional": "90071992.54740991", "applyMaxToMarket": True, "avgPriceMins": 0,
         },
     ]  # fmt: skip
-    assert (symbol["status"], symbol["orderTypes"], symbol["permissions"]) == ("TRADING", ["LIMIT", "MARKET"], [])
+    assert (symbol["status"], symbol["orderTypes"], symbol["permissions"]) == ("TRADING", list(OrderType), [])
     assert (symbol["baseAsset"], symbol["quoteAsset"], symbol["baseAssetPrecision"]) == ("BTC", "USDT", 8)
 
 
@@ -68,7 +74,8 @@ async def test_exchange_info_of_one_and_of_some(anybody: Api, venue: Venue) -> N
 
 
 async def test_the_limits_that_exchange_info_tells_are_the_ones_in_force(alice: Api) -> None:
-    _, lot, notional = (await alice.ok("GET", "/exchangeInfo", symbol="BTCUSDT"))["symbols"][0]["filters"]
+    filters = (await alice.ok("GET", "/exchangeInfo", symbol="BTCUSDT"))["symbols"][0]["filters"]
+    lot, notional = filters[1], filters[-1]
     largest = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}
     too_much = await alice.error("POST", "/order", **largest, quoteOrderQty=notional["maxNotional"])
     assert too_much[1:] == (-2010, "Account has insufficient balance for requested action.")

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)  # an unknown order is look
 
 PLACED = (
     "symbol", "orderId", "orderListId", "clientOrderId", "transactTime", "price", "origQty", "executedQty",
-    "cummulativeQuoteQty", "status", "timeInForce", "type", "side", "fills",
+    "origQuoteOrderQty", "cummulativeQuoteQty", "status", "timeInForce", "type", "side", "workingTime",
+    "selfTradePreventionMode", "fills",
 )  # fmt: skip
 ORDER = {
     "symbol", "orderId", "orderListId", "clientOrderId", "price", "origQty", "executedQty", "cummulativeQuoteQty",
@@ -28,12 +29,14 @@ ORDER = {
 async def test_a_limit_order_without_time_in_force_rests_as_gtc(alice: Api, venue: Venue) -> None:
     placed = await alice.ok("POST", "/order", **limit_order("BUY", "50000", "0.001"))
     assert tuple(placed) == PLACED
+    assert placed["transactTime"] == placed.pop("workingTime")
     assert placed.pop("transactTime") > 1_600_000_000_000
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", placed.pop("clientOrderId"))
     assert placed == {
         "symbol": "BTCUSDT", "orderId": 1, "orderListId": -1, "price": "50000.00000000", "origQty": "0.00100000",
         "executedQty": "0.00000000", "cummulativeQuoteQty": "0.00000000", "status": "NEW", "timeInForce": "GTC",
-        "type": "LIMIT", "side": "BUY", "fills": [],
+        "type": "LIMIT", "side": "BUY", "origQuoteOrderQty": "0.00000000", "selfTradePreventionMode": "NONE",
+        "fills": [],
     }  # fmt: skip
     assert await balance(venue, 1, "USDT") == (10**14 - 50 * 10**8, 50 * 10**8)
 
