@@ -1,16 +1,16 @@
-"""What an account hears of an event, in the order it hears it: NEW, fills, the end, and then its balances.
+"""What an account hears of an event, in the order it hears it: NEW, matches, the end, and then its balances.
 
 The data is the same in every dialect; only what stands around it differs. The fact a newcomer would get wrong: an
 event carries an order as it is after the command. What it was at each fill on the way is counted back from there, so
-that cumulative amounts rise fill by fill. Someone who is taker and maker at once hears both sides.
+that cumulative amounts rise fill by fill. Someone who is taker and maker at once hears both sides. An order that was
+triggered is NEW a second time, now on the book.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
+from accounts.execution_report import Moment, Prevention, Progress, execution_report
 from engine.amounts import to_text
 from engine.events import (
     AnyEvent,
@@ -20,18 +20,18 @@ from engine.events import (
     Fill,
     MarketEvent,
     OrderCanceled,
-    OrderContinued,
     OrderPlaced,
     OrderRecord,
     OrderReduced,
     OrdersCanceled,
+    OrderStep,
+    OrderTriggered,
+    PreventedMatch,
     TapeFrameApplied,
     TapeTradePlayed,
 )
-from engine.types import OrderStatus, Side, SymbolSpec
-from markets.rendering import price_text, quantity_text, quote_text
+from engine.types import OrderStatus, StpMode, SymbolSpec
 
-ZERO = "0.00000000"
 REPORTS_PER_EVENT = 10_000  # more than one event can have for one account; makes execution ids unique
 
 
@@ -40,13 +40,6 @@ class Report(NamedTuple):
 
     kind: str
     data: str
-
-
-class _State(NamedTuple):
-    """How much of an order is filled at a moment."""
-
-    lots: int
-    quote_atoms: int
 
 
 def accounts_of(event: AnyEvent) -> set[int]:
@@ -85,13 +78,40 @@ def account_position(changes: Iterable[BalanceChange], now_ms: int, asset_decima
     return f'{{"e":"outboundAccountPosition","E":{now_ms},"u":{now_ms},"B":[{",".join(balances)}]}}'
 
 
+def execution_id(seq: int, number: int) -> int:
+    """The id of the `number`th report, from 1, that the event `seq` has for an account."""
+    return seq * REPORTS_PER_EVENT + number
+
+
+def matches_of(event: MarketEvent) -> Sequence[Fill | PreventedMatch]:
+    """Fills and prevented matches in the order in which the taker met them.
+
+    The event has them in two lists. The taker went from price to price, at each through the makers in their order, and
+    then again through the icebergs that had been refilled.
+    """
+    if not isinstance(event, OrderStep) or not event.prevented:
+        return event.fills
+    places = {maker.order_id: place for place, maker in enumerate(event.makers)}
+    sign = event.order.side.opposite.sign
+    visits: dict[int, int] = defaultdict(int)
+
+    def met(match: Fill | PreventedMatch) -> tuple[int, int, int]:
+        maker_id = match.maker_order_id
+        visits[maker_id] += 1
+        return sign * match.price_ticks, visits[maker_id], places.get(maker_id, len(places))
+
+    matches: list[Fill | PreventedMatch] = [*event.fills, *event.prevented]
+    places_met = [met(match) for match in matches]
+    return [matches[i] for i in sorted(range(len(matches)), key=places_met.__getitem__)]
+
+
 def _orders(event: MarketEvent) -> list[OrderRecord]:
     """Every order the event tells of, as it is after the command."""
     if isinstance(event, OrdersCanceled):
         return [*event.makers, *event.orders]
     if isinstance(event, TapeFrameApplied | TapeTradePlayed):
         return [*event.makers, *event.takers]
-    assert isinstance(event, OrderPlaced | OrderContinued | OrderCanceled | OrderReduced)
+    assert isinstance(event, OrderStep | OrderCanceled | OrderReduced)
     return [*event.makers, event.order]
 
 
@@ -102,16 +122,18 @@ class _OrderReports:
         self._account = account
         self._event = event
         self._spec = spec
-        self._own = {order.order_id: order for order in _orders(event) if order.account == account}
-        self._filled = self._before()
+        self._matches = matches_of(event)
+        self._orders = {order.order_id: order for order in _orders(event)}
+        self._own = {id_: order for id_, order in self._orders.items() if order.account == account}
+        self._progress = self._before()
         self._count = 0
 
     def all(self) -> Iterator[Report]:
         event = self._event
-        if isinstance(event, OrderPlaced) and event.order.order_id in self._own:
+        if isinstance(event, OrderPlaced | OrderTriggered) and event.order.order_id in self._own:
             yield self._report(event.order, "NEW", OrderStatus.NEW)
-        yield from self._trades()
-        if isinstance(event, OrderPlaced | OrderContinued) and event.order.status is OrderStatus.EXPIRED:
+        yield from self._met()
+        if isinstance(event, OrderStep) and event.order.status is OrderStatus.EXPIRED:
             ended = [(event.order, "EXPIRED", "")]
         elif isinstance(event, OrderCanceled):
             ended = [(event.order, "CANCELED", event.cancel_client_order_id)]
@@ -125,75 +147,100 @@ class _OrderReports:
             if order.order_id in self._own:
                 yield self._report(order, execution, order.status, cancel_id=cancel_id)
 
-    def _before(self) -> dict[int, _State]:
-        """What was filled of each order before the event: what is now, less the event's fills."""
-        states = {id_: _State(order.filled_lots, order.filled_quote_atoms) for id_, order in self._own.items()}
-        for fill in self._event.fills:
-            for order_id in (fill.taker_order_id, fill.maker_order_id):
-                if order_id in states:
-                    lots, quote_atoms = states[order_id]
-                    states[order_id] = _State(lots - fill.lots, quote_atoms - fill.quote_atoms)
-        return states
+    def _before(self) -> dict[int, Progress]:
+        """How each order stood before the event: as it is now, less the event's matches."""
+        progress = {id_: _progress_of(order) for id_, order in self._orders.items()}
+        for match in self._matches:
+            for order_id, lots, quote_atoms, prevented_lots in _parts(match):
+                if order_id in progress:
+                    now = progress[order_id]
+                    progress[order_id] = now._replace(
+                        lots=now.lots - lots,
+                        quote_atoms=now.quote_atoms - quote_atoms,
+                        prevented_lots=now.prevented_lots - prevented_lots,
+                    )
+        return progress
 
-    def _trades(self) -> Iterator[Report]:
-        left: dict[int, int] = defaultdict(int)  # fills still to tell, by order
-        for fill in self._event.fills:
-            left[fill.taker_order_id] += 1
-            left[fill.maker_order_id] += 1
-        for fill in self._event.fills:
-            for order_id in (fill.taker_order_id, fill.maker_order_id):
-                order = self._own.get(order_id)
+    def _met(self) -> Iterator[Report]:
+        """A report for every fill, and for what prevention took from an order; who lost nothing hears nothing."""
+        left: dict[int, int] = defaultdict(int)  # matches still to tell, by order
+        for match in self._matches:
+            for order_id, *_ in _parts(match):
+                left[order_id] += 1
+        for match in self._matches:
+            match_lots = self._match_lots(match) if isinstance(match, PreventedMatch) else 0
+            for order_id, lots, quote_atoms, prevented_lots in _parts(match):
                 left[order_id] -= 1
-                if order is None:
+                before = self._progress.get(order_id)
+                if before is None:
                     continue
-                before = self._filled[order_id]
-                self._filled[order_id] = _State(before.lots + fill.lots, before.quote_atoms + fill.quote_atoms)
-                is_last = left[order_id] == 0 and order.status is OrderStatus.FILLED
-                status = OrderStatus.FILLED if is_last else OrderStatus.PARTIALLY_FILLED
-                report = self._report(order, "TRADE", status, fill=fill)
-                yield report
-                yield Report("trade", report.data)
+                match_id = match.prevented_match_id if isinstance(match, PreventedMatch) else before.prevented_match_id
+                self._progress[order_id] = Progress(
+                    before.lots + lots,
+                    before.quote_atoms + quote_atoms,
+                    before.prevented_lots + prevented_lots,
+                    match_id,
+                )
+                if order_id in self._own:
+                    yield from self._report_match(
+                        order_id, match, prevented_lots, match_lots, is_last=not left[order_id]
+                    )
+
+    def _report_match(
+        self, order_id: int, match: Fill | PreventedMatch, lost_lots: int, match_lots: int, *, is_last: bool
+    ) -> Iterator[Report]:
+        order = self._own[order_id]
+        status = OrderStatus.PARTIALLY_FILLED if self._progress[order_id].lots else OrderStatus.NEW
+        if is_last and order.status in (OrderStatus.FILLED, OrderStatus.EXPIRED_IN_MATCH):
+            status = order.status
+        if isinstance(match, Fill):
+            report = self._report(order, "TRADE", status, fill=match)
+            yield report
+            yield Report("trade", report.data)
+        else:
+            counter = match.maker_order_id if order_id == match.taker_order_id else match.taker_order_id
+            prevention = Prevention(match, lost_lots, counter, match_lots)
+            yield self._report(order, "TRADE_PREVENTION", status, prevention=prevention)
+
+    def _match_lots(self, match: PreventedMatch) -> int:
+        """What would have been traded, as far as the event tells: of a maker that lost nothing it has no quantity."""
+        lost = [lots for lots in (match.taker_prevented_lots, match.maker_prevented_lots) if lots]
+        taker = self._orders.get(match.taker_order_id)
+        if match.mode is StpMode.EXPIRE_MAKER and taker is not None and not taker.quote_order_atoms:
+            now = self._progress[taker.order_id]
+            lost.append(taker.lots - now.lots - now.prevented_lots)
+        return min(lost, default=0)
 
     def _report(
-        self, order: OrderRecord, execution: str, status: OrderStatus, *, fill: Fill | None = None, cancel_id: str = ""
+        self,
+        order: OrderRecord,
+        execution: str,
+        status: OrderStatus,
+        *,
+        fill: Fill | None = None,
+        prevention: Prevention | None = None,
+        cancel_id: str = "",
     ) -> Report:
-        """An executionReport, every field of it."""
-        spec, now_ms = self._spec, self._event.now_ms
         self._count += 1
-        lots, quote_atoms = self._filled[order.order_id]
-        is_maker = fill is not None and fill.maker_order_id == order.order_id
-        client_id = cancel_id or order.client_order_id
-        original_id = order.client_order_id if execution == "CANCELED" else ""
-        commission, commission_asset = self._commission(order, fill, is_maker=is_maker)
-        return Report(
-            "order",
-            f'{{"e":"executionReport","E":{now_ms},"s":"{spec.symbol}","c":{_quoted(client_id)},"S":"{order.side}",'
-            f'"o":"{order.type}","f":"{order.time_in_force}","q":"{quantity_text(spec, order.lots)}",'
-            f'"p":"{price_text(spec, order.price_ticks)}","P":"{ZERO}","F":"{ZERO}","g":-1,"C":{_quoted(original_id)},'
-            f'"x":"{execution}","X":"{status}","r":"NONE","i":{order.order_id},'
-            f'"l":"{quantity_text(spec, fill.lots if fill else 0)}","z":"{quantity_text(spec, lots)}",'
-            f'"L":"{price_text(spec, fill.price_ticks if fill else 0)}","n":"{commission}","N":{commission_asset},'
-            f'"T":{now_ms},"t":{fill.trade_id if fill else -1},'
-            f'"I":{self._event.seq * REPORTS_PER_EVENT + self._count},"w":{_truth(status.is_open)},'
-            f'"m":{_truth(is_maker)},"M":{_truth(fill is not None)},"O":{order.created_ms},'
-            f'"Z":"{quote_text(spec, quote_atoms)}","Y":"{quote_text(spec, fill.quote_atoms if fill else 0)}",'
-            f'"Q":"{quote_text(spec, order.quote_order_atoms)}","W":{order.created_ms},"V":"NONE"}}',
-        )
-
-    def _commission(self, order: OrderRecord, fill: Fill | None, *, is_maker: bool) -> tuple[str, str]:
-        """Amount and asset, which is the one received, as JSON."""
-        if fill is None:
-            return ZERO, "null"
-        spec = self._spec
-        atoms = fill.maker_fee_atoms if is_maker else fill.taker_fee_atoms
-        if order.side is Side.BUY:
-            return to_text(atoms, decimals=spec.base_decimals), f'"{spec.base}"'
-        return quote_text(spec, atoms), f'"{spec.quote}"'
+        moment = Moment(
+            execution, status, self._event.now_ms, execution_id(self._event.seq, self._count),
+            self._progress[order.order_id], fill, prevention, cancel_id,
+        )  # fmt: skip
+        return Report("order", execution_report(self._spec, order, moment))
 
 
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+def _progress_of(order: OrderRecord) -> Progress:
+    terms = order.terms
+    prevented = (terms.prevented_lots, terms.prevented_match_id) if terms is not None else (0, -1)
+    return Progress(order.filled_lots, order.filled_quote_atoms, *prevented)
 
 
-def _truth(value: bool) -> str:
-    return "true" if value else "false"
+def _parts(match: Fill | PreventedMatch) -> list[tuple[int, int, int, int]]:
+    """What a match did to its taker and its maker: (order id, lots filled, quote atoms, lots prevented)."""
+    if isinstance(match, Fill):
+        return [(id_, match.lots, match.quote_atoms, 0) for id_ in (match.taker_order_id, match.maker_order_id)]
+    lost = (
+        (match.taker_order_id, match.taker_prevented_lots),
+        (match.maker_order_id, match.maker_prevented_lots),
+    )
+    return [(id_, 0, 0, lots) for id_, lots in lost if lots]

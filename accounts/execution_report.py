@@ -1,0 +1,121 @@
+"""One executionReport as JSON text: every field Binance has, those that only some orders have among them.
+
+The fact a newcomer would get wrong: `w` and `W` are about the book, not about the order's life: an order that waits for
+its trigger is open and has neither.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from accounts.rendering import NEVER, expiry_reason, stp_of
+from engine.amounts import to_text
+from engine.events import Fill, OrderRecord, PreventedMatch
+from engine.types import OrderStatus, Side, SymbolSpec
+from markets.rendering import price_text, quantity_text, quote_text
+
+ZERO = "0.00000000"
+
+
+class Progress(NamedTuple):
+    """How much of an order is filled, and taken by self-trade prevention, at a moment."""
+
+    lots: int
+    quote_atoms: int
+    prevented_lots: int
+    prevented_match_id: int
+
+
+class Prevention(NamedTuple):
+    """A prevented match as one of its two orders sees it. `match_lots` is what would have been traded."""
+
+    match: PreventedMatch
+    lost_lots: int
+    counter_order_id: int
+    match_lots: int
+
+
+class Moment(NamedTuple):
+    """What happened to an order, and how it stands then. At most one of `fill` and `prevention` is there."""
+
+    execution: str
+    status: OrderStatus
+    now_ms: int
+    execution_id: int
+    progress: Progress
+    fill: Fill | None = None
+    prevention: Prevention | None = None
+    cancel_id: str = ""
+
+
+def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str:
+    fill, progress, terms = moment.fill, moment.progress, order.terms
+    is_maker = fill is not None and fill.maker_order_id == order.order_id
+    client_id = moment.cancel_id or order.client_order_id
+    original_id = order.client_order_id if moment.execution == "CANCELED" else ""
+    commission, commission_asset = _commission(spec, order, fill, is_maker=is_maker)
+    stop_price = price_text(spec, terms.stop_ticks) if terms else ZERO
+    iceberg = quantity_text(spec, terms.iceberg_lots) if terms else ZERO
+    is_on_book = moment.status.is_open and order.working_ms > 0
+    return (
+        f'{{"e":"executionReport","E":{moment.now_ms},"s":"{spec.symbol}","c":{_quoted(client_id)},"S":"{order.side}",'
+        f'"o":"{order.type}","f":"{order.time_in_force}","q":"{quantity_text(spec, order.lots)}",'
+        f'"p":"{price_text(spec, order.price_ticks)}","P":"{stop_price}","F":"{iceberg}","g":-1,'
+        f'"C":{_quoted(original_id)},"x":"{moment.execution}","X":"{moment.status}","r":"NONE","i":{order.order_id},'
+        f'"l":"{quantity_text(spec, fill.lots if fill else 0)}","z":"{quantity_text(spec, progress.lots)}",'
+        f'"L":"{price_text(spec, fill.price_ticks if fill else 0)}","n":"{commission}","N":{commission_asset},'
+        f'"T":{moment.now_ms},"t":{fill.trade_id if fill else -1},"I":{moment.execution_id},"w":{_truth(is_on_book)},'
+        f'"m":{_truth(is_maker)},"M":{_truth(fill is not None)},"O":{order.created_ms},'
+        f'"Z":"{quote_text(spec, progress.quote_atoms)}","Y":"{quote_text(spec, fill.quote_atoms if fill else 0)}",'
+        f'"Q":"{quote_text(spec, order.quote_order_atoms)}","V":"{stp_of(order)}"'
+        f"{_special_fields(spec, order, moment)}}}"
+    )
+
+
+def _special_fields(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str:
+    """What only some reports have, each with a comma before it."""
+    text, terms, progress = "", order.terms, moment.progress
+    if order.working_ms:
+        text += f',"W":{order.working_ms}'
+    if moment.status is OrderStatus.EXPIRED and (reason := expiry_reason(order)):
+        text += f',"eR":"{reason}"'
+    if terms is None:
+        return text
+    if terms.trailing_bips:
+        text += f',"d":{terms.trailing_bips},"D":{terms.trailing_ms or NEVER}'
+    if terms.strategy_id:
+        text += f',"j":{terms.strategy_id}'
+    if terms.strategy_type:
+        text += f',"J":{terms.strategy_type}'
+    if progress.prevented_lots:
+        text += f',"v":{progress.prevented_match_id},"A":"{quantity_text(spec, progress.prevented_lots)}"'
+    if moment.prevention is not None:
+        text += _prevention(spec, moment.prevention)
+    return text
+
+
+def _prevention(spec: SymbolSpec, prevention: Prevention) -> str:
+    match, lots = prevention.match, prevention.match_lots
+    return (
+        f',"B":"{quantity_text(spec, prevention.lost_lots)}","u":{match.trade_group},"U":{prevention.counter_order_id},'
+        f'"Cs":"{spec.symbol}","pl":"{quantity_text(spec, lots)}","pL":"{price_text(spec, match.price_ticks)}",'
+        f'"pY":"{quote_text(spec, spec.notional_floor(match.price_ticks, lots))}"'
+    )
+
+
+def _commission(spec: SymbolSpec, order: OrderRecord, fill: Fill | None, *, is_maker: bool) -> tuple[str, str]:
+    """Amount and asset, which is the one received, as JSON."""
+    if fill is None:
+        return ZERO, "null"
+    atoms = fill.maker_fee_atoms if is_maker else fill.taker_fee_atoms
+    if order.side is Side.BUY:
+        return to_text(atoms, decimals=spec.base_decimals), f'"{spec.base}"'
+    return quote_text(spec, atoms), f'"{spec.quote}"'
+
+
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
