@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from accounts.history import Span, all_orders, one_order, trades_of
+from accounts.history import Span, all_orders, one_order, prevented_matches_of, trades_of
 from accounts.orders import NewOrder, ResponseKind, check_form, checked_client_id, new_client_id, to_command
 from accounts.rendering import (
     AcceptedView,
@@ -20,6 +20,7 @@ from accounts.rendering import (
     order_view,
     own_trade_view,
     placed_view,
+    prevented_match_view,
 )
 from api.callers import Caller, Permission
 from api.errors import one_of_two_missing
@@ -64,6 +65,15 @@ class AllOrdersRequest(OfSymbol, kw_only=True, rename="camel"):
 
 class MyTradesRequest(AllOrdersRequest, kw_only=True, rename="camel"):
     from_id: int | None = None
+
+
+class PreventedMatchesRequest(OfSymbol, kw_only=True, rename="camel"):
+    """One by its id, or those of an order."""
+
+    prevented_match_id: int | None = None
+    order_id: int | None = None
+    from_prevented_match_id: int | None = None
+    limit: Limit = 500
 
 
 class AccountRequest(msgspec.Struct, kw_only=True, rename="camel"):
@@ -175,6 +185,24 @@ async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) 
     span = _span(request, from_id=request.from_id)
     trades = await trades_of(runtime.venue, caller.account, spec.symbol, span, order_id=request.order_id)
     return [own_trade_view(spec, trade, caller.account, request.order_id) for trade in trades]
+
+
+@ENDPOINTS.endpoint("GET", "/myPreventedMatches", permission=Permission.READ)
+async def my_prevented_matches(
+    request: PreventedMatchesRequest, caller: Caller, runtime: Runtime
+) -> list[dict[str, Any]]:
+    """Matches that self-trade prevention kept the account's orders from, oldest first."""
+    by_id, by_order = request.prevented_match_id is not None, request.order_id is not None
+    if not by_id and not by_order:
+        raise one_of_two_missing("preventedMatchId", "orderId")
+    if by_id and (by_order or request.from_prevented_match_id is not None):
+        raise BadParameter("preventedMatchId", "BAD_COMBINATION")
+    spec = await spec_of(runtime, request.symbol)
+    found = await prevented_matches_of(
+        runtime.venue, caller.account, spec.symbol, match_id=request.prevented_match_id, order_id=request.order_id,
+        from_id=request.from_prevented_match_id or 0, limit=min(request.limit, MOST_ROWS),
+    )  # fmt: skip
+    return [prevented_match_view(spec, prevented) for prevented in found]
 
 
 def _span(request: AllOrdersRequest, *, from_id: int | None) -> Span:

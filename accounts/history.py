@@ -10,8 +10,8 @@ from django.db import DatabaseError
 
 from archive import queries as archive
 from engine.errors import EngineUnavailable, Reason, Rejected
-from engine.events import OrderRecord
-from engine.queries import PublicTrade
+from engine.events import OrderRecord, OrderStep, decode_entry
+from engine.queries import PreventedAt, PublicTrade
 from engine.venue import Venue
 
 PAGE = 1_000
@@ -52,12 +52,26 @@ async def all_orders(venue: Venue, account: int, symbol: str, span: Span) -> lis
     except DatabaseError as error:
         raise EngineUnavailable("the archive") from error
     if is_complete:
-        return stored
+        return await _brought_up_to_date(venue, account, symbol, stored)
     # Ended ones last: an order that ended between the two reads is in both.
     newest = await venue.queries.open_orders(account, [symbol])
     newest += await venue.queries.ended_orders(account, symbol)
     found = {order.order_id: order for order in [*stored, *newest] if span.has(order.order_id, order.created_ms)}
     return [found[order_id] for order_id in span.ids_shown(list(found))]
+
+
+async def _brought_up_to_date(venue: Venue, account: int, symbol: str, orders: list[OrderRecord]) -> list[OrderRecord]:
+    """No event tells that an order has begun to trail: those that may have are read as they are now."""
+    waiting = {order.order_id for order in orders if _may_have_begun_to_trail(order)}
+    if not waiting:
+        return orders
+    now = {order.order_id: order for order in await venue.queries.open_orders(account, [symbol])}
+    return [now.get(order.order_id, order) if order.order_id in waiting else order for order in orders]
+
+
+def _may_have_begun_to_trail(order: OrderRecord) -> bool:
+    terms = order.terms
+    return order.status.is_open and terms is not None and terms.trailing_bips > 0 and terms.trailing_ms == 0
 
 
 async def one_order(
@@ -99,6 +113,46 @@ async def trades_of(
         if span.has(trade.fill.trade_id, trade.now_ms) and _is_of(trade, account, order_id):
             found[trade.fill.trade_id] = trade
     return [found[trade_id] for trade_id in span.ids_shown(list(found))]
+
+
+async def prevented_matches_of(
+    venue: Venue, account: int, symbol: str, *, match_id: int | None, order_id: int | None, from_id: int, limit: int
+) -> list[PreventedAt]:
+    """Matches that the account's orders were kept from, oldest first. Raises EngineUnavailable."""
+    is_complete = await _wait_for_archive(venue)
+    _, archived_seq = await archive.archived_up_to(venue)
+    try:
+        stored = await archive.prevented_matches(
+            venue.name, account, symbol, match_id=match_id, order_id=order_id, from_id=from_id, limit=limit
+        )
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    if is_complete:
+        return stored
+    found = {prevented.match.prevented_match_id: prevented for prevented in stored}
+    for prevented in await _prevented_since(venue, symbol, archived_seq):
+        id_ = prevented.match.prevented_match_id
+        if id_ >= from_id and match_id in (None, id_) and _is_prevented_for(prevented, account, order_id):
+            found[id_] = prevented
+    return [found[id_] for id_ in sorted(found)[:limit]]
+
+
+async def _prevented_since(venue: Venue, symbol: str, seq: int) -> list[PreventedAt]:
+    """All prevented matches of the symbol that the stream tells of after `seq`."""
+    found: list[PreventedAt] = []
+    while page := await venue.runner.command("XRANGE", venue.keys.events, f"(0-{seq}", "+", "COUNT", PAGE):
+        for event in map(decode_entry, page):
+            if isinstance(event, OrderStep) and event.symbol == symbol:
+                found += [PreventedAt(match=match, now_ms=event.now_ms) for match in event.prevented]
+            seq = event.seq
+    return found
+
+
+def _is_prevented_for(prevented: PreventedAt, account: int, order_id: int | None) -> bool:
+    match = prevented.match
+    is_taker = match.taker_account == account and order_id in (None, match.taker_order_id)
+    is_maker = match.maker_account == account and order_id in (None, match.maker_order_id)
+    return is_taker or is_maker
 
 
 async def _wait_for_archive(venue: Venue) -> bool:

@@ -33,6 +33,7 @@ class LiveRow(NamedTuple):
     symbol: str
     trader: str
     price: str
+    stop: str
     quantity: str
     filled: str
     placed: str
@@ -71,10 +72,20 @@ def _row(spec: SymbolSpec, order: OrderRecord, names: dict[int, str]) -> LiveRow
         symbol=spec.symbol,
         trader=names.get(order.account, f"#{order.account}"),
         price=to_short_text(order.price_ticks * spec.tick_units, decimals=PRICE_DECIMALS),
+        stop=_stop(spec, order),
         quantity=to_short_text(order.lots * spec.lot_units, decimals=PRICE_DECIMALS),
         placed=moment(order.created_ms),
         filled=to_short_text(order.filled_lots * spec.lot_units, decimals=PRICE_DECIMALS),
     )
+
+
+def _stop(spec: SymbolSpec, order: OrderRecord) -> str:
+    """What an order that waits is waiting for."""
+    if order.terms is None:
+        return ""
+    stop_units, bips = order.terms.stop_ticks * spec.tick_units, order.terms.trailing_bips
+    stop = to_short_text(stop_units, decimals=PRICE_DECIMALS) if stop_units else ""
+    return f"{stop} trailing {bips / 100:g} %".strip() if bips else stop
 
 
 @admin.register(LiveOrder)

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from engine.events import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.gateway import Placed
-from engine.queries import PublicTrade
+from engine.queries import PreventedAt, PublicTrade
 from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
 from markets.rendering import atoms_text, price_text, quantity_text, quote_text
 
@@ -280,6 +280,26 @@ def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -
         self_trade_prevention_mode=stp_of(order),
     )
     return _with_special_fields(view, spec, order)
+
+
+def prevented_match_view(spec: SymbolSpec, prevented: PreventedAt) -> dict[str, Any]:
+    """A prevented match as queries show it."""
+    match = prevented.match
+    view: dict[str, Any] = {
+        "symbol": spec.symbol,
+        "preventedMatchId": match.prevented_match_id,
+        "takerOrderId": match.taker_order_id,
+        "makerSymbol": spec.symbol,
+        "makerOrderId": match.maker_order_id,
+        "tradeGroupId": match.trade_group,
+        "selfTradePreventionMode": match.mode,
+        "price": price_text(spec, match.price_ticks),
+    }
+    if match.taker_prevented_lots:
+        view["takerPreventedQuantity"] = quantity_text(spec, match.taker_prevented_lots)
+    if match.maker_prevented_lots:
+        view["makerPreventedQuantity"] = quantity_text(spec, match.maker_prevented_lots)
+    return view | {"transactTime": prevented.now_ms}
 
 
 def own_trade_view(spec: SymbolSpec, trade: PublicTrade, account: int, order_id: int | None) -> dict[str, Any]:

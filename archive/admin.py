@@ -13,7 +13,14 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from archive.models import ArchivedAccount, ArchivedOrder, ArchivedSymbol, ArchivedTrade, ArchivedTransfer
+from archive.models import (
+    ArchivedAccount,
+    ArchivedOrder,
+    ArchivedPreventedMatch,
+    ArchivedSymbol,
+    ArchivedTrade,
+    ArchivedTransfer,
+)
 from engine.amounts import to_short_text
 from engine.types import Side
 
@@ -187,8 +194,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
 @admin.register(ArchivedOrder)
 class ArchivedOrderAdmin(ReadOnlyAdmin):
     list_display = [
-        "order_id", "symbol", "user", "side", "type", "price", "quantity", "filled", "status", "cost", "placed",
-        "client_order_id",
+        "order_id", "symbol", "user", "side", "type", "price", "stop_price", "quantity", "filled", "status", "cost",
+        "placed", "client_order_id",
     ]  # fmt: skip
     details = ("updated",)
     list_filter = [RecentFilter, VenueFilter, SymbolFilter, "status", "side", "type", VoidFilter]
@@ -198,13 +205,21 @@ class ArchivedOrderAdmin(ReadOnlyAdmin):
     def price(self, row: Any) -> str:
         return labels_of(row).price(row.venue, row.symbol, row.price_ticks) if row.price_ticks else "market"
 
+    def stop_price(self, row: Any) -> str:
+        """The price that triggers it, and how far it trails."""
+        terms = row.record().terms
+        if terms is None:
+            return ""
+        stop = labels_of(row).price(row.venue, row.symbol, terms.stop_ticks) if terms.stop_ticks else ""
+        return f"{stop} trailing {terms.trailing_bips / 100:g} %".strip() if terms.trailing_bips else stop
+
     def quantity(self, row: Any) -> str:
         if row.quote_order_atoms:
             return f"for {labels_of(row).quote(row.venue, row.symbol, row.quote_order_atoms)}"
         return labels_of(row).quantity(row.venue, row.symbol, row.lots)
 
     def filled(self, row: Any) -> str:
-        return labels_of(row).quantity(row.venue, row.symbol, row.lots - row.left_lots)
+        return labels_of(row).quantity(row.venue, row.symbol, row.record().filled_lots)
 
     @admin.display(description="filled for")
     def cost(self, row: Any) -> str:
@@ -260,6 +275,37 @@ def _fee(row: Any, atoms: int, *, is_base: bool) -> str:
     """A fee is taken from what its payer received: base if he bought, quote if he sold."""
     write = labels_of(row).base if is_base else labels_of(row).quote
     return write(row.venue, row.symbol, atoms)
+
+
+@admin.register(ArchivedPreventedMatch)
+class ArchivedPreventedMatchAdmin(ReadOnlyAdmin):
+    account_fields = ("taker_account", "maker_account")
+    list_display = [
+        "prevented_match_id", "symbol", "time", "price", "mode", "taker", "taker_order_id", "taker_lost", "maker",
+        "maker_order_id", "maker_lost", "trade_group",
+    ]  # fmt: skip
+    list_filter = [RecentFilter, VenueFilter, SymbolFilter, "mode", VoidFilter]
+    search_fields = ["=prevented_match_id", "=taker_order_id", "=maker_order_id"]
+    search_help_text = "Prevented match id, order id of either side, or part of a user's name."
+
+    @admin.display(ordering="time_ms")
+    def time(self, row: ArchivedPreventedMatch) -> str:
+        return moment(row.time_ms)
+
+    def price(self, row: Any) -> str:
+        return labels_of(row).price(row.venue, row.symbol, row.price_ticks)
+
+    def taker(self, row: Any) -> str:
+        return labels_of(row).name(row.venue, row.taker_account)
+
+    def maker(self, row: Any) -> str:
+        return labels_of(row).name(row.venue, row.maker_account)
+
+    def taker_lost(self, row: Any) -> str:
+        return labels_of(row).quantity(row.venue, row.symbol, row.taker_prevented_lots)
+
+    def maker_lost(self, row: Any) -> str:
+        return labels_of(row).quantity(row.venue, row.symbol, row.maker_prevented_lots)
 
 
 @admin.register(ArchivedTransfer)

@@ -9,11 +9,13 @@ Amounts are whole numbers in ticks, lots and atoms, as the engine has them; `Arc
 
 from django.db import models
 
-from engine.events import OrderRecord
-from engine.types import OrderStatus, OrderType, Side, TimeInForce
+from engine.events import OrderRecord, PreventedMatch, decode_terms
+from engine.types import OrderStatus, OrderType, Side, StpMode, TimeInForce
+
+Words = type[Side] | type[OrderType] | type[TimeInForce] | type[OrderStatus] | type[StpMode]
 
 
-def _choices(names: type[Side] | type[OrderType] | type[TimeInForce] | type[OrderStatus]) -> list[tuple[str, str]]:
+def _choices(names: Words) -> list[tuple[str, str]]:
     return [(str(name), str(name)) for name in names]
 
 
@@ -35,7 +37,10 @@ class Archived(models.Model):
 
 
 class ArchivedOrder(Archived):
-    """An order as it was last seen. `placed_seq` is the first event that told of it."""
+    """An order as it was last seen. `placed_seq` is the first event that told of it.
+
+    `terms` is what few orders have (engine/events.py, OrderTerms), as the JSON that stands in Redis; "" without.
+    """
 
     placed_seq = models.BigIntegerField()
     symbol = models.CharField(max_length=20)
@@ -43,7 +48,7 @@ class ArchivedOrder(Archived):
     account = models.BigIntegerField()
     client_order_id = models.CharField(max_length=255)
     side = models.CharField(max_length=4, choices=_choices(Side))
-    type = models.CharField(max_length=16, choices=_choices(OrderType))
+    type = models.CharField(max_length=20, choices=_choices(OrderType))
     time_in_force = models.CharField(max_length=3, choices=_choices(TimeInForce))
     status = models.CharField(max_length=16, choices=_choices(OrderStatus))
     price_ticks = models.BigIntegerField()
@@ -54,6 +59,7 @@ class ArchivedOrder(Archived):
     locked_atoms = models.BigIntegerField()
     created_ms = models.BigIntegerField()
     updated_ms = models.BigIntegerField()
+    terms = models.TextField(default="", blank=True)
 
     class Meta:
         verbose_name = "archived order"
@@ -84,6 +90,7 @@ class ArchivedOrder(Archived):
             created_ms=self.created_ms,
             client_order_id=self.client_order_id,
             quote_order_atoms=self.quote_order_atoms,
+            terms=decode_terms(self.terms) if self.terms else None,
         )
 
 
@@ -118,6 +125,55 @@ class ArchivedTrade(Archived):
 
     def __str__(self) -> str:
         return f"{self.symbol} trade {self.trade_id}"
+
+
+class ArchivedPreventedMatch(Archived):
+    """Two orders that self-trade prevention kept from trading with each other, and the lots either lost by it."""
+
+    symbol = models.CharField(max_length=20)
+    prevented_match_id = models.BigIntegerField()
+    time_ms = models.BigIntegerField()
+    price_ticks = models.BigIntegerField()
+    mode = models.CharField(max_length=12, choices=_choices(StpMode))
+    taker_account = models.BigIntegerField()
+    taker_order_id = models.BigIntegerField()
+    taker_prevented_lots = models.BigIntegerField()
+    maker_account = models.BigIntegerField()
+    maker_order_id = models.BigIntegerField()
+    maker_prevented_lots = models.BigIntegerField()
+    trade_group = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = "archived prevented match"
+        verbose_name_plural = "archived prevented matches"
+        ordering = ["-time_ms", "-prevented_match_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["venue", "symbol", "prevented_match_id", "void_by"], name="one_row_per_prevented_match"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["venue", "symbol", "taker_order_id"], name="prevented_of_taker"),
+            models.Index(fields=["venue", "symbol", "maker_order_id"], name="prevented_of_maker"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} prevented match {self.prevented_match_id}"
+
+    def match(self) -> PreventedMatch:
+        """The match as the engine writes it."""
+        return PreventedMatch(
+            prevented_match_id=self.prevented_match_id,
+            price_ticks=self.price_ticks,
+            mode=StpMode(self.mode),
+            taker_account=self.taker_account,
+            taker_order_id=self.taker_order_id,
+            taker_prevented_lots=self.taker_prevented_lots,
+            maker_account=self.maker_account,
+            maker_order_id=self.maker_order_id,
+            maker_prevented_lots=self.maker_prevented_lots,
+            trade_group=self.trade_group,
+        )
 
 
 class ArchivedTransfer(Archived):

@@ -11,12 +11,12 @@ from typing import ParamSpec, TypeVar
 
 import msgspec
 from channels.db import database_sync_to_async
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from archive.models import ArchivedOrder, ArchivedTrade
+from archive.models import ArchivedOrder, ArchivedPreventedMatch, ArchivedTrade
 from archive.writer import READER
 from engine.events import Fill, OrderRecord
-from engine.queries import PublicTrade
+from engine.queries import PreventedAt, PublicTrade
 from engine.types import Side
 from engine.venue import Venue
 
@@ -48,11 +48,16 @@ async def wait_until_archived(venue: Venue, seq: int, timeout_s: float = 1.0) ->
 
 
 async def _is_archived(venue: Venue, epoch: int, seq: int) -> bool:
+    return await archived_up_to(venue) >= (epoch, seq)
+
+
+async def archived_up_to(venue: Venue) -> tuple[int, int]:
+    """(epoch, seq) of the last event that the archiver has told to be in SQL; (0, 0) when it has told nothing."""
     told = await venue.runner.command("HGET", venue.keys.readers, READER)
     if told is None:
-        return False
-    told_epoch, told_seq, _, _ = msgspec.json.decode(told, type=tuple[int, int, int, int])
-    return (told_epoch, told_seq) >= (epoch, seq)
+        return 0, 0
+    epoch, seq, _, _ = msgspec.json.decode(told, type=tuple[int, int, int, int])
+    return epoch, seq
 
 
 @_in_database
@@ -116,6 +121,29 @@ def trades_of(
         found |= {row.trade_id: row for row in rows.order_by("trade_id" if is_forward else "-trade_id")[:limit]}
     ids = sorted(found)
     return [_public_trade(found[trade_id]) for trade_id in (ids[:limit] if is_forward else ids[-limit:])]
+
+
+@_in_database
+def prevented_matches(
+    venue: str,
+    account: int,
+    symbol: str,
+    *,
+    match_id: int | None = None,
+    order_id: int | None = None,
+    from_id: int = 0,
+    limit: int = 500,
+) -> list[PreventedAt]:
+    """Matches that the account's orders were kept from: that of `match_id`, or of `order_id` from `from_id` on."""
+    taker, maker = Q(taker_account=account), Q(maker_account=account)
+    if order_id is not None:
+        taker, maker = taker & Q(taker_order_id=order_id), maker & Q(maker_order_id=order_id)
+    rows = ArchivedPreventedMatch.objects.filter(taker | maker, venue=venue, symbol=symbol, is_void=False)
+    rows = rows.filter(prevented_match_id__gte=from_id)
+    if match_id is not None:
+        rows = rows.filter(prevented_match_id=match_id)
+    found = rows.order_by("prevented_match_id")[:limit]
+    return [PreventedAt(match=row.match(), now_ms=row.time_ms) for row in found]
 
 
 @_in_database

@@ -9,10 +9,18 @@ archived by their fills alone.
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from django.db import connection
 from django.db.models import Model
 
-from archive.models import ArchivedAccount, ArchivedOrder, ArchivedSymbol, ArchivedTrade, ArchivedTransfer
+from archive.models import (
+    ArchivedAccount,
+    ArchivedOrder,
+    ArchivedPreventedMatch,
+    ArchivedSymbol,
+    ArchivedTrade,
+    ArchivedTransfer,
+)
 from engine.events import (
     AccountChanged,
     AnyEvent,
@@ -22,11 +30,12 @@ from engine.events import (
     Fill,
     MarketEvent,
     OrderCanceled,
-    OrderContinued,
-    OrderPlaced,
     OrderRecord,
     OrderReduced,
     OrdersCanceled,
+    OrderStep,
+    OrderTerms,
+    PreventedMatch,
     SymbolDefined,
     TapeFrameApplied,
     TapeTradePlayed,
@@ -36,15 +45,20 @@ from engine.types import TAPE_MAKER
 ORDER_FIELDS = (
     "venue", "epoch", "seq", "void_by", "placed_seq", "symbol", "order_id", "account", "client_order_id", "side",
     "type", "time_in_force", "status", "price_ticks", "lots", "left_lots", "filled_quote_atoms", "quote_order_atoms",
-    "locked_atoms", "created_ms", "updated_ms",
+    "locked_atoms", "created_ms", "updated_ms", "terms",
 )  # fmt: skip
 CHANGING_ORDER_FIELDS = (
-    "epoch", "seq", "status", "lots", "left_lots", "filled_quote_atoms", "locked_atoms", "updated_ms",
+    "epoch", "seq", "status", "lots", "left_lots", "filled_quote_atoms", "locked_atoms", "updated_ms", "terms",
 )  # fmt: skip
 TRADE_FIELDS = (
     "venue", "epoch", "seq", "void_by", "symbol", "time_ms", "trade_id", "price_ticks", "lots", "quote_atoms",
     "taker_side", "taker_account", "taker_order_id", "taker_fee_atoms", "maker_account", "maker_order_id",
     "maker_fee_atoms",
+)  # fmt: skip
+PREVENTED_FIELDS = (
+    "venue", "epoch", "seq", "void_by", "symbol", "time_ms", "prevented_match_id", "price_ticks", "mode",
+    "taker_account", "taker_order_id", "taker_prevented_lots", "maker_account", "maker_order_id",
+    "maker_prevented_lots", "trade_group",
 )  # fmt: skip
 TRANSFER_FIELDS = ("venue", "epoch", "seq", "void_by", "account", "asset", "direction", "atoms", "time_ms")
 SYMBOL_FIELDS = ("base", "quote", "base_decimals", "quote_decimals", "tick_units", "lot_units")
@@ -59,6 +73,7 @@ class Rows:
         self._venue = venue
         self._orders: dict[int, tuple[int, Event, str, OrderRecord]] = {}  # id -> placed_seq, last event, symbol, order
         self._trades: list[Row] = []
+        self._prevented: list[Row] = []
         self._transfers: list[Row] = []
         self._symbols: dict[str, Row] = {}
         self._accounts: dict[int, Row] = {}
@@ -73,6 +88,8 @@ class Rows:
                 self._add_order(event, event.symbol, order)
             for order in _orders_of(event):
                 self._add_order(event, event.symbol, order)
+            if isinstance(event, OrderStep):
+                self._prevented += [_prevented_row(self._venue, event, match) for match in event.prevented]
         elif isinstance(event, BalanceCredited | BalanceDebited):
             self._transfers.append(_transfer_row(self._venue, event))
         elif isinstance(event, SymbolDefined):
@@ -94,13 +111,16 @@ class Rows:
         orders = [_order_row(self._venue, *order) for order in self._orders.values()]
         _write(ArchivedOrder, ORDER_FIELDS, orders, ("venue", "order_id", "void_by"), CHANGING_ORDER_FIELDS)
         _write(ArchivedTrade, TRADE_FIELDS, self._trades, ("venue", "symbol", "trade_id", "void_by"))
+        prevented_key = ("venue", "symbol", "prevented_match_id", "void_by")
+        _write(ArchivedPreventedMatch, PREVENTED_FIELDS, self._prevented, prevented_key)
         _write(ArchivedTransfer, TRANSFER_FIELDS, self._transfers, ("venue", "epoch", "seq"))
         symbols = list(self._symbols.values())
         _write(ArchivedSymbol, ("venue", "symbol", *SYMBOL_FIELDS), symbols, ("venue", "symbol"), SYMBOL_FIELDS)
         accounts = list(self._accounts.values())
         _write(ArchivedAccount, ("venue", "account", "name"), accounts, ("venue", "account"), ("name",))
-        for gathered in (self._orders, self._trades, self._transfers, self._symbols, self._accounts):
-            gathered.clear()
+        gathered = (self._orders, self._trades, self._prevented, self._transfers, self._symbols, self._accounts)
+        for rows in gathered:
+            rows.clear()
 
 
 def _write(
@@ -124,7 +144,7 @@ def _write(
 
 def _orders_of(event: MarketEvent) -> Sequence[OrderRecord]:
     """The orders a market event is about, beside the makers it met."""
-    if isinstance(event, OrderPlaced | OrderContinued | OrderCanceled | OrderReduced):
+    if isinstance(event, OrderStep | OrderCanceled | OrderReduced):
         return (event.order,)
     if isinstance(event, OrdersCanceled):
         return event.orders
@@ -138,8 +158,13 @@ def _order_row(venue: str, placed_seq: int, event: Event, symbol: str, order: Or
         venue, event.epoch, event.seq, "", placed_seq, symbol, order.order_id, order.account, order.client_order_id,
         order.side.value, order.type.value, order.time_in_force.value, order.status.value, order.price_ticks,
         order.lots, order.left_lots, order.filled_quote_atoms, order.quote_order_atoms, order.locked_atoms,
-        order.created_ms, order.updated_ms,
+        order.created_ms, order.updated_ms, terms_text(order.terms),
     )  # fmt: skip
+
+
+def terms_text(terms: OrderTerms | None) -> str:
+    """What stands in the column `terms`."""
+    return "" if terms is None else msgspec.json.encode(terms).decode()
 
 
 def _trade_row(venue: str, event: MarketEvent, fill: Fill) -> Row:
@@ -147,6 +172,14 @@ def _trade_row(venue: str, event: MarketEvent, fill: Fill) -> Row:
         venue, event.epoch, event.seq, "", event.symbol, event.now_ms, fill.trade_id, fill.price_ticks, fill.lots,
         fill.quote_atoms, fill.taker_side.value, fill.taker_account, fill.taker_order_id, fill.taker_fee_atoms,
         fill.maker_account, fill.maker_order_id, fill.maker_fee_atoms,
+    )  # fmt: skip
+
+
+def _prevented_row(venue: str, event: MarketEvent, match: PreventedMatch) -> Row:
+    return (
+        venue, event.epoch, event.seq, "", event.symbol, event.now_ms, match.prevented_match_id, match.price_ticks,
+        match.mode.value, match.taker_account, match.taker_order_id, match.taker_prevented_lots, match.maker_account,
+        match.maker_order_id, match.maker_prevented_lots, match.trade_group,
     )  # fmt: skip
 
 

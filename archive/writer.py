@@ -10,13 +10,17 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import QuerySet
 
-from archive.models import ArchivedOrder, ArchivedTrade, ArchivedTransfer, Position
-from archive.rows import CHANGING_ORDER_FIELDS, Rows
+from archive.models import ArchivedOrder, ArchivedPreventedMatch, ArchivedTrade, ArchivedTransfer, Position
+from archive.rows import CHANGING_ORDER_FIELDS, Rows, terms_text
 from engine.events import AnyEvent, Event, MarketCleared, OrderRecord
 
 READER = "archive"  # the archive's field of {venue}:readers, and the name of its lease
 
-AnyRows = QuerySet[ArchivedOrder] | QuerySet[ArchivedTrade] | QuerySet[ArchivedTransfer]
+OF_MARKET = (ArchivedOrder, ArchivedTrade, ArchivedPreventedMatch)
+
+AnyRows = (
+    QuerySet[ArchivedOrder] | QuerySet[ArchivedTrade] | QuerySet[ArchivedPreventedMatch] | QuerySet[ArchivedTransfer]
+)
 
 
 class Reached(NamedTuple):
@@ -76,8 +80,8 @@ def _void(rows: AnyRows, by: Event) -> None:
 
 def _void_cleared(venue: str, event: MarketCleared) -> None:
     """What the market forgets before its clock goes back; money that came in or went out stays."""
-    for rows in (ArchivedOrder.objects, ArchivedTrade.objects):
-        _void(rows.filter(venue=venue, symbol__in=event.symbols), event)
+    for model in OF_MARKET:
+        _void(model._default_manager.filter(venue=venue, symbol__in=event.symbols), event)
 
 
 def _void_lost(venue: str, position: Position, first: Event, truth: Mapping[int, OrderRecord]) -> None:
@@ -90,10 +94,11 @@ def _void_lost(venue: str, position: Position, first: Event, truth: Mapping[int,
     doubtful = _doubtful(venue, first.seq)
     known = [_restored(row, truth[row.order_id], first.seq) for row in doubtful if row.order_id in truth]
     ArchivedOrder.objects.bulk_update(known, CHANGING_ORDER_FIELDS)
-    for rows in (ArchivedOrder.objects, ArchivedTrade.objects, ArchivedTransfer.objects):
-        _void(rows.filter(venue=venue, seq__gte=first.seq), first)
-    for cleared in (ArchivedOrder.objects, ArchivedTrade.objects):
-        _undo_lost_clearings(cleared.filter(venue=venue, is_void=True, seq__lt=first.seq), position.epoch, first.seq)
+    for model in (*OF_MARKET, ArchivedTransfer):
+        _void(model._default_manager.filter(venue=venue, seq__gte=first.seq), first)
+    for model in OF_MARKET:
+        cleared = model._default_manager.filter(venue=venue, is_void=True, seq__lt=first.seq)
+        _undo_lost_clearings(cleared, position.epoch, first.seq)
 
 
 def _doubtful(venue: str, first_lost_seq: int) -> QuerySet[ArchivedOrder]:
@@ -106,7 +111,7 @@ def _restored(row: ArchivedOrder, record: OrderRecord, first_lost_seq: int) -> A
     row.seq = first_lost_seq - 1
     row.status, row.updated_ms = record.status, record.updated_ms
     row.lots, row.left_lots, row.locked_atoms = record.lots, record.left_lots, record.locked_atoms
-    row.filled_quote_atoms = record.filled_quote_atoms
+    row.filled_quote_atoms, row.terms = record.filled_quote_atoms, terms_text(record.terms)
     return row
 
 

@@ -333,6 +333,7 @@ _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _order_decoder = msgspec.json.Decoder(OrderRecord)
 _fills_decoder = msgspec.json.Decoder(list[Fill])
 _list_decoder = msgspec.json.Decoder(OrderListRecord)
+_terms_decoder = msgspec.json.Decoder(OrderTerms)
 _prevented_decoder = msgspec.json.Decoder(list[PreventedMatch])
 
 
@@ -343,6 +344,10 @@ def decode(data: bytes) -> AnyEvent:
 
 def decode_order(data: bytes) -> OrderRecord:
     return _order_decoder.decode(data)
+
+
+def decode_terms(data: str) -> OrderTerms:
+    return _terms_decoder.decode(data)
 
 
 def decode_fills(data: bytes) -> list[Fill]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import EngineUnavailable, OutcomeUnknown, Reason, Rejected
-from engine.events import Fill, OrderRecord, decode_order
+from engine.events import Fill, OrderRecord, PreventedMatch, decode_order
 from engine.keys import Keys, order_member
 from engine.runner import Runner
 from engine.types import Side, SymbolSpec
@@ -40,6 +40,11 @@ class Balance(msgspec.Struct, frozen=True):
 
 class PublicTrade(msgspec.Struct, frozen=True):
     fill: Fill
+    now_ms: int
+
+
+class PreventedAt(msgspec.Struct, frozen=True):
+    match: PreventedMatch
     now_ms: int
 
 

@@ -56,13 +56,13 @@ def rich(name: str) -> CreatedUser:
     return user
 
 
-def place(user: CreatedUser, side: Side, price_ticks: int, lots: int) -> Placed:
-    """A LIMIT order under the rules in force."""
+def place(user: CreatedUser, side: Side, price_ticks: int, lots: int, **more: Any) -> Placed:
+    """A LIMIT order under the rules in force; `more` are other members of PlaceOrder."""
 
     async def ask(venue: Venue) -> Placed:
         spec = await venue.registry.spec("BTCUSDT")
         order = limit(user.account, side, price_ticks, lots)
-        return await venue.gateway.place_order(replace(order, rules_version=spec.rules_version))
+        return await venue.gateway.place_order(replace(order, rules_version=spec.rules_version, **more))
 
     return run_in_venue(ask)
 

@@ -50,6 +50,8 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("DELETE", "/openOrders", {"symbol": "BTCUSDT"}),
     ("GET", "/allOrders", SPAN | {"orderId": "1"}),
     ("GET", "/myTrades", SPAN | {"orderId": "1", "fromId": "1"}),
+    ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT", "preventedMatchId": "0", "limit": "10"}),
+    ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT", "orderId": "1", "fromPreventedMatchId": "0"}),
     ("GET", "/account", {"omitZeroBalances": "true"}),
     ("POST", "/deposit", {"asset": "BTC", "amount": "1"}),
     ("POST", "/withdraw", {"asset": "BTC", "amount": "1"}),
@@ -73,7 +75,7 @@ BAD: dict[str, list[str]] = {
     "strategyId": [*BAD_INTEGER, "0"], "strategyType": [*BAD_INTEGER, "0", "999999"],
     "selfTradePreventionMode": BAD_WORD, "newOrderRespType": BAD_WORD,
     "orderId": BAD_INTEGER, "startTime": BAD_INTEGER, "endTime": BAD_INTEGER, "fromId": BAD_INTEGER,
-    "limit": [*BAD_INTEGER, "0"],
+    "limit": [*BAD_INTEGER, "0"], "preventedMatchId": BAD_INTEGER, "fromPreventedMatchId": BAD_INTEGER,
     "newClientOrderId": BAD_CLIENT_ID, "origClientOrderId": BAD_CLIENT_ID,
     "asset": ["", "NOPE", "btc", "x" * 1000, "BTC\x00", "#fees"],
 }  # fmt: skip
@@ -124,6 +126,9 @@ WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("GET", "/order", {"symbol": "ETHUSDT", "orderId": "1"}, -2013),
     ("GET", "/klines", {"symbol": "BTCUSDT", "interval": "1m", "startTime": "2", "endTime": "1"}, -1128),
     ("GET", "/allOrders", {"symbol": "BTCUSDT", "startTime": "2", "endTime": "1"}, -1128),
+    ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT"}, -1102),
+    ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT", "preventedMatchId": "0", "orderId": "1"}, -1128),
+    ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT", "preventedMatchId": "0", "fromPreventedMatchId": "0"}, -1128),
     ("GET", "/exchangeInfo", {"symbol": "BTCUSDT", "symbols": '["BTCUSDT"]'}, -1128),
 ]
 

@@ -151,3 +151,62 @@ async def test_history_waits_for_the_archiver_so_that_nothing_just_answered_is_m
         assert [order["orderId"] for order in orders] == list(range(1, number + 1))
         await alice.ok("DELETE", "/order", symbol="BTCUSDT", orderId=number)
         assert (await alice.ok("GET", "/allOrders", symbol="BTCUSDT"))[-1]["status"] == "CANCELED"
+
+
+@pytest.fixture
+async def special(archiver: Archiver | None, alice: Api, bob: Api) -> Api:
+    """Alice after a day of every kind of order, the last price at 51,000."""
+    last = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.1"}
+    await bob.ok("POST", "/order", **limit_order("SELL", "50000", "0.1"))
+    await bob.ok("POST", "/order", **limit_order("BUY", "50000", "0.1"))
+    await alice.ok("POST", "/order", **last, type="STOP_LOSS", stopPrice="40000", strategyId="5")
+    await alice.ok("POST", "/order", **last, type="TAKE_PROFIT", trailingDelta="500", stopPrice="51000")
+    await alice.ok("POST", "/order", **last, type="TAKE_PROFIT_LIMIT", stopPrice="51000", price="52000")
+    await alice.ok("POST", "/order", **limit_order("BUY", "49000", "0.3", icebergQty="0.1"))
+    await alice.ok("POST", "/order", **limit_order("BUY", "49000", "0.2"))
+    await alice.ok("POST", "/order", **limit_order("SELL", "49000", "0.4", selfTradePreventionMode="DECREMENT"))
+    await alice.ok("POST", "/order", **limit_order("SELL", "49000", "0.2", selfTradePreventionMode="EXPIRE_BOTH"))
+    await bob.ok("POST", "/order", **limit_order("SELL", "51000", "0.1"))
+    await bob.ok("POST", "/order", **limit_order("BUY", "51000", "0.1"))
+    return alice
+
+
+async def test_history_and_the_present_say_the_same_of_every_kind_of_order(special: Api) -> None:
+    orders = await special.ok("GET", "/allOrders", symbol="BTCUSDT")
+    assert [(order["type"], order["status"], order["isWorking"]) for order in orders] == [
+        ("STOP_LOSS", "NEW", False), ("TAKE_PROFIT", "NEW", False), ("TAKE_PROFIT_LIMIT", "NEW", True),
+        ("LIMIT", "EXPIRED_IN_MATCH", True), ("LIMIT", "EXPIRED_IN_MATCH", True), ("LIMIT", "EXPIRED_IN_MATCH", True),
+        ("LIMIT", "EXPIRED_IN_MATCH", True),
+    ]  # fmt: skip
+    assert orders[1]["trailingTime"] > 0
+    assert orders[5]["preventedQuantity"] == "0.40000000"
+    for order in orders:
+        assert await special.ok("GET", "/order", symbol="BTCUSDT", orderId=order["orderId"]) == order
+    still_open = await special.ok("GET", "/openOrders", symbol="BTCUSDT")
+    assert still_open == [order for order in orders if order["status"] == "NEW"]
+
+
+async def test_prevented_matches_by_id_and_by_order(special: Api, bob: Api) -> None:
+    orders = await special.ok("GET", "/allOrders", symbol="BTCUSDT")
+    iceberg, plain, decrementing, ending = (order["orderId"] for order in orders[3:])
+
+    async def found(**asked: object) -> list[tuple[int, int, int]]:
+        rows = await special.ok("GET", "/myPreventedMatches", symbol="BTCUSDT", **asked)
+        return [(row["preventedMatchId"], row["takerOrderId"], row["makerOrderId"]) for row in rows]
+
+    first, second, third = (0, decrementing, iceberg), (1, decrementing, plain), (2, ending, plain)
+    assert await found(orderId=decrementing) == [first, second]
+    assert await found(orderId=plain) == [second, third]
+    assert await found(orderId=plain, fromPreventedMatchId=2) == [third]
+    assert await found(orderId=plain, fromPreventedMatchId=0, limit=1) == [second]
+    assert await found(preventedMatchId=1) == [second]
+    assert await found(preventedMatchId=7) == []
+    assert await found(orderId=999) == []
+    (row,) = await special.ok("GET", "/myPreventedMatches", symbol="BTCUSDT", preventedMatchId=0)
+    assert row.pop("transactTime") == orders[3]["updateTime"]
+    assert row == {
+        "symbol": "BTCUSDT", "preventedMatchId": 0, "takerOrderId": decrementing, "makerSymbol": "BTCUSDT",
+        "makerOrderId": iceberg, "tradeGroupId": -1, "selfTradePreventionMode": "DECREMENT",
+        "price": "49000.00000000", "takerPreventedQuantity": "0.30000000", "makerPreventedQuantity": "0.30000000",
+    }  # fmt: skip
+    assert await bob.ok("GET", "/myPreventedMatches", symbol="BTCUSDT", preventedMatchId=0) == []  # not his

@@ -111,11 +111,11 @@ async def test_resting_orders_of_a_recording_come_as_fills_alone(venue: Venue, a
     assert [row.maker_account for row in await rows(ArchivedTrade, venue)] == [alice]
 
 
-async def _image(venue: Venue) -> dict[bytes, Any]:
+async def image_of(venue: Venue) -> dict[bytes, Any]:
     return {key: await venue.runner.command("DUMP", key) for key in await keys_of(venue)}
 
 
-async def _come_back_with(venue: Venue, image: dict[bytes, Any]) -> None:
+async def come_back_with(venue: Venue, image: dict[bytes, Any]) -> None:
     """As a server does that has lost its last moments: the older state, another run id, a new epoch."""
     restored = [("RESTORE", key, 0, dump) for key, dump in image.items()]
     keys = await keys_of(venue)
@@ -131,20 +131,20 @@ async def test_what_redis_lost_is_void_and_its_numbers_come_again(
     redis_url: str, venue: Venue, alice: int, bob: int, is_running: bool
 ) -> None:
     resting = await venue.gateway.place_order(limit(alice, SELL, 6_000_000, 500))
-    image = await _image(venue)
+    image = await image_of(venue)
     lost = await venue.gateway.place_order(limit(bob, BUY, 6_000_000, 200))
     await venue.gateway.credit(Transfer(account=bob, asset="BTC", atoms=ONE))
 
     if is_running:
         async with archiving(redis_url, venue):
             await all_archived(venue)
-            await _come_back_with(venue, image)
+            await come_back_with(venue, image)
             again = await venue.gateway.place_order(limit(bob, BUY, 6_000_000, 300))
             await all_archived(venue)
     else:
         async with archiving(redis_url, venue):
             await all_archived(venue)
-        await _come_back_with(venue, image)
+        await come_back_with(venue, image)
         again = await venue.gateway.place_order(limit(bob, BUY, 6_000_000, 300))
         async with archiving(redis_url, venue):
             await all_archived(venue)
@@ -163,12 +163,12 @@ async def test_an_order_that_outlives_a_loss_is_archived_as_it_stands(
     redis_url: str, venue: Venue, alice: int, bob: int
 ) -> None:
     resting = await venue.gateway.place_order(limit(alice, SELL, 6_000_000, 500))
-    image = await _image(venue)
+    image = await image_of(venue)
     async with archiving(redis_url, venue):
         await venue.gateway.place_order(limit(bob, BUY, 6_000_000, 200))
         await all_archived(venue)
         assert [order.filled_lots for order in await queries.orders(venue.name, alice, "BTCUSDT")] == [200]
-        await _come_back_with(venue, image)
+        await come_back_with(venue, image)
         await all_archived(venue)
     assert await queries.orders(venue.name, alice, "BTCUSDT") == [resting.order]
     assert await queries.orders(venue.name, bob, "BTCUSDT") == []
@@ -176,12 +176,12 @@ async def test_an_order_that_outlives_a_loss_is_archived_as_it_stands(
 
 async def test_a_clearing_that_was_lost_voids_nothing(redis_url: str, venue: Venue, alice: int, bob: int) -> None:
     resting = await venue.gateway.place_order(limit(alice, SELL, 6_000_000, 500))
-    image = await _image(venue)
+    image = await image_of(venue)
     async with archiving(redis_url, venue):
         await venue.clock.clear_market()
         await all_archived(venue)
         assert await queries.orders(venue.name, alice, "BTCUSDT") == []
-        await _come_back_with(venue, image)
+        await come_back_with(venue, image)
         await all_archived(venue)
     assert await queries.orders(venue.name, alice, "BTCUSDT") == [resting.order]
 
@@ -190,7 +190,7 @@ async def test_an_ordinary_restart_voids_nothing(redis_url: str, venue: Venue, a
     placed = await venue.gateway.place_order(limit(alice, SELL, 6_000_000, 500))
     async with archiving(redis_url, venue):
         await all_archived(venue)
-        await _come_back_with(venue, await _image(venue))
+        await come_back_with(venue, await image_of(venue))
         await all_archived(venue)
     assert await queries.orders(venue.name, alice, "BTCUSDT") == [placed.order]
     void = ArchivedOrder.objects.filter(venue=venue.name, is_void=True)
