@@ -4,34 +4,47 @@ The fact a newcomer would get wrong: whose is never a parameter. The account com
 else's order is as unknown as one that never was.
 """
 
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from accounts.history import Span, all_orders, one_order, prevented_matches_of, trades_of
-from accounts.orders import NewOrder, ResponseKind, check_form, checked_client_id, new_client_id, to_command
+from accounts.match_rendering import own_trade_view, prevented_match_view
+from accounts.orders import (
+    NewOrder,
+    OrderTest,
+    ResponseKind,
+    check_form,
+    checked_client_id,
+    new_client_id,
+    to_command,
+)
 from accounts.rendering import (
     AcceptedView,
+    AmendedView,
     CanceledView,
     OrderView,
     PlacedView,
     accepted_view,
+    amended_view,
     canceled_view,
+    order_commission_view,
     order_view,
-    own_trade_view,
     placed_view,
-    prevented_match_view,
 )
+from accounts.reports import execution_id
 from api.callers import Caller, Permission
 from api.errors import one_of_two_missing
 from api.router import EndpointTable
 from api.runtime import Runtime
 from engine.amounts import to_atoms
-from engine.commands import CancelAllOrders, CancelOrder, Transfer
-from engine.errors import BadParameter, EngineUnavailable
-from engine.filters import check_order
+from engine.commands import CancelAllOrders, CancelOrder, ReduceOrder, Transfer
+from engine.errors import BadParameter, EngineUnavailable, Reason, Rejected
+from engine.events import OrderRecord
+from engine.filters import check_lots, check_notional, check_order, read_quantity
 from engine.runner import Stale
-from engine.types import BALANCE_LIMIT, OrderType, SymbolSpec
+from engine.types import BALANCE_LIMIT, OrderStatus, OrderType, SymbolSpec
 from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
 from markets.rendering import atoms_text, units_text
 
@@ -48,7 +61,24 @@ class OneOrder(OfSymbol, kw_only=True, rename="camel"):
     orig_client_order_id: str | None = None
 
 
+class CancelRestriction(StrEnum):
+    """Which orders a cancel means; others are left alone."""
+
+    ONLY_NEW = "ONLY_NEW"
+    ONLY_PARTIALLY_FILLED = "ONLY_PARTIALLY_FILLED"
+
+    @property
+    def status(self) -> OrderStatus:
+        return OrderStatus(self.removeprefix("ONLY_"))
+
+
 class CancelRequest(OneOrder, kw_only=True, rename="camel"):
+    new_client_order_id: str | None = None
+    cancel_restrictions: CancelRestriction | None = None
+
+
+class AmendRequest(OneOrder, kw_only=True, rename="camel"):
+    new_qty: str
     new_client_order_id: str | None = None
 
 
@@ -104,6 +134,15 @@ async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> Pl
     raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
 
 
+@ENDPOINTS.endpoint("POST", "/order/test", permission=Permission.TRADE)
+async def test_order(request: OrderTest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Judge a new order as far as parameters and filters go, and place nothing."""
+    client_order_id = check_form(request, caller)
+    spec = await spec_of(runtime, request.symbol)
+    check_order(to_command(request, spec, caller, client_order_id), spec)
+    return order_commission_view(spec) if request.compute_commission_rates else {}
+
+
 def _usual_response(kind: OrderType, caller: Caller) -> ResponseKind:
     if caller.dialect.answers_in_full or kind in (OrderType.LIMIT, OrderType.MARKET):
         return ResponseKind.FULL
@@ -122,10 +161,49 @@ async def cancel_order(request: CancelRequest, caller: Caller, runtime: Runtime)
         order_id=request.order_id,
         client_order_id=client_order_id,
         cancel_client_order_id=cancel_id,
+        only_status=None if request.cancel_restrictions is None else request.cancel_restrictions.status,
         key_digest=caller.key_digest,
     )
     canceled = await runtime.venue.gateway.cancel_order(command)
     return canceled_view(spec, canceled.order, cancel_id)
+
+
+@ENDPOINTS.endpoint("PUT", "/order/amend/keepPriority", permission=Permission.TRADE)
+async def amend_order(request: AmendRequest, caller: Caller, runtime: Runtime) -> AmendedView:
+    """Less of an open order, which keeps its place in the queue and its client order id."""
+    client_order_id = _which_order(request)
+    new_id = checked_client_id(request.new_client_order_id, "newClientOrderId")
+    spec = await spec_of(runtime, request.symbol)
+    lots = read_quantity(request.new_qty, spec, "newQty")
+    try:
+        order = await runtime.venue.queries.order(
+            caller.account, spec.symbol, order_id=request.order_id, client_order_id=client_order_id
+        )
+        _check_amendment(spec, order, lots, new_id)
+        reduced = await runtime.venue.gateway.reduce_order(
+            ReduceOrder(
+                account=caller.account, symbol=spec.symbol, order_id=order.order_id, lots=lots,
+                key_digest=caller.key_digest,
+            )
+        )  # fmt: skip
+    except Rejected as refusal:
+        if refusal.reason in (Reason.NO_SUCH_ORDER, Reason.UNKNOWN_ORDER):
+            raise Rejected(Reason.AMEND_UNKNOWN_ORDER) from refusal
+        raise
+    return amended_view(spec, reduced.order, execution_id(reduced.seq, 1))
+
+
+def _check_amendment(spec: SymbolSpec, order: OrderRecord, lots: int, new_client_order_id: str) -> None:
+    """What can be said before the engine judges it again on the order as it is then. Raises Rejected."""
+    if not order.status.is_open:
+        raise Rejected(Reason.UNKNOWN_ORDER)
+    if new_client_order_id not in ("", order.client_order_id):
+        raise Rejected(Reason.AMEND_RENAMES)
+    if lots >= order.lots:
+        raise Rejected(Reason.AMEND_INCREASES if lots > order.lots else Reason.AMEND_CHANGES_NOTHING)
+    check_lots(lots, spec)
+    if price_ticks := order.price_ticks or (order.terms.stop_ticks if order.terms is not None else 0):
+        check_notional(price_ticks, lots, spec)
 
 
 @ENDPOINTS.endpoint("GET", "/order", permission=Permission.READ)

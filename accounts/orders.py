@@ -52,6 +52,10 @@ class NewOrder(msgspec.Struct, kw_only=True, rename="camel"):
     new_order_resp_type: ResponseKind | None = None
 
 
+class OrderTest(NewOrder, kw_only=True, rename="camel"):
+    compute_commission_rates: bool = False
+
+
 class Form(NamedTuple):
     """The parameters of one type of order, by their names in the request: (field, name on the wire)."""
 

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from accounts.match_rendering import received_asset
 from engine.events import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.gateway import Placed
-from engine.queries import PreventedAt, PublicTrade
 from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
-from markets.rendering import atoms_text, price_text, quantity_text, quote_text
+from markets.rendering import atoms_text, price_text, quantity_text, quote_text, units_text
 
 NO_LIST = -1
 NEVER = -1  # a time that has not come
@@ -108,6 +108,36 @@ class OrderView(SpecialFields, rename="camel", kw_only=True):
     working_time: int
     orig_quote_order_qty: str
     self_trade_prevention_mode: StpMode
+
+
+class AmendedOrderView(SpecialFields, rename="camel", kw_only=True):
+    """An order that was just amended; Binance writes some of its names otherwise than elsewhere."""
+
+    symbol: str
+    order_id: int
+    order_list_id: int
+    orig_client_order_id: str
+    client_order_id: str
+    price: str
+    qty: str
+    executed_qty: str
+    prevented_qty: str
+    quote_order_qty: str
+    cumulative_quote_qty: str
+    status: OrderStatus
+    time_in_force: TimeInForce
+    type: OrderType
+    side: Side
+    working_time: int
+    self_trade_prevention_mode: StpMode
+
+
+class AmendedView(msgspec.Struct, rename="camel"):
+    """The answer to an amendment."""
+
+    transact_time: int
+    execution_id: int
+    amended_order: AmendedOrderView
 
 
 class CanceledView(SpecialFields, rename="camel", kw_only=True):
@@ -228,11 +258,6 @@ def _fill_view(spec: SymbolSpec, fill: Fill) -> FillView:
     )
 
 
-def received_asset(spec: SymbolSpec, side: Side) -> tuple[str, int]:
-    """(asset, decimals) of what an order of this side receives, and its fee is taken from."""
-    return (spec.base, spec.base_decimals) if side is Side.BUY else (spec.quote, spec.quote_decimals)
-
-
 def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
     nothing = quantity_text(spec, 0)
     view = OrderView(
@@ -260,6 +285,44 @@ def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
     return _with_special_fields(view, spec, order)
 
 
+def amended_view(spec: SymbolSpec, order: OrderRecord, execution_id: int) -> AmendedView:
+    view = AmendedOrderView(
+        symbol=spec.symbol,
+        order_id=order.order_id,
+        order_list_id=NO_LIST,
+        orig_client_order_id=order.client_order_id,
+        client_order_id=order.client_order_id,
+        price=price_text(spec, order.price_ticks),
+        qty=quantity_text(spec, order.lots),
+        executed_qty=quantity_text(spec, order.filled_lots),
+        prevented_qty=quantity_text(spec, order.terms.prevented_lots if order.terms is not None else 0),
+        quote_order_qty=quote_text(spec, order.quote_order_atoms),
+        cumulative_quote_qty=quote_text(spec, order.filled_quote_atoms),
+        status=order.status,
+        time_in_force=order.time_in_force,
+        type=order.type,
+        side=order.side,
+        working_time=order.working_ms or NEVER,
+        self_trade_prevention_mode=stp_of(order),
+    )
+    return AmendedView(order.updated_ms, execution_id, _with_special_fields(view, spec, order))
+
+
+def order_commission_view(spec: SymbolSpec) -> dict[str, Any]:
+    """The commission an order on this symbol would pay: its rates and nothing else."""
+    rates = {"maker": units_text(spec.maker_fee_e8), "taker": units_text(spec.taker_fee_e8)}
+    nothing = {"maker": units_text(0), "taker": units_text(0)}
+    discount = {
+        "enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": units_text(0),
+    }  # fmt: skip
+    return {
+        "standardCommissionForOrder": rates,
+        "specialCommissionForOrder": nothing,
+        "taxCommissionForOrder": nothing,
+        "discount": discount,
+    }
+
+
 def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -> CanceledView:
     view = CanceledView(
         symbol=spec.symbol,
@@ -280,47 +343,3 @@ def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -
         self_trade_prevention_mode=stp_of(order),
     )
     return _with_special_fields(view, spec, order)
-
-
-def prevented_match_view(spec: SymbolSpec, prevented: PreventedAt) -> dict[str, Any]:
-    """A prevented match as queries show it."""
-    match = prevented.match
-    view: dict[str, Any] = {
-        "symbol": spec.symbol,
-        "preventedMatchId": match.prevented_match_id,
-        "takerOrderId": match.taker_order_id,
-        "makerSymbol": spec.symbol,
-        "makerOrderId": match.maker_order_id,
-        "tradeGroupId": match.trade_group,
-        "selfTradePreventionMode": match.mode,
-        "price": price_text(spec, match.price_ticks),
-    }
-    if match.taker_prevented_lots:
-        view["takerPreventedQuantity"] = quantity_text(spec, match.taker_prevented_lots)
-    if match.maker_prevented_lots:
-        view["makerPreventedQuantity"] = quantity_text(spec, match.maker_prevented_lots)
-    return view | {"transactTime": prevented.now_ms}
-
-
-def own_trade_view(spec: SymbolSpec, trade: PublicTrade, account: int, order_id: int | None) -> dict[str, Any]:
-    """A trade from its owner's side; of one with himself the side of `order_id`, else the taker's."""
-    fill = trade.fill
-    is_maker = fill.taker_account != account or (
-        order_id is not None and fill.maker_account == account and fill.maker_order_id == order_id
-    )
-    side = fill.taker_side.opposite if is_maker else fill.taker_side
-    asset, decimals = received_asset(spec, side)
-    return {
-        "symbol": spec.symbol,
-        "id": fill.trade_id,
-        "orderId": fill.maker_order_id if is_maker else fill.taker_order_id,
-        "price": price_text(spec, fill.price_ticks),
-        "qty": quantity_text(spec, fill.lots),
-        "quoteQty": quote_text(spec, fill.quote_atoms),
-        "commission": atoms_text(fill.maker_fee_atoms if is_maker else fill.taker_fee_atoms, decimals),
-        "commissionAsset": asset,
-        "time": trade.now_ms,
-        "isBuyer": side is Side.BUY,
-        "isMaker": is_maker,
-        "isBestMatch": True,
-    }

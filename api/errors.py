@@ -56,6 +56,12 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.LIST_PRICES: Answer(400, -2010, "The relationship of the prices for the orders is not correct."),
     Reason.CANCEL_RESTRICTED: Answer(400, -2011, "Order was not canceled due to cancel restrictions."),
     Reason.UNKNOWN_ORDER: Answer(400, -2011, "Unknown order sent."),
+    Reason.AMEND_UNKNOWN_ORDER: Answer(400, -2038, "Unknown order sent."),
+    Reason.AMEND_INCREASES: Answer(400, -2038, "Order amend (quantity increase) is not supported."),
+    Reason.AMEND_CHANGES_NOTHING: Answer(400, -2038, "The requested action would change no state; rejecting."),
+    Reason.AMEND_RENAMES: Answer(
+        400, -2038, "An amended order keeps its client order id here: newClientOrderId must be its own, or left out."
+    ),
     Reason.NO_SUCH_ORDER: Answer(400, -2013, "Order does not exist."),
     Reason.UNKNOWN_SYMBOL: Answer(400, -1121, "Invalid symbol."),
     Reason.UNKNOWN_ASSET: Answer(400, -1130, "Data sent for parameter 'asset' is not valid."),
@@ -102,6 +108,7 @@ OF_FIELD: Final[dict[tuple[str, str], tuple[int, str]]] = {
     ("type", "UNKNOWN_VALUE"): (-1116, "Invalid orderType."),
     ("timeInForce", "UNKNOWN_VALUE"): (-1115, "Invalid timeInForce."),
     ("interval", "UNKNOWN_VALUE"): (-1120, "Invalid interval."),
+    ("cancelRestrictions", "UNKNOWN_VALUE"): (-1145, "Invalid cancelRestrictions"),
     ("strategyType", "OUT_OF_RANGE"): (-1134, "`strategyType` was less than 1000000."),
 }
 LEGAL_RANGES: Final[dict[str, str]] = {
@@ -113,6 +120,7 @@ LEGAL_RANGES: Final[dict[str, str]] = {
     "price": LEGAL_DECIMAL,
     "stopPrice": LEGAL_DECIMAL,
     "icebergQty": LEGAL_DECIMAL,
+    "newQty": LEGAL_DECIMAL,
     "amount": LEGAL_DECIMAL,
 }
 

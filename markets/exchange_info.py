@@ -39,7 +39,7 @@ def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": spec.allows_trailing,
         "cancelReplaceAllowed": False,
-        "amendAllowed": False,
+        "amendAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": filters_view(spec),

@@ -42,7 +42,18 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/order", MARKET_ORDER),
     ("POST", "/order", QUOTE_ORDER),
     ("POST", "/order", STOP_ORDER),
-    ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "newClientOrderId": "end"}),
+    ("POST", "/order/test", STOP_ORDER | {"computeCommissionRates": "true"}),
+    (
+        "DELETE",
+        "/order",
+        {"symbol": "BTCUSDT", "orderId": "1", "newClientOrderId": "end", "cancelRestrictions": "ONLY_NEW"},
+    ),
+    (
+        "PUT",
+        "/order/amend/keepPriority",
+        {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.005", "newClientOrderId": "resting"},
+    ),
+    ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "origClientOrderId": "resting", "newQty": "0.005"}),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "origClientOrderId": "resting"}),
     ("GET", "/order", {"symbol": "BTCUSDT", "orderId": "1"}),
     ("GET", "/order", {"symbol": "BTCUSDT", "origClientOrderId": "resting"}),
@@ -73,6 +84,7 @@ BAD: dict[str, list[str]] = {
     "quantity": BAD_DECIMAL, "price": BAD_DECIMAL, "quoteOrderQty": BAD_DECIMAL, "amount": BAD_DECIMAL,
     "stopPrice": BAD_DECIMAL, "icebergQty": BAD_DECIMAL, "trailingDelta": [*BAD_INTEGER, "0", "9", "2001"],
     "strategyId": [*BAD_INTEGER, "0"], "strategyType": [*BAD_INTEGER, "0", "999999"],
+    "newQty": BAD_DECIMAL, "cancelRestrictions": BAD_WORD, "computeCommissionRates": BAD_WORD,
     "selfTradePreventionMode": BAD_WORD, "newOrderRespType": BAD_WORD,
     "orderId": BAD_INTEGER, "startTime": BAD_INTEGER, "endTime": BAD_INTEGER, "fromId": BAD_INTEGER,
     "limit": [*BAD_INTEGER, "0"], "preventedMatchId": BAD_INTEGER, "fromPreventedMatchId": BAD_INTEGER,
@@ -118,6 +130,13 @@ WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ),
     ("POST", "/withdraw", {"asset": "BTC", "amount": "1000"}, -2010),
     ("DELETE", "/order", {"symbol": "BTCUSDT"}, -1102),
+    ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "cancelRestrictions": "ONLY_OLD"}, -1145),
+    ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "cancelRestrictions": "ONLY_PARTIALLY_FILLED"}, -2011),
+    ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "newQty": "0.005"}, -1102),
+    ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "2", "newQty": "0.0005"}, -2038),
+    ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.0001"}, -1013),
+    ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.01"}, -2038),
+    ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.02"}, -2038),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "origClientOrderId": "other"}, -2011),
     ("DELETE", "/order", {"symbol": "ETHUSDT", "orderId": "1"}, -2011),
     ("DELETE", "/openOrders", {"symbol": "ETHUSDT"}, -2011),
@@ -203,10 +222,10 @@ async def test_a_missing_parameter_is_named(
     assert await state_of(venue) == before
 
 
-@pytest.mark.parametrize(("method", "path", "good"), [row for row in GOOD if row[0] == "POST"])
+@pytest.mark.parametrize(("method", "path", "good"), [row for row in GOOD if row[0] in ("POST", "PUT")])
 async def test_json_of_the_wrong_type(caller: Api, venue: Venue, method: str, path: str, good: dict[str, str]) -> None:
     before = await state_of(venue)
-    for name in good.keys() - {"newClientOrderId"}:  # which may look like anything
+    for name in good.keys() - {"newClientOrderId", "computeCommissionRates"}:  # one may look like anything, one be true
         for value in (True, False, [], {}, [1], {"a": 1}, -1, 0, -0.5, 1e300):
             refusal(await caller.raw(method, f"/api/v1{path}", json=good | {name: value}))
     assert await state_of(venue) == before
