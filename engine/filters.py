@@ -101,13 +101,13 @@ def _check_market_lots(lots: int, spec: SymbolSpec) -> None:
 
 
 def _check_iceberg(order: PlaceOrder, spec: SymbolSpec) -> None:
-    if spec.most_iceberg_parts == 0:
+    if spec.max_iceberg_parts == 0:
         raise Rejected(Reason.NOT_SUPPORTED, "Iceberg orders")
     check_lots(order.iceberg_lots, spec)
     if order.iceberg_lots > order.lots:
         raise Rejected(Reason.ICEBERG_EXCEEDS_QUANTITY)
-    if -(-order.lots // order.iceberg_lots) > spec.most_iceberg_parts:
-        raise Rejected(Reason.FILTER_ICEBERG_PARTS, f"more than {spec.most_iceberg_parts} parts")
+    if -(-order.lots // order.iceberg_lots) > spec.max_iceberg_parts:
+        raise Rejected(Reason.FILTER_ICEBERG_PARTS, f"more than {spec.max_iceberg_parts} parts")
 
 
 def _check_trailing(order: PlaceOrder, spec: SymbolSpec) -> None:

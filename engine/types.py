@@ -108,7 +108,7 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     `tick_units` and `lot_units` are the tick and lot size in 1e-8 (0.01 is 1_000_000). `rules_version` grows with
     every change; a script refuses a command that was made under other rules, so a worker may cache a spec.
-    Fee rates are in 1e-8 of the received amount (0.1 % is 100_000). `most_iceberg_parts` 0: no icebergs. Trailing
+    Fee rates are in 1e-8 of the received amount (0.1 % is 100_000). `max_iceberg_parts` 0: no icebergs. Trailing
     deltas are in hundredths of a percent, "above" for orders that wait above the market; largest ones of 0: none trail.
     Market lots bound MARKET orders by quantity beside `min_lots` and `max_lots`; 0: nothing more than these.
     """
@@ -129,7 +129,7 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     taker_fee_e8: int = 100_000
     min_market_lots: int = 0
     max_market_lots: int = 0
-    most_iceberg_parts: int = 100
+    max_iceberg_parts: int = 100
     min_trailing_above_bips: int = 10
     max_trailing_above_bips: int = 2_000
     min_trailing_below_bips: int = 10

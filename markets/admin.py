@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from engine.errors import ExchangeError
-from markets.models import Asset, Symbol
+from markets.models import AMOUNT_FIELDS, FEE_FIELDS, ORDER_FIELDS, STEP_FIELDS, Asset, Symbol
 from markets.publish import explain
 
 
@@ -55,9 +55,10 @@ class SymbolAdmin(PublishingAdmin):
     actions = ["halt", "resume"]
     fieldsets = [
         (None, {"fields": ["symbol", "base", "quote", "status"]}),
-        ("Steps, fixed once there are orders", {"fields": ["tick_size", "lot_size"]}),
-        ("Limits", {"fields": ["min_price", "max_price", "min_quantity", "max_quantity", "min_notional"]}),
-        ("Fees", {"fields": ["maker_fee", "taker_fee"]}),
+        ("Steps, fixed once there are orders", {"fields": STEP_FIELDS}),
+        ("Limits", {"fields": AMOUNT_FIELDS}),
+        ("Fees", {"fields": FEE_FIELDS}),
+        ("What orders it takes", {"fields": ORDER_FIELDS}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Symbol | None = None) -> list[str]:

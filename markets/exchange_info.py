@@ -33,7 +33,7 @@ def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
         "baseCommissionPrecision": spec.base_decimals,
         "quoteCommissionPrecision": spec.quote_decimals,
         "orderTypes": spec.order_types,
-        "icebergAllowed": spec.most_iceberg_parts > 0,
+        "icebergAllowed": spec.max_iceberg_parts > 0,
         "ocoAllowed": False,
         "otoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,

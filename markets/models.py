@@ -17,10 +17,17 @@ from markets.publish import breaks_history, explain, publish_specs
 from markets.rules import BadRules, spec_from
 
 MOST_ASSET_DECIMALS = 12
-RULE_FIELDS = (
-    "tick_size", "lot_size", "min_price", "max_price", "min_quantity", "max_quantity", "min_notional", "maker_fee",
-    "taker_fee",
+STEP_FIELDS = ("tick_size", "lot_size")
+AMOUNT_FIELDS = (
+    "min_price", "max_price", "min_quantity", "max_quantity", "min_market_quantity", "max_market_quantity",
+    "min_notional",
 )  # fmt: skip
+FEE_FIELDS = ("maker_fee", "taker_fee")
+ORDER_FIELDS = (
+    "order_types", "max_iceberg_parts", "min_trailing_above", "max_trailing_above", "min_trailing_below",
+    "max_trailing_below", "default_stp", "allowed_stp",
+)  # fmt: skip
+RULE_FIELDS = (*STEP_FIELDS, *AMOUNT_FIELDS, *FEE_FIELDS, *ORDER_FIELDS)
 
 # Other rooms add what a symbol must not be called (a user's name: streams would be ambiguous). Raise ValidationError.
 symbol_name_checks: list[Callable[[str], None]] = []
@@ -47,8 +54,8 @@ class Asset(models.Model):
         return self.name
 
 
-def _rule(default: str, help_text: str, *, blank: bool = False) -> "models.CharField[str, str]":
-    return models.CharField(max_length=40, default=default, help_text=help_text, blank=blank)
+def _rule(default: str, help_text: str, *, blank: bool = False, max_length: int = 40) -> "models.CharField[str, str]":
+    return models.CharField(max_length=max_length, default=default, help_text=help_text, blank=blank)
 
 
 class Symbol(models.Model):
@@ -71,9 +78,19 @@ class Symbol(models.Model):
     max_price = _rule("1000000", "Highest price of an order.")
     min_quantity = _rule("", "Empty: one lot.", blank=True)
     max_quantity = _rule("9000", "Largest quantity of an order.")
+    min_market_quantity = _rule("", "Of a MARKET order. Empty: the smallest of any order.", blank=True)
+    max_market_quantity = _rule("", "Of a MARKET order. Empty: the largest of any order.", blank=True)
     min_notional = _rule("5", "Smallest price times quantity of an order, in the quote asset.")
     maker_fee = _rule("0.001", "Share of what the resting side receives: 0.001 is 0.1 %.")
     taker_fee = _rule("0.001", "Share of what the incoming side receives.")
+    order_types = _rule("", "Types separated by commas, like LIMIT,MARKET. Empty: all.", blank=True, max_length=120)
+    max_iceberg_parts = _rule("100", "Into how many parts an iceberg may break; 0: there are no icebergs.", blank=True)
+    min_trailing_above = _rule("10", "Of an order that waits above the market, in hundredths of a percent.", blank=True)
+    max_trailing_above = _rule("2000", "Both largest ones 0: no order trails.", blank=True)
+    min_trailing_below = _rule("10", "Of an order that waits below the market, in hundredths of a percent.", blank=True)
+    max_trailing_below = _rule("2000", "Both largest ones 0: no order trails.", blank=True)
+    default_stp = _rule("NONE", "Self-trade prevention of orders that do not say.", blank=True)
+    allowed_stp = _rule("", "Modes orders may say, separated by commas. Empty: all.", blank=True, max_length=120)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.TRADING)
 
     class Meta:

@@ -121,8 +121,8 @@ def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
             "stepSize": step,
         },
     ]
-    if spec.most_iceberg_parts:
-        found.append({"filterType": "ICEBERG_PARTS", "limit": spec.most_iceberg_parts})
+    if spec.max_iceberg_parts:
+        found.append({"filterType": "ICEBERG_PARTS", "limit": spec.max_iceberg_parts})
     found.append(
         {
             "filterType": "MARKET_LOT_SIZE",

@@ -5,12 +5,21 @@ base asset's atoms, and one command's numbers must stay below 2^53; what breaks 
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
 
 from engine.amounts import to_atoms, to_text
 from engine.errors import BadParameter
-from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, SymbolSpec, SymbolStatus
+from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, OrderType, StpMode, SymbolSpec, SymbolStatus
 
 LARGEST_FEE_E8 = 50_000_000  # a half: up to there a fee is computed exactly in Lua
+WHOLE_PRICE_BIPS = 10_000
+MOST_PARTS = 2**31 - 1
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in msgspec.structs.fields(SymbolSpec)}
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class BadRules(ValueError):
@@ -36,16 +45,45 @@ class _Reader:
             self.problems[field] = _why(error, text, decimals)
             return 0
 
-    def steps(self, field: str, step_units: int, step_field: str) -> int:
-        """How many ticks or lots; the step itself is one when the text is empty."""
+    def steps(self, field: str, step_units: int, step_field: str, *, empty: int = 1) -> int:
+        """How many ticks or lots; `empty` when there is no text."""
         if not self._rules.get(field):
-            return 1
+            return empty
         count, rest = divmod(self.units(field), step_units)
         if rest:
             self.problems[field] = f"{self._rules[field]} is not a whole number of steps of {step_field} " + (
                 f"({plain(step_units)})"
             )
         return count
+
+    def bips(self, field: str) -> int:
+        """A trailing delta in hundredths of a percent, less than the whole price."""
+        return self.count(field, WHOLE_PRICE_BIPS - 1, f"{field}_bips")
+
+    def count(self, field: str, most: int, name: str = "") -> int:
+        """A whole number; what SymbolSpec has as `name` (else as the field) when the text is empty."""
+        text = self._rules.get(field, "")
+        if not text:
+            return int(DEFAULTS[name or field])
+        if text.isascii() and text.isdecimal() and int(text) <= most:
+            return int(text)
+        self.problems[field] = f"{text!r} is not a whole number from 0 to {most}"
+        return 0
+
+    def word(self, field: str, empty: StpMode) -> StpMode:
+        text = self._rules.get(field, "")
+        if text in set(StpMode):
+            return StpMode(text)
+        if text:
+            self.problems[field] = f"{text!r} is none of {', '.join(StpMode)}"
+        return empty
+
+    def words(self, field: str, kind: type[Word]) -> tuple[Word, ...]:
+        """Words separated by commas, in the order of their kind; all of them when the text is empty."""
+        names = [name.strip() for name in self._rules.get(field, "").split(",") if name.strip()]
+        if wrong := [name for name in names if name not in set(kind)]:
+            self.problems[field] = f"{wrong[0]!r} is none of {', '.join(kind)}"
+        return tuple(word for word in kind if word in names) or tuple(kind)
 
     def stop_if_bad(self) -> None:
         if self.problems:
@@ -71,8 +109,8 @@ def spec_from(
 ) -> SymbolSpec:
     """The engine's view of these rules; `base` and `quote` are (name, decimals). Raises BadRules.
 
-    `rules`: tick_size, lot_size, min_price, max_price, min_quantity, max_quantity, min_notional, maker_fee, taker_fee.
-    An empty minimum is one step.
+    `rules` are the texts of markets.models.RULE_FIELDS. An empty minimum is one step; empty rules for market orders,
+    icebergs, trailing deltas, types and self-trade prevention are SymbolSpec's defaults.
     """
     reader = _Reader(rules)
     tick_units, lot_units = reader.units("tick_size"), reader.units("lot_size")
@@ -91,6 +129,15 @@ def spec_from(
         max_lots=reader.steps("max_quantity", lot_units, "lot_size"),
         min_notional_atoms=reader.units("min_notional", decimals=quote[1]),
         maker_fee_e8=reader.units("maker_fee"), taker_fee_e8=reader.units("taker_fee"),
+        min_market_lots=reader.steps("min_market_quantity", lot_units, "lot_size", empty=0),
+        max_market_lots=reader.steps("max_market_quantity", lot_units, "lot_size", empty=0),
+        max_iceberg_parts=reader.count("max_iceberg_parts", MOST_PARTS),
+        min_trailing_above_bips=reader.bips("min_trailing_above"),
+        max_trailing_above_bips=reader.bips("max_trailing_above"),
+        min_trailing_below_bips=reader.bips("min_trailing_below"),
+        max_trailing_below_bips=reader.bips("max_trailing_below"),
+        order_types=reader.words("order_types", OrderType), allowed_stp=reader.words("allowed_stp", StpMode),
+        default_stp=reader.word("default_stp", StpMode.NONE),
         status=status,
     )  # fmt: skip
     reader.stop_if_bad()
@@ -111,6 +158,17 @@ def _contradictions(spec: SymbolSpec) -> dict[str, str]:
         problems["min_price"] = "must be above zero and at most max_price"
     if not 1 <= spec.min_lots <= spec.max_lots:
         problems["min_quantity"] = "must be above zero and at most max_quantity"
+    least, most = max(spec.min_market_lots, spec.min_lots), spec.max_market_lots or spec.max_lots
+    if least > most:
+        problems["min_market_quantity"] = (
+            "no market order could be as large as its smallest and as small as its largest"
+        )
+    if spec.min_trailing_above_bips > spec.max_trailing_above_bips > 0:
+        problems["min_trailing_above"] = "must be at most max_trailing_above"
+    if spec.min_trailing_below_bips > spec.max_trailing_below_bips > 0:
+        problems["min_trailing_below"] = "must be at most max_trailing_below"
+    if spec.default_stp not in spec.allowed_stp:
+        problems["default_stp"] = f"{spec.default_stp} is not among the allowed modes"
     return problems | _too_large(spec)
 
 

@@ -13,9 +13,8 @@ from markets.publish import publish_specs
 def add_symbol(symbol: str, base: str, quote: str, **rules: Any) -> bool:
     """Add a symbol, and its assets if they are new (8 decimals). False when it exists already, whatever its rules.
 
-    `rules` are the texts of Symbol (tick_size, lot_size, min_price, max_price, min_quantity, max_quantity,
-    min_notional, maker_fee, taker_fee); what is left out or None suits BTCUSDT. Raises BadParameter with the reason in
-    `detail`, and EngineUnavailable when it could be saved but not published.
+    `rules` are the texts of Symbol's RULE_FIELDS; what is left out or None suits BTCUSDT. Raises BadParameter with the
+    reason in `detail`, and EngineUnavailable when it could be saved but not published.
     """
     if unknown := rules.keys() - set(RULE_FIELDS):
         raise BadParameter(min(unknown), "UNKNOWN_VALUE", detail=f"not a rule; rules are {', '.join(RULE_FIELDS)}")

@@ -34,10 +34,18 @@ _RULES = {
     "max_price": "maxPrice",
     "min_quantity": "minQuantity",
     "max_quantity": "maxQuantity",
+    "min_market_quantity": "minMarketQuantity",
+    "max_market_quantity": "maxMarketQuantity",
     "min_notional": "minNotional",
     "maker_fee": "makerFee",
     "taker_fee": "takerFee",
+    "max_iceberg_parts": "maxIcebergParts",
+    "min_trailing_above": "minTrailingAbove",
+    "max_trailing_above": "maxTrailingAbove",
+    "min_trailing_below": "minTrailingBelow",
+    "max_trailing_below": "maxTrailingBelow",
 }
+_WORD_RULES = {"order_types": "orderTypes", "default_stp": "defaultStp", "allowed_stp": "allowedStp"}
 
 _running: "list[MockExchange]" = []
 
@@ -134,12 +142,20 @@ class MockExchange:
     def register_symbol(self, symbol: str, base_asset: str, quote_asset: str, **rules: Any) -> bool:
         """Add a market; False when the symbol exists already, whatever its rules.
 
-        `rules`: tick_size, lot_size, min_price, max_price, min_quantity, max_quantity, min_notional, maker_fee,
-        taker_fee; what is left out suits BTCUSDT. Raises Refused (a ValueError) for rules or names that cannot be.
+        `rules`: tick_size, lot_size, min_price, max_price, min_quantity, max_quantity, min_market_quantity,
+        max_market_quantity, min_notional, maker_fee, taker_fee, max_iceberg_parts, min_trailing_above,
+        max_trailing_above, min_trailing_below, max_trailing_below (amounts), default_stp (a word), order_types,
+        allowed_stp (words separated by commas); what is left out suits BTCUSDT. Raises Refused (a ValueError) for rules
+        or names that cannot be.
         """
-        if unknown := rules.keys() - _RULES:
-            raise TypeError(f"register_symbol() knows no rule {min(unknown)!r}; rules are {', '.join(_RULES)}")
-        texts = {_RULES[name]: _sent(value, name) for name, value in rules.items() if value is not None}
+        known = _RULES | _WORD_RULES
+        if unknown := rules.keys() - known:
+            raise TypeError(f"register_symbol() knows no rule {min(unknown)!r}; rules are {', '.join(known)}")
+        texts = {
+            known[name]: str(value) if name in _WORD_RULES else _sent(value, name)
+            for name, value in rules.items()
+            if value is not None
+        }
         given = {"symbol": symbol, "base": base_asset, "quote": quote_asset, **texts}
         return bool(self.sim("POST", "symbols", **given)["created"])
 

@@ -65,9 +65,19 @@ class NewSymbol(Struct, kw_only=True, rename="camel"):
     max_price: str | None = None
     min_quantity: str | None = None
     max_quantity: str | None = None
+    min_market_quantity: str | None = None
+    max_market_quantity: str | None = None
     min_notional: str | None = None
     maker_fee: str | None = None
     taker_fee: str | None = None
+    order_types: str | None = None
+    max_iceberg_parts: str | None = None
+    min_trailing_above: str | None = None
+    max_trailing_above: str | None = None
+    min_trailing_below: str | None = None
+    max_trailing_below: str | None = None
+    default_stp: str | None = None
+    allowed_stp: str | None = None
 
 
 class Money(Struct, kw_only=True):
@@ -271,7 +281,17 @@ def _rules_shown(spec: SymbolSpec) -> dict[str, str]:
         "maxPrice": to_text(spec.max_price_ticks * spec.tick_units),
         "minQuantity": to_text(spec.min_lots * spec.lot_units),
         "maxQuantity": to_text(spec.max_lots * spec.lot_units),
+        "minMarketQuantity": to_text(max(spec.min_market_lots, spec.min_lots) * spec.lot_units),
+        "maxMarketQuantity": to_text(min(spec.max_market_lots or spec.max_lots, spec.max_lots) * spec.lot_units),
         "minNotional": to_text(spec.min_notional_atoms, decimals=spec.quote_decimals),
         "makerFee": to_text(spec.maker_fee_e8, decimals=PRICE_DECIMALS),
         "takerFee": to_text(spec.taker_fee_e8, decimals=PRICE_DECIMALS),
+        "orderTypes": ",".join(spec.order_types),
+        "maxIcebergParts": str(spec.max_iceberg_parts),
+        "minTrailingAbove": str(spec.min_trailing_above_bips),
+        "maxTrailingAbove": str(spec.max_trailing_above_bips),
+        "minTrailingBelow": str(spec.min_trailing_below_bips),
+        "maxTrailingBelow": str(spec.max_trailing_below_bips),
+        "defaultStp": spec.default_stp.value,
+        "allowedStp": ",".join(spec.allowed_stp),
     }

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from accounts.models import Trader
 from accounts.services import CreatedUser
 from engine.errors import Reason, Rejected
-from engine.types import Side, SymbolSpec, SymbolStatus
+from engine.types import OrderType, Side, StpMode, SymbolSpec, SymbolStatus
 from engine.venue import Venue
 from markets.models import Asset, Symbol
 from markets.publish import run_in_venue
@@ -70,6 +70,13 @@ def test_a_new_symbol_is_in_force_when_it_is_saved(staff: Client, assets: dict[s
         ({"maker_fee": "0.6"}, "more than a half"),
         ({"max_quantity": "99999999"}, "cannot move so much ETH"),
         ({"min_quantity": "1000", "max_price": "90000000"}, "passes 2^53 BTC atoms"),
+        ({"order_types": "LIMIT, STOP"}, "&#x27;STOP&#x27; is none of LIMIT, MARKET"),
+        ({"max_iceberg_parts": "many"}, "is not a whole number from 0 to 2147483647"),
+        ({"max_trailing_above": "10000"}, "is not a whole number from 0 to 9999"),
+        ({"min_trailing_below": "3000"}, "must be at most max_trailing_below"),
+        ({"default_stp": "EXPIRE_BOTH", "allowed_stp": "NONE"}, "EXPIRE_BOTH is not among the allowed modes"),
+        ({"max_market_quantity": "0.00001"}, "is not a whole number of steps of lot_size"),
+        ({"min_market_quantity": "10", "max_market_quantity": "9"}, "no market order could be"),
         ({"symbol": "ETH/BTC"}, "2 to 20 capitals and digits"),
     ],
 )
@@ -78,6 +85,19 @@ def test_rules_that_cannot_be_are_explained(
 ) -> None:
     assert said in page(staff.post(f"{SYMBOLS}add/", form(**assets) | wrong))
     assert not Symbol.objects.filter(base__name="ETH").exists()
+
+
+def test_what_orders_a_symbol_takes_is_in_force_when_it_is_saved(staff: Client, assets: dict[str, str]) -> None:
+    rules = {
+        "order_types": "STOP_LOSS, LIMIT", "allowed_stp": "EXPIRE_TAKER,NONE", "default_stp": "EXPIRE_TAKER",
+        "max_iceberg_parts": "0", "max_trailing_above": "100", "max_market_quantity": "2",
+    }  # fmt: skip
+    page(staff.post(f"{SYMBOLS}add/", form(**assets, **rules), follow=True))
+    spec = in_force("ETHBTC")
+    assert spec.order_types == (OrderType.LIMIT, OrderType.STOP_LOSS)
+    assert (spec.allowed_stp, spec.default_stp) == ((StpMode.NONE, StpMode.EXPIRE_TAKER), StpMode.EXPIRE_TAKER)
+    assert (spec.max_iceberg_parts, spec.max_trailing_above_bips, spec.max_trailing_below_bips) == (0, 100, 2_000)
+    assert (spec.min_market_lots, spec.max_market_lots) == (0, 20_000)
 
 
 def test_a_lot_finer_than_its_asset_is_refused(staff: Client, assets: dict[str, str]) -> None:

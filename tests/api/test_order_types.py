@@ -136,9 +136,9 @@ async def test_a_refusal_says_why_and_changes_nothing(
         ({"order_types": (OrderType.LIMIT,)}, "TAKE_PROFIT_LIMIT", {},
          "Take profit limit orders are not supported for this symbol."),
         ({"order_types": (OrderType.LIMIT,)}, "MARKET", {}, "Market orders are not supported for this symbol."),
-        ({"most_iceberg_parts": 0}, "LIMIT", {"icebergQty": "0.005"},
+        ({"max_iceberg_parts": 0}, "LIMIT", {"icebergQty": "0.005"},
          "Iceberg orders are not supported for this symbol."),
-        ({"most_iceberg_parts": 1}, "LIMIT", {"icebergQty": "0.009"}, "Filter failure: ICEBERG_PARTS"),
+        ({"max_iceberg_parts": 1}, "LIMIT", {"icebergQty": "0.009"}, "Filter failure: ICEBERG_PARTS"),
         ({"max_trailing_above_bips": 0, "max_trailing_below_bips": 0}, "STOP_LOSS", {"trailingDelta": "100"},
          "Trailing stop orders are not supported for this symbol."),
         ({"max_trailing_below_bips": 99}, "STOP_LOSS", {"trailingDelta": "100"}, "Filter failure: TRAILING_DELTA"),
@@ -170,7 +170,7 @@ async def test_the_symbol_decides_what_is_prevented_when_the_order_does_not_say(
 
 async def test_exchange_info_offers_what_there_is(trader: Api, venue: Venue) -> None:
     rules = replace(
-        BTCUSDT, most_iceberg_parts=0, max_trailing_above_bips=0, max_trailing_below_bips=0, min_market_lots=5,
+        BTCUSDT, max_iceberg_parts=0, max_trailing_above_bips=0, max_trailing_below_bips=0, min_market_lots=5,
         order_types=(OrderType.LIMIT, OrderType.MARKET), allowed_stp=(StpMode.NONE, StpMode.EXPIRE_TAKER),
     )  # fmt: skip
     await venue.registry.define_symbol(rules)

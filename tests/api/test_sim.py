@@ -126,6 +126,20 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
         ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", "tickSize": "0"}, -1130),
         ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", "lotSize": "-1"}, -1130),
         ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", "takerFee": "2"}, -1130),
+        *(
+            ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", name: value}, -1130)
+            for name, value in (
+                ("orderTypes", "LIMIT,STOP"),
+                ("maxIcebergParts", "1.5"),
+                ("maxIcebergParts", "-1"),
+                ("minTrailingAbove", "2001"),
+                ("maxTrailingBelow", "10000"),
+                ("defaultStp", "EXPIRE"),
+                ("allowedStp", "EXPIRE_TAKER"),
+                ("maxMarketQuantity", "0.000001"),
+                ("minMarketQuantity", "9000.1"),
+            )
+        ),
         ("credit", {"user": "nobody", "asset": "BTC", "amount": "1"}, -1130),
         ("credit", {"user": "alice", "asset": "DOGE", "amount": "1"}, -1130),
         ("credit", {"user": "alice", "asset": "BTC", "amount": "0"}, -1130),
@@ -168,6 +182,19 @@ def test_symbols(sim: Sim) -> None:
     (sol,) = [row for row in sim.ok("GET", "symbols")["symbols"] if row["symbol"] == "SOLUSDT"]
     assert {name: float(sol[name]) for name in rules} == {name: float(value) for name, value in rules.items()}
     assert (sol["base"], sol["quote"], sol["status"], float(sol["takerFee"])) == ("SOL", "USDT", "TRADING", 0.001)
+
+
+def test_which_orders_a_symbol_takes(sim: Sim) -> None:
+    rules = {
+        "orderTypes": "LIMIT,STOP_LOSS_LIMIT", "maxIcebergParts": "7", "minTrailingAbove": "5",
+        "maxTrailingAbove": "50",
+        "minTrailingBelow": "6", "maxTrailingBelow": "60", "defaultStp": "EXPIRE_BOTH",
+        "allowedStp": "EXPIRE_TAKER,EXPIRE_BOTH", "minMarketQuantity": "0.5", "maxMarketQuantity": "8",
+    }  # fmt: skip
+    assert sim.ok("POST", "symbols", symbol="DOTUSDT", base="DOT", quote="USDT", **rules)["created"] is True
+    (dot,) = [row for row in sim.ok("GET", "symbols")["symbols"] if row["symbol"] == "DOTUSDT"]
+    amounts = {"minMarketQuantity": "0.50000000", "maxMarketQuantity": "8.00000000"}
+    assert {name: dot[name] for name in rules} == rules | amounts
 
 
 def test_credit_and_debit(sim: Sim) -> None:
