@@ -90,7 +90,7 @@ class ChangeListWithBalances(ChangeList):
 
 @admin.register(Trader)
 class TraderAdmin(PublishingAdmin):
-    list_display = ["name", "display_name", "account", "listed_balances", "created"]
+    list_display = ["name", "display_name", "account", "listed_balances", "trade_group", "created"]
     search_fields = ["name", "display_name", "=account"]
     search_help_text = "Part of a name, or an account number. Credit money and make keys with the actions below."
     empty_text = "Add one at the top right, or run: python3 manage.py create_user alice --deposit USDT=50000"
@@ -101,7 +101,7 @@ class TraderAdmin(PublishingAdmin):
     readonly_fields = ["account", "balances", "created"]
 
     def get_fields(self, request: HttpRequest, obj: Trader | None = None) -> list[Any]:
-        return ["name", "display_name", *(self.readonly_fields if obj else [])]
+        return ["name", "display_name", "trade_group", *(self.readonly_fields if obj else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Trader | None = None) -> list[str]:
         return ["name", *self.readonly_fields] if obj else []

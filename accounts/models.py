@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 
 from engine.events import OrderRecord
@@ -18,6 +19,8 @@ from markets.publish import run_in_venue
 
 LONGEST_NAME = 36
 PREFIX_LENGTH = 6
+NO_GROUP = -1
+LARGEST_GROUP = 2**31 - 1
 
 
 def check_name(name: str) -> None:
@@ -47,6 +50,11 @@ class Trader(models.Model):
         max_length=LONGEST_NAME, unique=True, validators=[check_name], help_text="What streams and reports call it."
     )
     display_name = models.CharField(max_length=100, blank=True)
+    trade_group = models.BigIntegerField(
+        default=NO_GROUP,
+        validators=[MinValueValidator(NO_GROUP), MaxValueValidator(LARGEST_GROUP)],
+        help_text="Self-trade prevention keeps accounts of one group from trading with each other; -1: of no group.",
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -122,12 +130,13 @@ class LiveOrder(models.Model):
 def publish(traders: Iterable[Trader], keys: Iterable[ApiKey]) -> None:
     """Make the engine know these accounts and keys as SQL has them. Raises EngineUnavailable, OutcomeUnknown."""
 
-    accounts = [(trader.account, trader.name) for trader in traders]
+    accounts = [(trader.account, trader.name, trader.trade_group) for trader in traders]
     records = [(key.digest, key.record(), key.revoked_at is None) for key in keys]
 
     async def define(venue: Venue) -> None:
-        for account, name in accounts:
+        for account, name, trade_group in accounts:
             await venue.registry.define_account(account, name)
+            await venue.registry.set_trade_group(account, trade_group)
         for digest, record, is_valid in records:
             if is_valid:
                 await venue.registry.define_key(digest, record)

@@ -79,6 +79,20 @@ def _checked(row: Row) -> Row:
     return row
 
 
+def set_trade_group(name: str, trade_group: int) -> Trader:
+    """Put a user into a trade group, NO_GROUP for none. Raises Rejected UNKNOWN_USER, or as `create_user`."""
+    trader = find(name)
+    if trader is None:
+        raise Rejected(Reason.UNKNOWN_USER, name)
+    trader.trade_group = trade_group
+    try:
+        trader.full_clean()
+    except ValidationError as error:
+        raise bad_parameter(error) from error
+    trader.save()
+    return trader
+
+
 def find(name: str) -> Trader | None:
     """The trader of that name."""
     return Trader.objects.filter(name=name).first()

@@ -2,6 +2,7 @@
 
     GET  info                   venue, version, clock
     GET  users [name]           POST users {name, displayName?}        a user if there is none, and one more key
+                                PUT  users {name, tradeGroup}              -1: of none
     POST keys {user, ...}       one more key, with its secret
     GET  symbols                POST symbols {symbol, base, quote, tickSize?, ...}     {"created": false}: it exists
     POST credit, debit {user, asset, amount}
@@ -22,7 +23,7 @@ from django.db.models import Count
 from msgspec import Meta, Struct
 
 from accounts import services as accounts
-from accounts.models import Trader
+from accounts.models import LARGEST_GROUP, NO_GROUP, Trader
 from api.callers import Caller
 from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
@@ -36,6 +37,7 @@ from simulation import replays
 from simulation.clock import LATEST_MS
 
 ENDPOINTS = sim_endpoints()
+LONGEST_GROUP = len(str(LARGEST_GROUP))
 Answer = TypeVar("Answer")
 
 
@@ -46,6 +48,11 @@ class UserQuery(Struct, kw_only=True):
 class NewUser(Struct, kw_only=True, rename="camel"):
     name: str
     display_name: str | None = None
+
+
+class UserChange(Struct, kw_only=True, rename="camel"):
+    name: str
+    trade_group: str
 
 
 class NewKey(Struct, kw_only=True, rename="camel"):
@@ -118,10 +125,7 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
         traders = Trader.objects.annotate(key_count=Count("keys")).order_by("name")
         if request.name is not None:
             traders = traders.filter(name=request.name)
-        return [
-            {"name": row.name, "displayName": row.display_name, "account": row.account, "keys": row.key_count}
-            for row in traders
-        ]
+        return [_user_shown(row) | {"keys": row.key_count} for row in traders]
 
     users = await _in_sql(read)
     if request.name is not None and not users:
@@ -133,6 +137,17 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
 async def create_user(request: NewUser, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A user, if there is none of that name, and one more key."""
     return _key_shown(await _in_sql(accounts.create_user, request.name, request.display_name or ""))
+
+
+@ENDPOINTS.endpoint("PUT", "/users")
+async def change_user(request: UserChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """The trade group of a user, within which self-trade prevention lets nobody trade with another."""
+    text = request.trade_group
+    if text != str(NO_GROUP) and not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_GROUP):
+        raise BadParameter(
+            "tradeGroup", "OUT_OF_RANGE", value=text, detail="tradeGroup must be a number, or -1 for none"
+        )
+    return _user_shown(await _in_sql(accounts.set_trade_group, request.name, int(text)))
 
 
 @ENDPOINTS.endpoint("POST", "/keys")
@@ -257,6 +272,15 @@ def _transferred(request: Money, done: Any, decimals: int) -> dict[str, Any]:
         "tranId": done.transfer_id,
         "free": to_text(done.free_atoms, decimals=decimals),
         "locked": to_text(done.locked_atoms, decimals=decimals),
+    }
+
+
+def _user_shown(row: Trader) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "displayName": row.display_name,
+        "account": row.account,
+        "tradeGroup": row.trade_group,
     }
 
 

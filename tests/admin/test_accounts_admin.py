@@ -30,7 +30,7 @@ def known_key(api_key: str) -> KeyRecord | None:
 
 
 def test_a_trader_made_in_the_admin_is_known_to_the_engine(staff: Client) -> None:
-    page(staff.post(f"{TRADERS}add/", {"name": "carol", "display_name": "Carol"}, follow=True))
+    page(staff.post(f"{TRADERS}add/", {"name": "carol", "display_name": "Carol", "trade_group": "-1"}, follow=True))
 
     async def read(venue: Venue) -> int:
         return await venue.registry.account_number("carol")
@@ -40,7 +40,7 @@ def test_a_trader_made_in_the_admin_is_known_to_the_engine(staff: Client) -> Non
 
 @pytest.mark.parametrize("name", ["a@b", "a|b", "#fees", "BTCUSDT", "x" * 37, "a\x00b", "tab\tbed"])
 def test_names_that_cannot_be(staff: Client, name: str) -> None:
-    assert "errorlist" in page(staff.post(f"{TRADERS}add/", {"name": name}))
+    assert "errorlist" in page(staff.post(f"{TRADERS}add/", {"name": name, "trade_group": "-1"}))
     assert not Trader.objects.exists()
 
 

@@ -18,7 +18,7 @@ from accounts import services
 from accounts.digests import key_digest
 from accounts.models import ApiKey, Trader
 from accounts.secrets import unseal
-from accounts.services import CreatedUser, publish_all
+from accounts.services import CreatedUser, publish_all, set_trade_group
 from engine.events import OrderRecord
 from engine.queries import PublicTrade
 from engine.types import Side
@@ -129,7 +129,8 @@ def test_without_redis_a_command_says_so(settings: Settings, tmp_path: Path) -> 
 
 
 def test_redis_is_rebuilt_from_sql(alice: CreatedUser) -> None:
-    """Symbols, accounts and keys; balances are Redis' own."""
+    """Symbols, accounts, their trade groups and keys; balances are Redis' own."""
+    set_trade_group("alice", 7)
 
     async def lose_and_look(venue: Venue) -> None:
         await venue.runner.command("DEL", *await keys_of(venue))
@@ -137,11 +138,12 @@ def test_redis_is_rebuilt_from_sql(alice: CreatedUser) -> None:
     run_in_venue(lose_and_look)
     publish_all()
 
-    async def look(venue: Venue) -> tuple[list[str], int, bool]:
+    async def look(venue: Venue) -> tuple[list[str], int, bool, bytes]:
         key = await venue.registry.key(key_digest(alice.api_key))
-        return list(await venue.registry.specs()), await venue.registry.account_number("alice"), key is not None
+        group = await venue.runner.command("HGET", venue.keys.trade_groups, str(alice.account))
+        return list(await venue.registry.specs()), await venue.registry.account_number("alice"), key is not None, group
 
-    assert run_in_venue(look) == (["BTCUSDT"], alice.account, True)
+    assert run_in_venue(look) == (["BTCUSDT"], alice.account, True, b"7")
 
 
 class Market:

@@ -90,7 +90,9 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
     key = sim.ok("POST", "keys", user="bob", permissions="R")
     assert key["secret"]
     (bob,) = sim.ok("GET", "users", name="bob")["users"]
-    assert bob == {"name": "bob", "displayName": "Bob B.", "account": made["account"], "keys": 3}
+    assert bob == {
+        "name": "bob", "displayName": "Bob B.", "account": made["account"], "tradeGroup": -1, "keys": 3,
+    }  # fmt: skip
     assert {"alice", "bob"} <= {user["name"] for user in sim.ok("GET", "users")["users"]}
 
 
@@ -195,6 +197,35 @@ def test_which_orders_a_symbol_takes(sim: Sim) -> None:
     (dot,) = [row for row in sim.ok("GET", "symbols")["symbols"] if row["symbol"] == "DOTUSDT"]
     amounts = {"minMarketQuantity": "0.50000000", "maxMarketQuantity": "8.00000000"}
     assert {name: dot[name] for name in rules} == rules | amounts
+
+
+def test_a_trade_group_keeps_its_members_from_trading_with_each_other(sim: Sim, exchange: MockExchange) -> None:
+    for name in ("tick", "trick"):
+        sim.ok("POST", "users", name=name)
+        assert sim.ok("PUT", "users", name=name, tradeGroup=7)["tradeGroup"] == 7
+        sim.ok("POST", "credit", user=name, asset="BTC", amount="1")
+        sim.ok("POST", "credit", user=name, asset="USDT", amount="100000")
+    (tick,) = sim.ok("GET", "users", name="tick")["users"]
+    assert tick["tradeGroup"] == 7
+
+    def taken(**more: str) -> dict[str, Any]:
+        """What becomes of an order of trick that would meet tick's."""
+        order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.1", "price": "50000", **more}
+        answer: dict[str, Any] = exchange._as_user("trick", "POST", "order", **order)
+        return answer
+
+    assert exchange.place_order("tick", "BTCUSDT", "SELL", "LIMIT", "0.3", "50000")
+    prevented = taken(selfTradePreventionMode="EXPIRE_TAKER")
+    assert prevented["status"] == "EXPIRED_IN_MATCH"
+    assert taken()["status"] == "FILLED", "who says NONE trades with his group too"
+    sim.ok("PUT", "users", name="trick", tradeGroup="-1")
+    assert taken(selfTradePreventionMode="EXPIRE_TAKER")["status"] == "FILLED"
+    seq = sim.ok("GET", "info")["clock"]["seq"]
+    for user, group, code in (("nobody", "1", -1130), ("tick", "-2", -1130), ("tick", "x", -1130), ("tick", "", -1105),
+                              ("tick", str(2**31), -1130)):  # fmt: skip
+        assert sim.error("PUT", "users", name=user, tradeGroup=group) == (400, code)
+    assert sim.error("PUT", "users", name="tick") == (400, -1102)
+    assert sim.ok("GET", "info")["clock"]["seq"] == seq
 
 
 def test_credit_and_debit(sim: Sim) -> None:
