@@ -8,9 +8,11 @@ import re
 import secrets
 from collections.abc import Iterator
 from enum import StrEnum
+from operator import attrgetter
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from api.callers import Caller
 from api.errors import one_of_two_missing
@@ -57,23 +59,29 @@ class OrderTest(NewOrder, kw_only=True, rename="camel"):
 
 
 class Form(NamedTuple):
-    """The parameters of one type of order, by their names in the request: (field, name on the wire)."""
+    """What one type of order has to have and cannot have: places in `_JUDGED`."""
 
-    required: tuple[tuple[str, str], ...]
-    forbidden: tuple[tuple[str, str], ...]
+    required: tuple[int, ...]
+    forbidden: tuple[int, ...]
 
 
 _JUDGED: Final = {
     "quantity": "quantity", "price": "price", "quote_order_qty": "quoteOrderQty", "time_in_force": "timeInForce",
     "stop_price": "stopPrice", "trailing_delta": "trailingDelta", "iceberg_qty": "icebergQty",
 }  # fmt: skip
+_NAMES: Final = tuple(_JUDGED.values())
+_judged_of = attrgetter(*_JUDGED)
+_terms_of = attrgetter(
+    "stop_price", "trailing_delta", "iceberg_qty", "self_trade_prevention_mode", "strategy_id", "strategy_type"
+)
+_NO_TERMS: Final = (None,) * 6
 
 
 def _form(*required: str, optional: tuple[str, ...] = ()) -> Form:
-    known = (*required, *optional)
+    known, fields = (*required, *optional), list(_JUDGED)
     return Form(
-        required=tuple((field, _JUDGED[field]) for field in required),
-        forbidden=tuple(item for item in _JUDGED.items() if item[0] not in known),
+        required=tuple(fields.index(field) for field in required),
+        forbidden=tuple(at for at, field in enumerate(fields) if field not in known),
     )
 
 
@@ -98,17 +106,18 @@ def check_form(request: NewOrder, caller: Caller) -> str:
     """
     kind = request.type
     form = FORMS[kind]
-    for field, name in form.required:
-        if getattr(request, field) is None:
-            raise BadParameter(name, "MISSING")
-    for field, name in form.forbidden:
-        if getattr(request, field) is not None:
-            raise BadParameter(name, "NOT_REQUIRED")
+    values = _judged_of(request)
+    for at in form.required:
+        if values[at] is None:
+            raise BadParameter(_NAMES[at], "MISSING")
+    for at in form.forbidden:
+        if values[at] is not None:
+            raise BadParameter(_NAMES[at], "NOT_REQUIRED")
     if kind is OrderType.MARKET:
         _check_amount(request)
-    elif kind is not OrderType.LIMIT_MAKER and kind.has_limit:
+    elif kind is OrderType.LIMIT or form is _STOP_LIMIT:
         _check_time_in_force(request, caller)
-    if kind.is_contingent and request.stop_price is None and request.trailing_delta is None:
+    if (form is _STOP or form is _STOP_LIMIT) and request.stop_price is None and request.trailing_delta is None:
         raise one_of_two_missing("stopPrice", "trailingDelta")
     return checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
 
@@ -130,7 +139,7 @@ def _check_time_in_force(request: NewOrder, caller: Caller) -> None:
 def to_command(request: NewOrder, spec: SymbolSpec, caller: Caller, client_order_id: str) -> PlaceOrder:
     """The order in the symbol's ticks, lots and atoms. Raises BadParameter, Rejected FILTER_*."""
     by_quote = request.quote_order_qty
-    return PlaceOrder(
+    order = PlaceOrder(
         account=caller.account,
         symbol=spec.symbol,
         rules_version=spec.rules_version,
@@ -140,14 +149,22 @@ def to_command(request: NewOrder, spec: SymbolSpec, caller: Caller, client_order
         price_ticks=0 if request.price is None else read_price(request.price, spec),
         lots=0 if request.quantity is None else read_quantity(request.quantity, spec),
         quote_order_atoms=0 if by_quote is None else read_quote_amount(by_quote, spec),
+        stp=spec.default_stp,
+        client_order_id=client_order_id,
+        key_digest=caller.key_digest,
+    )
+    return order if _terms_of(request) == _NO_TERMS else _with_terms(order, request, spec)
+
+
+def _with_terms(order: PlaceOrder, request: NewOrder, spec: SymbolSpec) -> PlaceOrder:
+    return replace(
+        order,
         stop_ticks=0 if request.stop_price is None else _read_stop(request.stop_price, spec),
         trailing_bips=0 if request.trailing_delta is None else _read_trailing(request.trailing_delta),
         iceberg_lots=0 if request.iceberg_qty is None else _read_iceberg(request.iceberg_qty, spec),
         stp=request.self_trade_prevention_mode or spec.default_stp,
         strategy_id=request.strategy_id or 0,
         strategy_type=request.strategy_type or 0,
-        client_order_id=client_order_id,
-        key_digest=caller.key_digest,
     )
 
 

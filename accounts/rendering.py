@@ -167,7 +167,7 @@ def accepted_view(spec: SymbolSpec, placed: Placed) -> AcceptedView:
 
 
 def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> PlacedView:
-    order = placed.order
+    order, terms = placed.order, placed.order.terms
     view = PlacedView(
         spec.symbol,
         order.order_id,
@@ -183,10 +183,12 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
         order.time_in_force,
         order.type,
         order.side,
-        order.working_ms or NEVER,
-        stp_of(order),
+        order.created_ms if terms is None else terms.working_ms or NEVER,
+        StpMode.NONE if terms is None else terms.stp,
         [_fill_view(spec, fill) for fill in placed.fills] if in_full else UNSET,
     )
+    if terms is None and order.status is not OrderStatus.EXPIRED:
+        return view
     if placed.prevented and in_full:
         view.prevented_matches = [_prevented_view(spec, match) for match in placed.prevented]
     return _with_special_fields(view, spec, order)

@@ -59,7 +59,7 @@ def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
     if order.quote_order_atoms:
         _check_notional(order.quote_order_atoms, spec)
         return
-    if order.type.has_limit:
+    if order.price_ticks or order.type.has_limit:
         _check_price(order.price_ticks, spec)
     if order.stop_ticks:
         _check_price(order.stop_ticks, spec)

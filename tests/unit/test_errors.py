@@ -47,6 +47,22 @@ def test_every_problem_of_a_parameter_has_an_answer() -> None:
         (Rejected(Reason.FILTER_LOT_SIZE, "0.1"), (400, -1013, "Filter failure: LOT_SIZE")),
         (Rejected(Reason.FILTER_PRICE), (400, -1013, "Filter failure: PRICE_FILTER")),
         (Rejected(Reason.FILTER_NOTIONAL), (400, -1013, "Filter failure: NOTIONAL")),
+        (Rejected(Reason.FILTER_ICEBERG_PARTS, "7"), (400, -1013, "Filter failure: ICEBERG_PARTS")),
+        (
+            Rejected(Reason.NOT_SUPPORTED, "Stop loss orders"),
+            (400, -1013, "Stop loss orders are not supported for this symbol."),
+        ),
+        (
+            Rejected(Reason.STP_NOT_ALLOWED, "TRANSFER"),
+            (400, -1013, "This symbol does not allow the specified self-trade prevention mode."),
+        ),
+        (
+            Rejected(Reason.CANCEL_RESTRICTED),
+            (400, -2011, "Order was not canceled due to cancel restrictions."),
+        ),
+        (BadParameter("cancelRestrictions", "UNKNOWN_VALUE"), (400, -1145, "Invalid cancelRestrictions")),
+        (BadParameter("strategyType", "OUT_OF_RANGE"), (400, -1134, "`strategyType` was less than 1000000.")),
+        (BadParameter("icebergQty", "BAD_COMBINATION"), (400, -1128, "Combination of optional parameters invalid.")),
         (
             BadParameter("symbol", "MISSING"),
             (400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."),

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.commands import PlaceOrder
 from engine.errors import BadParameter, Reason, Rejected
 from engine.filters import check_order, max_notional_atoms, read_price, read_quantity, read_quote_amount
-from engine.types import ORDER_LIMIT, OrderType, Side, SymbolSpec
+from engine.types import ORDER_LIMIT, OrderType, Side, StpMode, SymbolSpec
 
 BTCUSDT = SymbolSpec(
     symbol="BTCUSDT", base="BTC", quote="USDT", tick_units=1_000_000, lot_units=1_000, min_price_ticks=100,
@@ -90,6 +91,65 @@ def test_filters_at_their_edges(numbers: dict[str, Any], reason: Reason | None) 
     with pytest.raises(Rejected) as caught:
         check_order(order(**numbers), BTCUSDT)
     assert caught.value.reason is reason
+
+
+STOP, STOP_LIMIT, PROFIT = OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({"type": STOP, "stop_ticks": 5_000_000, "lots": 10}, None),  # worth 5 USDT at its stop price
+        ({"type": STOP, "stop_ticks": 4_999_999, "lots": 10}, Reason.FILTER_NOTIONAL),
+        ({"type": STOP, "stop_ticks": 99, "lots": 10**6}, Reason.FILTER_PRICE),
+        ({"type": STOP, "stop_ticks": 100_000_001, "lots": 10}, Reason.FILTER_PRICE),
+        ({"type": STOP_LIMIT, "stop_ticks": 5_000_000, "lots": 10}, Reason.FILTER_PRICE),  # a limit of zero
+        ({"type": STOP_LIMIT, "price_ticks": 4_999_999, "stop_ticks": 6_000_000, "lots": 10}, Reason.FILTER_NOTIONAL),
+        ({"type": STOP, "trailing_bips": 10, "lots": 2}, None),  # nothing to judge its worth by
+        ({"type": STOP, "trailing_bips": 9, "lots": 2}, Reason.FILTER_TRAILING_DELTA),  # a buy: waits above
+        ({"type": STOP, "trailing_bips": 2_000, "lots": 2}, None),
+        ({"type": STOP, "trailing_bips": 2_001, "lots": 2}, Reason.FILTER_TRAILING_DELTA),
+        ({"type": PROFIT, "trailing_bips": 300, "lots": 2}, None),  # a buy: waits below
+        ({"type": PROFIT, "trailing_bips": 301, "lots": 2}, Reason.FILTER_TRAILING_DELTA),
+        ({"price_ticks": 5_000_000, "lots": 1_000, "iceberg_lots": 100}, None),  # ten parts
+        ({"price_ticks": 5_000_000, "lots": 1_001, "iceberg_lots": 100}, Reason.FILTER_ICEBERG_PARTS),
+        ({"price_ticks": 5_000_000, "lots": 1_000, "iceberg_lots": 1_000}, None),
+        ({"price_ticks": 5_000_000, "lots": 1_000, "iceberg_lots": 1_001}, Reason.ICEBERG_EXCEEDS_QUANTITY),
+        ({"price_ticks": 5_000_000, "lots": 10, "iceberg_lots": 1}, Reason.FILTER_LOT_SIZE),  # below minQty
+        ({"type": OrderType.MARKET, "lots": 50}, None),
+        ({"type": OrderType.MARKET, "lots": 49}, Reason.FILTER_MARKET_LOT_SIZE),
+        ({"type": OrderType.MARKET, "lots": 5_000}, None),
+        ({"type": OrderType.MARKET, "lots": 5_001}, Reason.FILTER_MARKET_LOT_SIZE),
+        ({"type": STOP, "stop_ticks": 5_000_000, "lots": 5_001}, None),  # market lots are of MARKET orders
+        ({"price_ticks": 5_000_000, "lots": 10, "stp": StpMode.DECREMENT}, Reason.STP_NOT_ALLOWED),
+        ({"type": OrderType.TAKE_PROFIT_LIMIT, "price_ticks": 5_000_000, "stop_ticks": 5_000_000, "lots": 10},
+         Reason.NOT_SUPPORTED),
+    ],
+)  # fmt: skip
+def test_filters_of_some_orders_at_their_edges(numbers: dict[str, Any], reason: Reason | None) -> None:
+    spec = replace(
+        BTCUSDT, max_iceberg_parts=10, max_trailing_below_bips=300, min_market_lots=50, max_market_lots=5_000,
+        allowed_stp=(StpMode.NONE, StpMode.EXPIRE_BOTH),
+        order_types=tuple(kind for kind in OrderType if kind is not OrderType.TAKE_PROFIT_LIMIT),
+    )  # fmt: skip
+    if reason is None:
+        check_order(order(**numbers), spec)
+        return
+    with pytest.raises(Rejected) as caught:
+        check_order(order(**numbers), spec)
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("max_price_ticks", "allows"), [(ORDER_LIMIT // 20_000, True), (ORDER_LIMIT // 20_000 + 1, False)]
+)
+def test_no_order_trails_where_prices_are_too_large_to_be_followed_exactly(max_price_ticks: int, allows: bool) -> None:
+    spec = replace(BTCUSDT, max_price_ticks=max_price_ticks)
+    assert spec.allows_trailing is allows
+    if not allows:
+        with pytest.raises(Rejected) as caught:
+            check_order(order(type=STOP, trailing_bips=100, lots=2), spec)
+        assert caught.value.reason is Reason.NOT_SUPPORTED
 
 
 def test_the_largest_notional_is_what_lua_computes_exactly() -> None:
