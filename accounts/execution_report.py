@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from accounts.rendering import NEVER, expiry_reason, stp_of
+from accounts.rendering import NEVER, expiry_reason, list_of, stp_of
 from engine.amounts import to_text
 from engine.events import Fill, OrderRecord, PreventedMatch
 from engine.types import OrderStatus, Side, SymbolSpec
@@ -60,7 +60,7 @@ def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> st
     return (
         f'{{"e":"executionReport","E":{moment.now_ms},"s":"{spec.symbol}","c":{_quoted(client_id)},"S":"{order.side}",'
         f'"o":"{order.type}","f":"{order.time_in_force}","q":"{quantity_text(spec, order.lots)}",'
-        f'"p":"{price_text(spec, order.price_ticks)}","P":"{stop_price}","F":"{iceberg}","g":-1,'
+        f'"p":"{price_text(spec, order.price_ticks)}","P":"{stop_price}","F":"{iceberg}","g":{list_of(order)},'
         f'"C":{_quoted(original_id)},"x":"{moment.execution}","X":"{moment.status}","r":"NONE","i":{order.order_id},'
         f'"l":"{quantity_text(spec, fill.lots if fill else 0)}","z":"{quantity_text(spec, progress.lots)}",'
         f'"L":"{price_text(spec, fill.price_ticks if fill else 0)}","n":"{commission}","N":{commission_asset},'

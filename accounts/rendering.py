@@ -18,6 +18,10 @@ from markets.rendering import atoms_text, price_text, quantity_text, quote_text,
 
 NO_LIST = -1
 NEVER = -1  # a time that has not come
+_UNFILLED = {
+    TimeInForce.IOC: "UNFILLED_IOC_QUANTITY_EXPIRED",
+    TimeInForce.FOK: "UNFILLED_FOK_ORDER_EXPIRED",
+}
 
 
 class SpecialFields(msgspec.Struct, rename="camel", kw_only=True):
@@ -163,7 +167,7 @@ class CanceledView(SpecialFields, rename="camel", kw_only=True):
 
 def accepted_view(spec: SymbolSpec, placed: Placed) -> AcceptedView:
     order = placed.order
-    return AcceptedView(spec.symbol, order.order_id, NO_LIST, order.client_order_id, order.updated_ms)
+    return AcceptedView(spec.symbol, order.order_id, list_of(order), order.client_order_id, order.updated_ms)
 
 
 def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> PlacedView:
@@ -171,7 +175,7 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
     view = PlacedView(
         spec.symbol,
         order.order_id,
-        NO_LIST,
+        list_of(order),
         order.client_order_id,
         order.updated_ms,
         price_text(spec, order.price_ticks),
@@ -192,6 +196,11 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
     if placed.prevented and in_full:
         view.prevented_matches = [_prevented_view(spec, match) for match in placed.prevented]
     return _with_special_fields(view, spec, order)
+
+
+def list_of(order: OrderRecord) -> int:
+    """The id of its order list."""
+    return NO_LIST if order.terms is None else order.terms.list_id
 
 
 def stp_of(order: OrderRecord) -> StpMode:
@@ -224,13 +233,16 @@ def _show_terms(view: SpecialFields, spec: SymbolSpec, order: OrderRecord, terms
 
 
 def expiry_reason(order: OrderRecord) -> str:
-    """Why an order has EXPIRED, in Binance's words; "" for a triggered market buy: its money or the book ended."""
+    """Why an order has EXPIRED, in Binance's words; "" where the order alone does not tell.
+
+    That is an order which never worked, or rested: its list has ended it. And a triggered market buy: its money or the
+    book came to an end.
+    """
+    if order.working_ms == 0:
+        return ""
     if order.type.has_limit:
-        is_whole = order.time_in_force is TimeInForce.FOK
-        return "UNFILLED_FOK_ORDER_EXPIRED" if is_whole else "UNFILLED_IOC_QUANTITY_EXPIRED"
-    if order.type is OrderType.MARKET or order.side is Side.SELL:
-        return "INSUFFICIENT_LIQUIDITY"
-    return ""
+        return _UNFILLED.get(order.time_in_force, "")
+    return "INSUFFICIENT_LIQUIDITY" if order.type is OrderType.MARKET or order.side is Side.SELL else ""
 
 
 def _prevented_view(spec: SymbolSpec, match: PreventedMatch) -> PreventedView:
@@ -265,7 +277,7 @@ def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
     view = OrderView(
         symbol=spec.symbol,
         order_id=order.order_id,
-        order_list_id=NO_LIST,
+        order_list_id=list_of(order),
         client_order_id=order.client_order_id,
         price=price_text(spec, order.price_ticks),
         orig_qty=quantity_text(spec, order.lots),
@@ -291,7 +303,7 @@ def amended_view(spec: SymbolSpec, order: OrderRecord, execution_id: int) -> Ame
     view = AmendedOrderView(
         symbol=spec.symbol,
         order_id=order.order_id,
-        order_list_id=NO_LIST,
+        order_list_id=list_of(order),
         orig_client_order_id=order.client_order_id,
         client_order_id=order.client_order_id,
         price=price_text(spec, order.price_ticks),
@@ -330,7 +342,7 @@ def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -
         symbol=spec.symbol,
         orig_client_order_id=order.client_order_id,
         order_id=order.order_id,
-        order_list_id=NO_LIST,
+        order_list_id=list_of(order),
         client_order_id=cancel_client_id,
         transact_time=order.updated_ms,
         price=price_text(spec, order.price_ticks),

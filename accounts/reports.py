@@ -18,7 +18,10 @@ from engine.events import (
     BalanceCredited,
     BalanceDebited,
     Fill,
+    ListChanged,
+    ListPlaced,
     MarketEvent,
+    OrderActivated,
     OrderCanceled,
     OrderPlaced,
     OrderRecord,
@@ -107,7 +110,7 @@ def matches_of(event: MarketEvent) -> Sequence[Fill | PreventedMatch]:
 
 def _orders(event: MarketEvent) -> list[OrderRecord]:
     """Every order the event tells of, as it is after the command."""
-    if isinstance(event, OrdersCanceled):
+    if isinstance(event, OrdersCanceled | ListPlaced | ListChanged):
         return [*event.makers, *event.orders]
     if isinstance(event, TapeFrameApplied | TapeTradePlayed):
         return [*event.makers, *event.takers]
@@ -130,22 +133,36 @@ class _OrderReports:
 
     def all(self) -> Iterator[Report]:
         event = self._event
-        if isinstance(event, OrderPlaced | OrderTriggered) and event.order.order_id in self._own:
-            yield self._report(event.order, "NEW", OrderStatus.NEW)
+        for order, status in self._begun():
+            if order.order_id in self._own:
+                yield self._report(order, "NEW", status)
         yield from self._met()
-        if isinstance(event, OrderStep) and event.order.status is OrderStatus.EXPIRED:
-            ended = [(event.order, "EXPIRED", "")]
-        elif isinstance(event, OrderCanceled):
-            ended = [(event.order, "CANCELED", event.cancel_client_order_id)]
-        elif isinstance(event, OrdersCanceled):
-            ended = [(order, "CANCELED", "") for order in event.orders]
-        elif isinstance(event, OrderReduced):
-            ended = [(event.order, "REPLACED", "")]
-        else:
-            ended = []
-        for order, execution, cancel_id in ended:
+        cancel_id = event.cancel_client_order_id if isinstance(event, OrderCanceled) else ""
+        for order, execution in self._changed():
             if order.order_id in self._own:
                 yield self._report(order, execution, order.status, cancel_id=cancel_id)
+
+    def _begun(self) -> list[tuple[OrderRecord, OrderStatus]]:
+        """Orders that are new. Of a list those that wait for another; the rest is told as it is activated."""
+        event = self._event
+        if isinstance(event, OrderPlaced | OrderTriggered | OrderActivated):
+            return [(event.order, OrderStatus.NEW)]
+        if isinstance(event, ListPlaced):
+            return [(order, order.status) for order in event.orders if order.status is OrderStatus.PENDING_NEW]
+        return []
+
+    def _changed(self) -> list[tuple[OrderRecord, str]]:
+        """Orders that ended without a match, or were made smaller: (order, execution type)."""
+        event = self._event
+        if isinstance(event, OrderStep) and event.order.status is OrderStatus.EXPIRED:
+            return [(event.order, "EXPIRED")]
+        if isinstance(event, OrderCanceled):
+            return [(event.order, "CANCELED")]
+        if isinstance(event, OrdersCanceled | ListChanged):
+            return [(order, order.status.value) for order in event.orders if not order.status.is_open]
+        if isinstance(event, OrderReduced):
+            return [(event.order, "REPLACED")]
+        return []
 
     def _before(self) -> dict[int, Progress]:
         """How each order stood before the event: as it is now, less the event's matches."""

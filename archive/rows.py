@@ -28,6 +28,8 @@ from engine.events import (
     BalanceDebited,
     Event,
     Fill,
+    ListChanged,
+    ListPlaced,
     MarketEvent,
     OrderCanceled,
     OrderRecord,
@@ -146,7 +148,7 @@ def _orders_of(event: MarketEvent) -> Sequence[OrderRecord]:
     """The orders a market event is about, beside the makers it met."""
     if isinstance(event, OrderStep | OrderCanceled | OrderReduced):
         return (event.order,)
-    if isinstance(event, OrdersCanceled):
+    if isinstance(event, OrdersCanceled | ListPlaced | ListChanged):
         return event.orders
     if isinstance(event, TapeFrameApplied | TapeTradePlayed):
         return event.takers

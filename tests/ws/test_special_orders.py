@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from engine.commands import PlaceOrder
-from engine.types import OrderType, Side, StpMode, TimeInForce
+from engine.commands import PlaceOrder, PlaceOrderList
+from engine.types import ListKind, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import limit
 from tests.ws.conftest import Client, connected
@@ -174,3 +174,25 @@ async def test_members_of_a_trade_group_hear_of_what_they_were_kept_from(
         assert (reports[1]["u"], reports[1]["U"], reports[1]["B"]) == (5, maker, "0.00700000")
         assert [(r["i"], r["x"]) for r in [await of_bob.next("bob@order")]] == [(maker, "NEW")]
         assert {event["stream"] for event in await of_bob.silence()} == {"bob@account"}
+
+
+async def test_orders_of_a_list_are_told_when_they_begin_and_when_the_list_ends_them(
+    client: Client, venue: Venue, alice: int, bob: int
+) -> None:
+    await trade_at(venue, bob, 5_000_000)
+    await listen(client, venue, alice, "alice")
+    above = special(alice, SELL, OrderType.LIMIT_MAKER, 500, price_ticks=5_500_000)
+    below = special(alice, SELL, OrderType.STOP_LOSS, 500, stop_ticks=4_500_000)
+    pair = PlaceOrderList(kind=ListKind.OCO, client_order_id="pair", orders=[above, below])
+    placed = await venue.gateway.place_order_list(pair)
+    begun = [await client.next("alice@order") for _ in range(2)]
+    assert {(r["o"], r["x"], r["X"], r["w"], r["g"]) for r in begun} == {
+        ("LIMIT_MAKER", "NEW", "NEW", True, placed.order_list.list_id),
+        ("STOP_LOSS", "NEW", "NEW", False, placed.order_list.list_id),
+    }
+    await place(venue, limit(bob, BUY, 5_500_000, 500))
+    ended = [await client.next("alice@order") for _ in range(2)]
+    assert {(r["o"], r["x"], r["X"], r["w"]) for r in ended} == {
+        ("LIMIT_MAKER", "TRADE", "FILLED", False), ("STOP_LOSS", "EXPIRED", "EXPIRED", False),
+    }  # fmt: skip
+    assert [set(r) & {"eR"} for r in ended] == [set(), set()]
