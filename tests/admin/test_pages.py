@@ -76,7 +76,7 @@ def test_every_page_leads_to_every_other(staff: Client) -> None:
 def test_the_list_of_traders_has_live_balances_and_does_without_redis(
     staff: Client, alice: CreatedUser, settings: Settings
 ) -> None:
-    staff.post("/admin/accounts/trader/add/", {"name": "carol"})
+    staff.post("/admin/accounts/trader/add/", {"name": "carol", "trade_group": "-1"})
     place(alice, Side.SELL, 6_000_000, 300_000)
     shown = page(staff.get("/admin/accounts/trader/"))
     assert "7 BTC and 3 locked<br>1000000 USDT" in shown
