@@ -166,7 +166,7 @@ def test_an_open_order_is_found_and_canceled(admin, trader):
     other = bob.place("BUY", "41000", "0.1").json()["orderId"]
     admin.goto(LIVE)
     cells = row_of(admin, alice.name).locator("td, th").all_inner_texts()
-    assert [str(mine), "BTCUSDT", alice.name, "BUY", "LIMIT GTC", "40000", "0.25", "0", "NEW"] == cells[1:10]
+    assert [str(mine), "BTCUSDT", alice.name, "BUY", "LIMIT GTC", "40000", "", "0.25", "0", "NEW"] == cells[1:11]
     admin.get_by_role("searchbox").fill(alice.name)
     follow(admin.get_by_role("button", name="Search"))
     assert row_of(admin, alice.name).count() == 1
