@@ -80,7 +80,8 @@ class _Reader:
 
     def words(self, field: str, kind: type[Word]) -> tuple[Word, ...]:
         """Words separated by commas, in the order of their kind; all of them when the text is empty."""
-        names = [name.strip() for name in self._rules.get(field, "").split(",") if name.strip()]
+        text = self._rules.get(field, "")
+        names = [name.strip() for name in text.split(",")] if text else []
         if wrong := [name for name in names if name not in set(kind)]:
             self.problems[field] = f"{wrong[0]!r} is none of {', '.join(kind)}"
         return tuple(word for word in kind if word in names) or tuple(kind)

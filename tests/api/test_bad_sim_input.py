@@ -30,7 +30,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SAMPLE = Path(__file__).resolve().parents[2] / "simulation" / "recordings" / "sample_btcusdt.jsonl.gz"
 RULES = {"tickSize": "0.01", "lotSize": "0.001", "minPrice": "0.01", "maxPrice": "1000", "minQuantity": "0.001",
-         "maxQuantity": "100", "minNotional": "5", "makerFee": "0.001", "takerFee": "0.001"}  # fmt: skip
+         "maxQuantity": "100", "minNotional": "5", "makerFee": "0.001", "takerFee": "0.001",
+         "minMarketQuantity": "0.001", "maxMarketQuantity": "100", "maxIcebergParts": "10", "minTrailingAbove": "10",
+         "maxTrailingAbove": "20", "minTrailingBelow": "10", "maxTrailingBelow": "20"}  # fmt: skip
+WORDS = {"orderTypes": "LIMIT,MARKET", "defaultStp": "EXPIRE_BOTH", "allowedStp": "NONE,EXPIRE_BOTH"}
 MONEY = {"user": "alice", "asset": "BTC", "amount": "1"}
 
 # (method, path, parameters with which it would be accepted)
@@ -38,7 +41,8 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/users", {"name": "alice"}),
     ("POST", "/users", {"name": "bob", "displayName": "Bob"}),
     ("POST", "/keys", {"user": "alice", "label": "mine", "permissions": "R", "requiresSignature": "true"}),
-    ("POST", "/symbols", {"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", **RULES}),
+    ("POST", "/symbols", {"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", **RULES, **WORDS}),
+    ("PUT", "/users", {"name": "alice", "tradeGroup": "7"}),
     ("POST", "/credit", MONEY),
     ("POST", "/debit", MONEY),
     ("POST", "/clock", {"mode": "virtual", "nowMs": "4000000000000", "clear": "true"}),
@@ -46,11 +50,12 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("PUT", "/replay", {"speed": "2", "paused": "true"}),  # none runs: refused anyhow
 ]
 WITHOUT_PARAMETERS = {("GET", path) for path in ("/info", "/symbols", "/clock", "/replay")} | {("DELETE", "/replay")}
-FREE_TEXTS = ("name", "displayName", "label")  # may be called -1
+FREE_TEXTS = ("name", "displayName", "label", "tradeGroup")  # may be called -1
 
 BAD_USER = ["", " ", "nobody", "Alice", "alice ", "x" * 5000, "\x00", "a@b", "{other}:meta"]
 BAD_ASSET = ["", " ", "btc", "BTC/", "x" * 5000, "BTC\x00", "#fees", "\u00fc"]
 BAD_RULE = [*(text for text in NO_NUMBER if text == "" or text.strip() == text), "1e-20", "1e30"]  # spaces are stripped
+BAD_WORDS = ["", ",", "STOP", "LIMIT;MARKET", "limit", "NONE,X", "TRANSFER\x00", "x" * 5000]
 BAD_TRUTH = ["", " ", "yes", "1", "True", "x" * 5000]
 BAD: dict[str, list[str]] = {
     "name": ["", " ", "a@b", "a|b", "#a", "BTCUSDT", "btcusdt", " a", "a\tb", "a\x00", "x" * 37, "x" * 5000],
@@ -62,7 +67,8 @@ BAD: dict[str, list[str]] = {
     "file": ["", " ", "relative", "/nowhere", "/", "/" + "x" * 5000, "/a\x00", __file__],
     "speed": [*NO_NUMBER, "0", "1e3", "MAX", "1000001"],
     "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH,
-    **dict.fromkeys(RULES, BAD_RULE),
+    **dict.fromkeys(RULES, BAD_RULE), **dict.fromkeys(WORDS, BAD_WORDS),
+    "tradeGroup": [*(text for text in NO_NUMBER if text != "-1"), "1.5", "-2", str(2**31), str(2**63)],
 }  # fmt: skip
 
 

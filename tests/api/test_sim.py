@@ -132,6 +132,7 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
             ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", name: value}, -1130)
             for name, value in (
                 ("orderTypes", "LIMIT,STOP"),
+                ("orderTypes", "LIMIT,"),
                 ("maxIcebergParts", "1.5"),
                 ("maxIcebergParts", "-1"),
                 ("minTrailingAbove", "2001"),
