@@ -33,7 +33,7 @@ START_MS = 1_700_000_000_000
 
 @dataclass(frozen=True)
 class Step:
-    """One command: the gateway's method or set_status, set_key, set_trade_group, set_clock; `of` is what it is given."""
+    """One command: a gateway method, or set_status, set_key, set_trade_group, set_clock; `of` is what it is given."""
 
     name: str
     of: Any
