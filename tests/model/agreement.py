@@ -33,7 +33,7 @@ START_MS = 1_700_000_000_000
 
 @dataclass(frozen=True)
 class Step:
-    """One command by the name of the gateway's method, or set_status, set_key, set_trade_group, set_clock; `of` is what it is given."""
+    """One command: a gateway method, or set_status, set_key, set_trade_group, set_clock; `of` is what it is given."""
 
     name: str
     of: Any
@@ -245,7 +245,8 @@ def _reference_place(reference: Exchange, of: PlaceOrder) -> Any:
     return reference.place(
         account=of.account, symbol=of.symbol, rules_version=of.rules_version, side=of.side.value, type=of.type.value,
         time_in_force=of.time_in_force.value, price=of.price_ticks * tick, quantity=of.lots * lot,
-        quote_amount=of.quote_order_atoms * ATOM, terms=_reference_terms(of, tick, lot), client_id=of.client_order_id, key=of.key_digest,
+        quote_amount=of.quote_order_atoms * ATOM, terms=_reference_terms(of, tick, lot), client_id=of.client_order_id,
+        key=of.key_digest,
     )  # fmt: skip
 
 

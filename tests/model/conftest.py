@@ -8,7 +8,12 @@ from hypothesis import HealthCheck, settings
 
 HEALTH_CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile(
-    "fast", max_examples=500, stateful_step_count=50, deadline=None, print_blob=True, suppress_health_check=HEALTH_CHECKS
+    "fast",
+    max_examples=500,
+    stateful_step_count=50,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=HEALTH_CHECKS,
 )
 settings.register_profile(
     "deep",

@@ -34,8 +34,9 @@ class Meeting:
 
 @dataclass
 class Plan:
-    """One step's meetings in order. `stop` says why there are no more: "filled" (it has no more to give), "book" (nobody is left within the
-    limit), "money" (it buys no further lot), "prevented", "steps" (more follow in the next step), "too large", "killed".
+    """One step's meetings in order. `stop` says why there are no more: "filled" (the taker has nothing left), "book"
+    (nobody is left within the limit), "money" (it buys no further lot), "prevented", "steps" (more follow in the next
+    step), "too large", "killed".
     """
 
     meetings: list[Meeting] = field(default_factory=list)
@@ -123,7 +124,7 @@ class Meetings(Books):
         if order.terms.stp == "NONE":
             return False
         group = self.groups.get(order.account)
-        return order.account == maker.account or group is not None and group == self.groups.get(maker.account)
+        return order.account == maker.account or (group is not None and group == self.groups.get(maker.account))
 
     def _prevented(self, taker: Taker, tip: Tip, affordable: Decimal | None) -> Meeting:
         """An order by quantity loses all it has left, one by quote amount what it would have traded."""
@@ -132,7 +133,8 @@ class Meetings(Books):
         if mode == "TRANSFER" and maker.terms.stp != "TRANSFER":
             mode = "DECREMENT"
         moves_money = mode == "TRANSFER" and maker.account != order.account
-        in_both = least(tip.left, taker.left, affordable if order.quote_amount or moves_money else None, taker.available)
+        bound = affordable if order.quote_amount or moves_money else None
+        in_both = least(tip.left, taker.left, bound, taker.available)
         meeting = Meeting(maker, mode=mode, moves_money=moves_money)
         if mode in TAKER_STOPS:
             meeting.from_taker = in_both if taker.left is None else taker.left

@@ -1,4 +1,4 @@
-"""Commands at random, of every kind: poor accounts that are often refused, two rich ones with orders near 2**53, and garbage.
+"""Commands of every kind at random: poor accounts, often refused, two rich ones with orders near 2**53, and garbage.
 
 The fact a newcomer would get wrong: the books must stay busy and small. Prices lie within a few ticks of a centre, so
 that most orders meet somebody, and cancels are frequent.

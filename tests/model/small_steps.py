@@ -3,7 +3,6 @@
 import hashlib
 from functools import cache
 
-from engine.runner import Runner
 from engine.scripts import Script, load_scripts
 from engine.types import MAX_FILLS
 from engine.venue import Venue
@@ -15,8 +14,8 @@ LINE = "local MAX_FILLS = {}"
 def _scripts(cap: int) -> dict[str, Script]:
     scripts = {}
     for name, script in load_scripts().items():
+        assert (LINE.format(MAX_FILLS) in script.text) == ("MAX_FILLS" in script.text), name
         text = script.text.replace(LINE.format(MAX_FILLS), LINE.format(cap))
-        assert (text != script.text) == ("MAX_FILLS" in script.text), name
         sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         scripts[name] = Script(name=name, text=text, sha=sha, is_read_only=script.is_read_only)
     return scripts
@@ -24,4 +23,4 @@ def _scripts(cap: int) -> dict[str, Script]:
 
 def shorten_steps(venue: Venue, cap: int) -> None:
     """From here on a step of this venue has at most `cap` matches."""
-    venue.runner._scripts = Runner(venue.connection, _scripts(cap))._scripts
+    venue.runner._scripts = _scripts(cap)

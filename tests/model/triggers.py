@@ -1,8 +1,8 @@
 """Contingent orders: what waits for which price, and what a step's prices trigger.
 
 The fact a newcomer would get wrong: the prices between two turning points of a step trigger nothing one by one. All
-that they trigger is triggered at the end of that way, in the order in which the price came by. An order that trails from
-a stop price on begins with the first price that reaches it.
+that they trigger is triggered at the end of that way, in the order in which the price came by. An order that trails
+from a stop price on begins with the first price that reaches it.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Triggers(Meetings):
 
 
 def straight_ways(before: Decimal | None, prices: list[Decimal]) -> list[list[Decimal]]:
-    """The prices that differ from the one before them, cut behind the first and behind each where the direction turns."""
+    """Prices that differ from the one before them, cut behind the first and behind each where the direction turns."""
     path: list[Decimal] = []
     for price in prices:
         if price != (path[-1] if path else before):
