@@ -50,19 +50,18 @@ def read_form(data: bytes) -> Texts:
     """`a=1&b=2` with percent and plus encoding; empty pieces are skipped."""
     if b"+" in data:
         data = data.replace(b"+", b" ")
-    is_encoded = b"%" in data
     texts: Texts = {}
     try:
-        for pair in data.split(b"&"):
+        is_encoded = b"%" in data
+        for pair in data.decode().split("&"):
             if not pair:
                 continue
-            name, _, value = pair.partition(b"=")
+            name, _, value = pair.partition("=")
             if is_encoded:
-                name, value = unquote_to_bytes(name), unquote_to_bytes(value)
-            key = name.decode()
-            if key in texts:
-                raise BadParameter(key, "DUPLICATE")
-            texts[key] = value.decode()
+                name, value = unquote_to_bytes(name).decode(), unquote_to_bytes(value).decode()
+            if name in texts:
+                raise BadParameter(name, "DUPLICATE")
+            texts[name] = value
     except UnicodeDecodeError as error:
         raise BadParameter("", "ILLEGAL_CHARACTERS") from error
     return texts

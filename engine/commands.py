@@ -8,9 +8,6 @@ import msgspec
 
 from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 
-NO_TERMS = '0,0,0,"NONE",0,0'
-
-
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """A new order. Exactly one of `lots` and `quote_order_atoms` is above zero; `price_ticks` is 0 without a limit.
 
@@ -40,8 +37,10 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def terms(self) -> str:
         """The part of OrderTerms that never changes, as JSON without brackets; empty for an order that needs none."""
-        terms = self.all_terms
-        return "" if terms == NO_TERMS else terms
+        is_usual = self.stp is StpMode.NONE and not (
+            self.stop_ticks or self.trailing_bips or self.iceberg_lots or self.strategy_id or self.strategy_type
+        )
+        return "" if is_usual else self.all_terms
 
     @property
     def all_terms(self) -> str:
