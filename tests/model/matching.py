@@ -11,7 +11,6 @@ from tests.model.meetings import Meeting, Plan, Taker, next_visible
 from tests.model.triggers import Triggers
 from tests.model.words import ATOM, EXACT, ZERO, Fill, Market, Order, Prevented, ceil, floor
 
-LARGEST = (EXACT - 1) * ATOM
 UNFINISHED = ("steps", "too large")
 
 
@@ -83,7 +82,9 @@ class Matching(Triggers):
         order.terms.working_ms = self.now_ms
         taker, reserve = Taker(order, left=order.left), order.locked
         if order.side == "BUY" and not order.has_limit:
-            reserve = min(order.locked + self.purse(market.quote, order.account).free, LARGEST)
+            _, divisor = market.steps()  # a budget must stay exact when it is divided by a price
+            most = (EXACT - 1) // divisor * ATOM
+            reserve = min(order.locked + self.purse(market.quote, order.account).free, most)
             taker.money = reserve
         plan = self.plan_unless_killed(market, taker, room)
         return self.step("order_triggered", market, order, plan, reserve)

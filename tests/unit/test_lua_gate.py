@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.scripts import Script, load_scripts
+from engine.scripts import LUA_FOLDER, Script, load_scripts
 from tests.unit.lua_gate import findings
 
 SCRIPTS = load_scripts()
@@ -42,6 +42,12 @@ def judge(text: str) -> list[str]:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_command_keeps_the_rules(name: str) -> None:
     assert findings(SCRIPTS[name]) == []
+
+
+def test_no_line_of_lua_is_longer_than_one_of_python() -> None:
+    sources = sorted(LUA_FOLDER.rglob("*.lua"))
+    lines = [(path.name, line) for path in sources for line in path.read_text().splitlines()]
+    assert [(name, line) for name, line in lines if len(line) > 120] == []
 
 
 def test_the_good_example_is_good() -> None:

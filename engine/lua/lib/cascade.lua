@@ -38,14 +38,14 @@ local function commit_rest(market, order, room)
   commit_step(market, order, plan, "order_continued")
 end
 
--- A triggered order, or one that its list lets work, takes. One without a limit spends what it has locked and, a buy, what else is free: what a market
--- order costs is known only now.
+-- A triggered order, or one that its list lets work, takes. One without a limit spends what it has locked and, a buy,
+-- what else is free: what a market order costs is known only now.
 local function commit_taking(market, order, room, kind)
   order.terms[WORKING_MS], order.is_late = int(market.now_ms), true
   local taker, reserve = taker_of(order), order.locked
   if order.side == "BUY" and order.price == 0 then
     local free = tonumber(redis.call("HGET", QUOTE, order.account .. ":free") or "0")
-    reserve = math.min(order.locked + free, EXACT - 1)
+    reserve = math.min(order.locked + free, math.floor((EXACT - 1) / market.divisor)) -- what it buys is exact then
     taker.budget = reserve
   end
   local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.left) < order.left
