@@ -8,6 +8,7 @@ import msgspec
 
 from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 
+
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """A new order. Exactly one of `lots` and `quote_order_atoms` is above zero; `price_ticks` is 0 without a limit.
 

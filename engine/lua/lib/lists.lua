@@ -1,9 +1,9 @@
 --- @include "lib/leaving"
 --- @include "lib/contingent"
 
--- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO). What happens to an order
--- of a list has consequences for the others; they are a step of their own, right behind the step that caused them.
--- Of a pair only one order locks what both need; the other locks what it needs beyond that.
+-- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO). What happens to an
+-- order of a list has consequences for the others; they are a step of their own, right behind the step that caused
+-- them. Of a pair only one order locks what both need; the other locks what it needs beyond that.
 
 -- A list from its record; members[1] of OTO and OTOCO is the working order.
 
@@ -15,7 +15,9 @@ local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
   local kind, account, tail = string.match(text, '^%[%d+,%d+,%a+,"(%u+)",(%d+),(.*)$')
   local list = { id = id, kind = kind, account = account, tail = tail, members = {} }
-  for order_id in string.gmatch(tail, '%[(%d+),"') do list.members[#list.members + 1] = member_of(tonumber(order_id)) end
+  for order_id in string.gmatch(tail, '%[(%d+),"') do
+    list.members[#list.members + 1] = member_of(tonumber(order_id))
+  end
   return list
 end
 
