@@ -5,12 +5,11 @@
 -- order of a list has consequences for the others; they are a step of their own, right behind the step that caused
 -- them. Of a pair only one order locks what both need; the other locks what it needs beyond that.
 
--- A list from its record; members[1] of OTO and OTOCO is the working order.
-
 local write_list, need_of, commit_list
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
+-- A list from its record; members[1] of OTO and OTOCO is the working order.
 local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
   local kind, account, tail = string.match(text, '^%[%d+,%d+,%a+,"(%u+)",(%d+),(.*)$')
