@@ -53,6 +53,7 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.MARKET_CLOSED: Answer(400, -2010, "Market is closed."),
     Reason.WOULD_MATCH: Answer(400, -2010, "Order would immediately match and take."),
     Reason.STOP_WOULD_TRIGGER: Answer(400, -2010, "Stop price would trigger immediately."),
+    Reason.NO_PEG_PRICE: Answer(400, -2010, "Order book liquidity is too low for this pegged order."),
     Reason.LIST_PRICES: Answer(400, -2010, "The relationship of the prices for the orders is not correct."),
     Reason.CANCEL_RESTRICTED: Answer(400, -2011, "Order was not canceled due to cancel restrictions."),
     Reason.UNKNOWN_ORDER: Answer(400, -2011, "Unknown order sent."),

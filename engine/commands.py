@@ -6,7 +6,7 @@ again inside the script so that a revoked key is dead at once on every worker; e
 
 import msgspec
 
-from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
+from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, TimeInForce
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,7 +14,8 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     A contingent type has `stop_ticks`, `trailing_bips` (hundredths of a percent) or both; with both it begins to trail
     once the stop price is reached. `iceberg_lots` is what an iceberg order shows at a time, 0 for all of it.
-    `strategy_id` and `strategy_type` are the caller's own words, 0 for none.
+    A pegged order takes the price of a level when it enters the book, `peg_offset` levels behind the best one; its
+    `price_ticks` may be 0 then. `strategy_id` and `strategy_type` are the caller's own words, 0 for none.
     """
 
     account: int
@@ -32,6 +33,8 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     stp: StpMode = StpMode.NONE
     strategy_id: int = 0
     strategy_type: int = 0
+    peg: PegPrice = PegPrice.NONE
+    peg_offset: int = 0
     client_order_id: str
     key_digest: str = ""
 
@@ -39,15 +42,22 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     def terms(self) -> str:
         """The part of OrderTerms that never changes, as JSON without brackets; empty for an order that needs none."""
         is_usual = self.stp is StpMode.NONE and not (
-            self.stop_ticks or self.trailing_bips or self.iceberg_lots or self.strategy_id or self.strategy_type
+            self.stop_ticks
+            or self.trailing_bips
+            or self.iceberg_lots
+            or self.strategy_id
+            or self.strategy_type
+            or self.peg
         )
         return "" if is_usual else self.all_terms
 
     @property
     def all_terms(self) -> str:
         """The same, also for an order that needs none."""
-        numbers = (self.stop_ticks, self.trailing_bips, self.iceberg_lots)
-        return ",".join((*map(str, numbers), f'"{self.stp}"', str(self.strategy_id), str(self.strategy_type)))
+        return (
+            f'{self.stop_ticks},{self.trailing_bips},{self.iceberg_lots},"{self.stp}",'
+            f'{self.strategy_id},{self.strategy_type},"{self.peg}",{self.peg_offset}'
+        )
 
 
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     RULES_FIXED = "RULES_FIXED"  # tick, lot or assets of a symbol that has a history
     WOULD_MATCH = "WOULD_MATCH"  # LIMIT_MAKER
     STOP_WOULD_TRIGGER = "STOP_WOULD_TRIGGER"
+    NO_PEG_PRICE = "NO_PEG_PRICE"  # the book has no level where the order is pegged to
     LIST_PRICES = "LIST_PRICES"  # of the orders of an OCO pair
     CANCEL_RESTRICTED = "CANCEL_RESTRICTED"
     AMEND_UNKNOWN_ORDER = "AMEND_UNKNOWN_ORDER"

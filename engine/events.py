@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
+from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, SymbolSpec, TimeInForce
 
 
 class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
@@ -26,6 +26,8 @@ class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
     stp: StpMode = StpMode.NONE
     strategy_id: int = 0
     strategy_type: int = 0
+    peg: PegPrice = PegPrice.NONE
+    peg_offset: int = 0
     working_ms: int = 0
     trailing_ms: int = 0  # when a trailing order began to follow the price
     visible_lots: int = 0  # of an iceberg, what its level shows now
@@ -33,6 +35,7 @@ class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
     prevented_lots: int = 0
     prevented_match_id: int = -1
     list_id: int = -1
+    own_price_ticks: int = 0  # of a pegged order that has found its price in the book: the one its owner gave
 
 
 class OrderRecord(msgspec.Struct, array_like=True, frozen=True):

@@ -84,6 +84,14 @@ class ListKind(StrEnum):
     OTOCO = "OTOCO"
 
 
+class PegPrice(StrEnum):
+    """Where a pegged order takes its price from when it enters the book."""
+
+    NONE = ""
+    PRIMARY_PEG = "PRIMARY_PEG"  # the best price of its own side
+    MARKET_PEG = "MARKET_PEG"  # the best price of the other side
+
+
 class OrderStatus(StrEnum):
     PENDING_NEW = "PENDING_NEW"  # waits for the working order of its list
     NEW = "NEW"

@@ -1,5 +1,6 @@
 --- @include "lib/execution"
 --- @include "lib/lists"
+--- @include "lib/pegs"
 --- @include "lib/resting"
 
 -- The steps that follow from a step: rests of orders with very many fills, orders that its prices triggered, and what
@@ -38,17 +39,26 @@ local function commit_rest(market, order, room)
   commit_step(market, order, plan, "order_continued")
 end
 
+-- Whether a pegged order finds a price at which it may work and, beyond what it has locked, the money for it.
+local function can_work_pegged(market, order)
+  if not take_pegged_price(order) or is_worth_wrong(market, order) then return false end
+  if order.side == "SELL" then return true end
+  return enough(redis.call("HGET", QUOTE, order.account .. ":free"),
+    notional_ceil(market, order.price, order.left) - order.locked)
+end
+
 -- A triggered order, or one that its list lets work, takes. One without a limit spends what it has locked and, a buy,
 -- what else is free: what a market order costs is known only now.
 local function commit_taking(market, order, room, kind)
   order.terms[WORKING_MS], order.is_late = int(market.now_ms), true
+  local is_killed = is_pegged(order) and not can_work_pegged(market, order)
   local taker, reserve = taker_of(order), order.locked
   if order.side == "BUY" and order.price == 0 then
     local free = tonumber(redis.call("HGET", QUOTE, order.account .. ":free") or "0")
     reserve = math.min(order.locked + free, math.floor((EXACT - 1) / market.divisor)) -- what it buys is exact then
     taker.budget = reserve
   end
-  local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.left) < order.left
+  is_killed = is_killed or order.time_in_force == "FOK" and sweep(market, taker, order.left) < order.left
     or order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price)
   local plan = plan_match(market, taker, is_killed and 0 or room)
   if is_killed then plan.stop = "killed" end

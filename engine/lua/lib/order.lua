@@ -4,9 +4,11 @@
 local RECORD = '^%[(%d+),(%d+),(%d+),(%d+),(%d+),"[A-Z_]+",(%d+),(%d+),(.*)$'
 
 -- Places in `terms`, what few orders have (engine/events.py, OrderTerms): texts, also the numbers.
-local STOP, TRAILING, ICEBERG, STP = 1, 2, 3, 4
-local WORKING_MS, TRAILING_MS, VISIBLE, QUEUE_ID, PREVENTED, PREVENTED_MATCH, LIST = 7, 8, 9, 10, 11, 12, 13
-local NO_TERMS, NEW_TERMS = '0,0,0,"NONE",0,0', ",0,0,0,0,0,-1,-1" -- what the caller chose; what the engine notes
+local STOP, TRAILING, ICEBERG, STP, PEG, PEG_OFFSET = 1, 2, 3, 4, 7, 8
+local WORKING_MS, TRAILING_MS, VISIBLE, QUEUE_ID, PREVENTED, PREVENTED_MATCH, LIST = 9, 10, 11, 12, 13, 14, 15
+local OWN_PRICE = 16
+local NO_TERMS = '0,0,0,"NONE",0,0,"",0' -- what the caller chooses
+local NEW_TERMS = ",0,0,0,0,0,-1,-1,0" -- what the engine notes
 
 local function member_of(order_id)
   return string.format("%016d", order_id)
@@ -63,6 +65,10 @@ end
 -- The order list that the order belongs to, nil if none.
 local function list_of(order)
   return order.terms and order.terms[LIST] ~= "-1" and order.terms[LIST] or nil
+end
+
+local function is_pegged(order)
+  return order.terms and order.terms[PEG] ~= '""'
 end
 
 -- Lots that the order's price level shows of it.

@@ -72,10 +72,15 @@ end
 -- ARGV by name as texts, and `client_field`. Key, status of the symbol and client order id were checked.
 local function commit_new_order(market, request)
   local order = new_order(market, request)
+  local is_contingent = order.type ~= "LIMIT" and order.type ~= "MARKET" and order.type ~= "LIMIT_MAKER"
+  if is_pegged(order) and not is_contingent then
+    if not take_pegged_price(order) then return { "rejected", "NO_PEG_PRICE" } end
+    if is_worth_wrong(market, order) then return { "rejected", "FILTER_NOTIONAL" } end
+  end
   if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then
     return { "rejected", "WOULD_MATCH" }
   end
-  if order.type ~= "LIMIT" and order.type ~= "MARKET" and order.type ~= "LIMIT_MAKER" then
+  if is_contingent then
     return place_contingent(market, order, request.client_field)
   end
   if order.terms then order.terms[WORKING_MS] = int(market.now_ms) end
