@@ -23,7 +23,7 @@ from redis.exceptions import ResponseError
 from api.subscriptions import HALF_FULL_PERCENT, MAX_BYTES, MAX_MESSAGES, TRY_AGAIN_LATER, Subscriber
 from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError
-from engine.events import AccountChanged, AnyEvent, SymbolDefined, decode_entry
+from engine.events import AccountChanged, AnyEvent, SymbolDefined, SymbolHalted, decode_entry
 from engine.queries import Clock
 from engine.registry import Registry
 from engine.runner import AnyConnection
@@ -205,7 +205,7 @@ class Feed:
             spec = event.spec
             self.specs[spec.symbol] = spec
             self.asset_decimals |= {spec.base: spec.base_decimals, spec.quote: spec.quote_decimals}
-        if isinstance(event, SymbolDefined | AccountChanged):
+        if isinstance(event, SymbolDefined | SymbolHalted | AccountChanged):
             for registry in self._registries:
                 registry.forget()
         for handler in self._handlers.values():

@@ -165,6 +165,7 @@ def yardstick_words(sha: str, venue_name: str, start: Counters, now_ms: int) -> 
             "EVALSHA", sha, len(keys), *keys, KEY_DIGEST, f"{ACCOUNT}|{SYMBOL.symbol}|{client_id}", price_ticks,
             f"{ACCOUNT}:free", f"{ACCOUNT}:locked", ATOMS, -ATOMS, level_lots, member, record,
             f"{ACCOUNT}|{SYMBOL.symbol}|{member}", update_id, now_ms, seq, order_id + 1, f"0-{seq}", event,
+            f"limits:{ACCOUNT}",
         )  # fmt: skip
 
 

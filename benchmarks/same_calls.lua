@@ -3,9 +3,10 @@
 -- cost if reading, checking and planning were free. A test holds it to the calls the script really makes.
 -- ARGV 1 key digest 2 client id field 3 price 4 free field 5 locked field 6 atoms 7 minus atoms 8 level lots
 -- 9 order id 10 record 11 open member 12 update id 13 now_ms 14 seq 15 next order id 16 event id 17 event
+-- 18 field of the account's limits
 redis.call("HMGET", KEYS[2], "rules_version", "pending", "status", "update_id", "base", "quote", "base_atoms_per_lot",
-  "multiplier", "divisor")
-redis.call("HMGET", KEYS[1], "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
+  "multiplier", "divisor", "limits")
+redis.call("HMGET", KEYS[1], "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids", ARGV[18])
 redis.call("TIME")
 redis.call("HGET", KEYS[4], ARGV[1])
 redis.call("HGET", KEYS[14], ARGV[2])

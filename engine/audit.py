@@ -13,7 +13,7 @@ import msgspec
 from engine.amounts import to_text
 from engine.errors import EngineUnavailable, OutcomeUnknown
 from engine.events import OrderRecord, decode_order
-from engine.keys import order_member, place_of
+from engine.keys import open_member, order_member, place_of
 from engine.types import OrderStatus, Side, SymbolSpec
 from engine.venue import Venue
 
@@ -253,11 +253,7 @@ def _compare(what: str, value: str, found: dict[str, int], expected: dict[str, i
 
 
 def _open_differences(markets: list[_Market], members: set[str]) -> Iterator[str]:
-    expected = {
-        f"{order.account}|{market.spec.symbol}|{member}"
-        for market in markets
-        for member, order in market.orders.items()
-    }
+    expected = {open_member(market.spec.symbol, order) for market in markets for order in market.orders.values()}
     for member in sorted(members - expected):
         yield f"the list of open orders has {member}, which is not open"
     for member in sorted(expected - members):

@@ -9,7 +9,17 @@ from typing import Any
 
 import msgspec
 
-from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, SymbolSpec, TimeInForce
+from engine.types import (
+    AccountLimits,
+    ListKind,
+    OrderStatus,
+    OrderType,
+    PegPrice,
+    Side,
+    StpMode,
+    SymbolSpec,
+    TimeInForce,
+)
 
 
 class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
@@ -36,6 +46,7 @@ class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
     prevented_match_id: int = -1
     list_id: int = -1
     own_price_ticks: int = 0  # of a pegged order that has found its price in the book: the one its owner gave
+    amends: int = 0  # how often it was amended; counted only where the symbol limits that
 
 
 class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -275,6 +286,24 @@ class SymbolDefined(Event, frozen=True, tag="symbol_defined"):
     spec: SymbolSpec
 
 
+class SymbolHalted(Event, frozen=True, tag="symbol_halted"):
+    """The circuit breaker halted a symbol: its last price went to `price_ticks`, too far from `reference_ticks`.
+
+    It stands right behind the event of the step whose trade did it; nothing comes between them.
+    """
+
+    symbol: str
+    price_ticks: int
+    reference_ticks: int
+
+
+class AccountLimitsSet(Event, frozen=True, tag="account_limits_set"):
+    """An account has other limits now; none of them counts for what it has open already."""
+
+    account: int
+    limits: AccountLimits
+
+
 class AccountChanged(Event, frozen=True, tag="account_changed"):
     """An account or one of its API keys was published or revoked: cached keys are to be read again."""
 
@@ -325,7 +354,9 @@ AnyEvent = (
     | BalanceCredited
     | BalanceDebited
     | SymbolDefined
+    | SymbolHalted
     | AccountChanged
+    | AccountLimitsSet
     | TradeGroupSet
     | ClockSet
     | MarketCleared

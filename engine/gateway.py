@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.commands import (
     CancelAllOrders,
@@ -133,10 +134,10 @@ class Gateway:
         seq, record = await self._run_in_market("cancel_order", cancel.symbol, arguments)
         return Canceled(order=decode_order(record), seq=seq)
 
-    async def replace_order(self, replace: ReplaceOrder) -> Replaced:
+    async def replace_order(self, wanted: ReplaceOrder) -> Replaced:
         """Both outcomes. Raises Stale as `place_order` does; Rejected (KEY_INVALID, MARKET_CLOSED) tried neither."""
-        order = replace.place
-        words = [*place_arguments(order), *_cancel_words(replace.cancel), int(replace.place_anyway)]
+        order = wanted.place
+        words = [*place_arguments(order), *_cancel_words(wanted.cancel), int(wanted.place_anyway)]
         canceled, placed = await self._run_in_market("replace_order", order.symbol, words)
         return Replaced(
             canceled=_outcome(canceled, lambda seq, record: Canceled(order=decode_order(record), seq=seq)),
@@ -163,6 +164,19 @@ class Gateway:
                     break
                 raise
             canceled.extend(decode_order(record) for record in records)
+        return canceled
+
+    async def kill_account(self, account: int) -> list[OrderRecord]:
+        """Refuse the account's new orders until `Registry.set_account_limits` says otherwise, then cancel all it has.
+
+        The cancelled orders, by symbol. May be repeated: an interrupted one has refused what is new from its start.
+        """
+        limits = await self._registry.account_limits(account)
+        await self._registry.set_account_limits(account, replace(limits, is_killed=True))
+        canceled: list[OrderRecord] = []
+        for symbol in await self._registry.specs():
+            with contextlib.suppress(Rejected):
+                canceled += await self.cancel_all_orders(CancelAllOrders(account=account, symbol=symbol))
         return canceled
 
     async def reduce_order(self, reduce: ReduceOrder) -> Canceled:

@@ -2,7 +2,9 @@
 
     {venue}:meta                 hash    clock, virtual_ms, last_ms, seq, epoch, next_order_id, next_list_id, run_id,
                                          client_order_ids
-                                         (and tape: the newest mark of a replay)
+                                         (and tape: the newest mark of a replay); of accounts with limits
+                                         "limits:<account>" -> AccountLimits.limits, "day:<account>|<asset>" ->
+                                         "<day>:<atoms ordered>"
     {venue}:symbols              hash    symbol -> SymbolSpec (JSON), what workers read
     {venue}:assets               hash    asset -> decimals
     {venue}:accounts             hash    "name:<name>" -> account number, "<number>" -> name
@@ -11,7 +13,8 @@
                                          divisor, maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
                                          update_id, next_trade_id, changed_ms, up_ticks and down_ticks (nearest
                                          stops), trailing (how many), next_prevented_id, pending (the order with steps
-                                         to come, "*": triggered ones alone)
+                                         to come, "*": triggered ones alone), limits (SymbolSpec.limits, if any),
+                                         halted_ms and price_window (of the circuit breaker)
     {venue}:book:BTCUSDT:asks    zset    order id -> price_ticks         } order ids padded to 16 digits: Redis breaks
     {venue}:book:BTCUSDT:bids    zset    order id -> minus price_ticks   } ties by member, so equal prices queue by age
                                          (refilled or triggered: "<queue id>:<order id>", a number of then leads)
@@ -30,7 +33,8 @@
     {venue}:tape:BTCUSDT:asks    hash    price_ticks -> "recorded,taken,left there,order ids" of a replay
     {venue}:tape:BTCUSDT:touched set     "<side>:<price_ticks>" levels to put back with the next frame
     {venue}:balance:USDT         hash    "<account>:free", "<account>:locked", "#fees", "#credited", "#debited" -> atoms
-    {venue}:open                 zset    "<account>|<symbol>|<order id>", score 0
+    {venue}:open                 zset    "<account>|<symbol>|<order id><marks>", score 0; marks are what limits count: A for
+                                         contingent orders, I for icebergs, L<list id>; most orders have none
     {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id
     {venue}:events               stream  0-<seq>, field "d": JSON of one event
     {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is
@@ -59,6 +63,16 @@ def place_of(order: OrderRecord) -> str:
     if order.terms is None or order.terms.queue_id == 0:
         return member
     return f"{order_member(order.terms.queue_id)}:{member}"
+
+
+def open_member(symbol: str, order: OrderRecord) -> str:
+    """An open order's name among those of its account."""
+    name = f"{order.account}|{symbol}|{order_member(order.order_id)}"
+    terms = order.terms
+    if terms is None:
+        return name
+    marks = ("A" if order.type.is_contingent else "") + ("I" if terms.iceberg_lots else "")
+    return name + marks + (f"L{terms.list_id}" if terms.list_id >= 0 else "")
 
 
 class Keys:

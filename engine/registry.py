@@ -5,11 +5,12 @@ the rules it was made under and a script refuses another one; `forget` is called
 """
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.errors import Reason, Rejected
 from engine.keys import Keys
 from engine.runner import Runner
-from engine.types import TAPE_MAKER, TAPE_TAKER, SymbolSpec
+from engine.types import TAPE_MAKER, TAPE_TAKER, AccountLimits, SymbolSpec, SymbolStatus
 
 
 class KeyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -41,15 +42,27 @@ class Registry:
         found = await self._runner.command("HGET", self._keys.symbols, symbol)
         if found is None:
             raise Rejected(Reason.UNKNOWN_SYMBOL, symbol)
-        spec = specs[symbol] = msgspec.json.decode(found, type=SymbolSpec)
+        spec = specs[symbol] = await self._as_it_trades(msgspec.json.decode(found, type=SymbolSpec))
         return spec
 
     async def specs(self) -> dict[str, SymbolSpec]:
         """Every symbol of the venue, by name, in the order of names; read afresh."""
         flat = await self._runner.command("HGETALL", self._keys.symbols)
-        specs = [msgspec.json.decode(value, type=SymbolSpec) for value in flat[1::2]]
+        specs = [await self._as_it_trades(msgspec.json.decode(value, type=SymbolSpec)) for value in flat[1::2]]
         self._specs = {spec.symbol: spec for spec in sorted(specs, key=lambda spec: spec.symbol)}
         return dict(self._specs)
+
+    async def _as_it_trades(self, spec: SymbolSpec) -> SymbolSpec:
+        """A spec says what its owner wants; only a circuit breaker can have changed the status since."""
+        if not spec.halt_bips:
+            return spec
+        status = await self._runner.command("HGET", self._keys.symbol(spec.symbol), "status")
+        return replace(spec, status=SymbolStatus(status.decode())) if status else spec
+
+    async def account_limits(self, account: int) -> AccountLimits:
+        """The limits of an account, read afresh."""
+        found = await self._runner.command("HGET", self._keys.meta, f"limits:{account}")
+        return AccountLimits.read(found.decode() if found else "")
 
     async def assets(self) -> dict[str, int]:
         """Asset -> decimals, in the order of names; read afresh."""
@@ -107,10 +120,11 @@ class Registry:
         self._key_records = {}
         self._assets = {}
 
-    async def define_symbol(self, spec: SymbolSpec) -> None:
+    async def define_symbol(self, spec: SymbolSpec, *, reopen: bool = False) -> None:
         """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED.
 
-        Tick, lot and assets of a symbol that has orders or trades cannot change. Its assets become known.
+        Tick, lot and assets of a symbol that has orders or trades cannot change. Its assets become known. What the
+        circuit breaker has halted stays so unless it is to `reopen` or gets another status than TRADING.
         """
         multiplier, divisor = spec.notional_ratio
         keys = [
@@ -119,7 +133,8 @@ class Registry:
         arguments = (
             spec.symbol, spec.base, spec.quote, spec.base_decimals, spec.quote_decimals, spec.tick_units,
             spec.lot_units, spec.status, spec.base_atoms_per_lot, multiplier, divisor, spec.maker_fee_e8,
-            spec.taker_fee_e8, spec.min_notional_atoms, _unversioned(spec),
+            spec.taker_fee_e8, spec.min_notional_atoms, _unversioned(spec), spec.limits,
+            int(reopen),
         )  # fmt: skip
         await self._runner.run("define_symbol", keys, arguments)
         self.forget()
@@ -132,6 +147,11 @@ class Registry:
         """Put an account into a trade group, -1 for none: self-trade prevention keeps its members from trading."""
         keys = [self._keys.meta, self._keys.events, self._keys.trade_groups]
         await self._runner.run("set_trade_group", keys, (account, trade_group))
+
+    async def set_account_limits(self, account: int, limits: AccountLimits) -> None:
+        """In force for the next order; what is open stays (`Gateway.kill_account` cancels it as well)."""
+        keys = [self._keys.meta, self._keys.events]
+        await self._runner.run("set_account_limits", keys, (account, limits.limits, msgspec.json.encode(limits)))
 
     async def define_key(self, digest: str, record: KeyRecord) -> None:
         """Publish an API key of an account, or what changed about it."""

@@ -7,6 +7,7 @@ ticks, quantities in lots, money in atoms (the smallest unit of its asset, 8 dec
 from enum import StrEnum
 from functools import lru_cache
 from math import gcd
+from typing import Self
 
 import msgspec
 
@@ -107,8 +108,14 @@ class OrderStatus(StrEnum):
 
 
 class SymbolStatus(StrEnum):
+    """Without TRADING no order is taken and nothing is triggered; orders stay and can be cancelled.
+
+    In a HALT they can be amended too, in a BREAK not: it is for cancelling alone.
+    """
+
     TRADING = "TRADING"
     HALT = "HALT"
+    BREAK = "BREAK"
 
 
 class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -119,6 +126,9 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     Fee rates are in 1e-8 of the received amount (0.1 % is 100_000). `max_iceberg_parts` 0: no icebergs. Trailing
     deltas are in hundredths of a percent, "above" for orders that wait above the market; largest ones of 0: none trail.
     Market lots bound MARKET orders by quantity beside `min_lots` and `max_lots`; 0: nothing more than these.
+    From `max_orders` on 0 is always "no such rule". Those that count are per account; the exchange's count all symbols.
+    Price multipliers are in 1e-4 of the last price. A last price more than `halt_bips` from another one of the last
+    `halt_seconds` halts the symbol.
     """
 
     symbol: str
@@ -145,6 +155,24 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     default_stp: StpMode = StpMode.NONE
     allowed_stp: tuple[StpMode, ...] = tuple(StpMode)
+    max_orders: int = 0
+    max_algo_orders: int = 0
+    max_iceberg_orders: int = 0
+    max_order_lists: int = 0
+    max_order_amends: int = 0
+    max_position_lots: int = 0
+    exchange_max_orders: int = 0
+    exchange_max_algo_orders: int = 0
+    exchange_max_iceberg_orders: int = 0
+    exchange_max_order_lists: int = 0
+    price_up_e4: int = 0
+    price_down_e4: int = 0
+    bid_price_up_e4: int = 0
+    bid_price_down_e4: int = 0
+    ask_price_up_e4: int = 0
+    ask_price_down_e4: int = 0
+    halt_bips: int = 0
+    halt_seconds: int = 0
     status: SymbolStatus = SymbolStatus.TRADING
     rules_version: int = 1
 
@@ -160,6 +188,24 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         return largest > 0 and self.max_price_ticks * TRAILING_LIMIT <= ORDER_LIMIT
 
     @property
+    def limits(self) -> str:
+        """The rules that only some symbols have, as lua/lib/limits.lua reads them; empty without any."""
+        numbers = {
+            "orders": self.max_orders, "algos": self.max_algo_orders, "icebergs": self.max_iceberg_orders,
+            "lists": self.max_order_lists, "amends": self.max_order_amends,
+            "position": self.max_position_lots * self.base_atoms_per_lot,
+            "all_orders": self.exchange_max_orders, "all_algos": self.exchange_max_algo_orders,
+            "all_icebergs": self.exchange_max_iceberg_orders, "all_lists": self.exchange_max_order_lists,
+            "up": self.price_up_e4, "down": self.price_down_e4,
+            "bid_up": self.bid_price_up_e4, "bid_down": self.bid_price_down_e4,
+            "ask_up": self.ask_price_up_e4, "ask_down": self.ask_price_down_e4,
+        }  # fmt: skip
+        words = [f"{name}={number}" for name, number in numbers.items() if number]
+        if self.halt_bips and self.halt_seconds:
+            words.append(f"halt={self.halt_bips}/{self.halt_seconds}")
+        return f" {' '.join(words)} " if words else ""
+
+    @property
     def notional_ratio(self) -> tuple[int, int]:
         """(multiplier, divisor) in lowest terms: quote_atoms = price_ticks * lots * multiplier / divisor."""
         return _notional_ratio(self)
@@ -173,6 +219,46 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         """Quote atoms that a resting buy must set aside: rounded up, what remains is returned at its end."""
         multiplier, divisor = self.notional_ratio
         return -(-price_ticks * lots * multiplier // divisor)
+
+
+class AccountLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account may do beyond what symbols allow. Amounts are atoms by asset; what is not named has no limit.
+
+    `max_order` bounds a single order: its quantity where the asset is the base, its worth where it is the quote
+    (MAX_ASSET). `max_daily` bounds what is ordered in a quote asset in a day of the venue's clock (UTC), `max_position`
+    what is held and would be bought of a base asset, `max_open_orders` (0: none) those open on all symbols. A killed
+    account places nothing.
+    """
+
+    is_killed: bool = False
+    max_open_orders: int = 0
+    max_order: dict[str, int] = {}
+    max_daily: dict[str, int] = {}
+    max_position: dict[str, int] = {}
+
+    @property
+    def limits(self) -> str:
+        """The same as lua/lib/limits.lua reads it; empty without any."""
+        words = ["killed"] if self.is_killed else []
+        words += [f"open={self.max_open_orders}"] if self.max_open_orders else []
+        amounts = (("order", self.max_order), ("day", self.max_daily), ("position", self.max_position))
+        words += [f"{name}:{asset}={atoms}" for name, by_asset in amounts for asset, atoms in sorted(by_asset.items())]
+        return f" {' '.join(words)} " if words else ""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """From what `limits` gave."""
+        words = [word.partition("=") for word in text.split()]
+        found: dict[str, dict[str, int]] = {"order": {}, "day": {}, "position": {}}
+        for name, _, number in words:
+            kind, _, asset = name.partition(":")
+            if asset:
+                found[kind][asset] = int(number)
+        return cls(
+            is_killed=any(name == "killed" for name, _, _ in words),
+            max_open_orders=next((int(number) for name, _, number in words if name == "open"), 0),
+            max_order=found["order"], max_daily=found["day"], max_position=found["position"],
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=4_096)

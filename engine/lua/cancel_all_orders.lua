@@ -25,7 +25,7 @@ if #found == 0 then return { "rejected", "UNKNOWN_ORDER" } end
 -- Plan.
 local leaving, records, freed = new_leaving(), {}, { BUY = 0, SELL = 0 }
 for i = 1, math.min(#found, MAX_ORDERS) do
-  local order = find_open_order(string.sub(found[i], #start + 1), account)
+  local order = find_open_order(string.sub(found[i], #start + 1, #start + 16), account)
   freed[order.side] = freed[order.side] + order.locked
   if freed[order.side] >= EXACT then break end
   records[i] = plan_end(market, leaving, order, "CANCELED")

@@ -40,7 +40,8 @@ for i = 1, #open, 2 do
   local order = read_record(open[i + 1])
   local side = string.match(order.tail, TAIL)
   plan_return(ledgers[side], order)
-  closed[#closed + 1] = open_member(order.account, market.symbol, open[i])
+  order.member = open[i]
+  closed[#closed + 1] = open_member(market.symbol, order)
 end
 for _, list in ipairs({ open, ended }) do
   for i = 1, #list, 2 do
@@ -66,7 +67,7 @@ redis.call("DEL", KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], ORDERS,
   KEYS[23], KEYS[24], KEYS[25], KEYS[26], STOPS, TRAILING_ORDERS,
   LISTS)
 redis.call("HSET", SYMBOL, "changed_ms", "0", "last_price_ticks", "0", "update_id", int(market.update_id + 1),
-  "up_ticks", "", "down_ticks", "", "trailing", "0")
+  "up_ticks", "", "down_ticks", "", "trailing", "0", "price_window", "")
 redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.seq))
 commit_event(EVENTS, "market_cleared", market, '["' .. market.symbol .. '"]')
 return { "ok", market.seq }

@@ -4,7 +4,8 @@ define_symbol: a new symbol, or new rules or another status of one.
 KEYS   1 meta 2 events 3 symbols 4 assets 5 symbol
 ARGV   1 symbol 2 base 3 quote 4 base decimals 5 quote decimals 6 tick_units 7 lot_units 8 status
        9 base_atoms_per_lot 10 multiplier 11 divisor 12 maker_fee_e8 13 taker_fee_e8 14 min_notional_atoms
-       15 the spec's JSON without its version
+       15 the spec's JSON without its version 16 SymbolSpec.limits, "" for none
+       17 1: open it again although the circuit breaker has halted it
 Reply  {"ok", rules version} or {"rejected", "RULES_FIXED"}
 Event  symbol_defined, only when something changed
 Cost   O(1)
@@ -12,12 +13,13 @@ Cost   O(1)
 --- @include "lib/venue"
 -- Read.
 local venue = read_venue(KEYS[1])
-local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed")
+local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed", "halted_ms")
 local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3])
 
 -- Check. What whole numbers mean cannot change once there are some.
 local fixed = table.concat({ ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }, "|")
-if known[2] == ARGV[15] then return { "ok", tonumber(known[1]) } end
+local is_halted, reopens = (known[5] or "") ~= "", ARGV[17] == "1" or ARGV[8] ~= "TRADING"
+if known[2] == ARGV[15] and not (is_halted and reopens) then return { "ok", tonumber(known[1]) } end
 if known[4] and known[4] ~= fixed and known[3] ~= "0" then return { "rejected", "RULES_FIXED" } end
 if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV[5] then
   return { "rejected", "RULES_FIXED" }
@@ -26,11 +28,14 @@ end
 -- Plan.
 local version = int(tonumber(known[1] or "0") + 1)
 local spec = string.sub(ARGV[15], 1, -2) .. ',"rules_version":' .. version .. "}"
+local status = is_halted and not reopens and "HALT" or ARGV[8]
 
 -- Write.
-redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "fixed", fixed, "status", ARGV[8],
+redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "fixed", fixed, "status", status,
   "base", ARGV[2], "quote", ARGV[3], "base_atoms_per_lot", ARGV[9], "multiplier", ARGV[10], "divisor", ARGV[11],
   "maker_fee_e8", ARGV[12], "taker_fee_e8", ARGV[13], "min_notional_atoms", ARGV[14])
+if ARGV[16] ~= "" then redis.call("HSET", KEYS[5], "limits", ARGV[16]) else redis.call("HDEL", KEYS[5], "limits") end
+if is_halted and reopens then redis.call("HSET", KEYS[5], "halted_ms", "", "price_window", "") end
 if not known[1] then
   redis.call("HSET", KEYS[5], "update_id", "0", "next_trade_id", "1", "last_price_ticks", "0", "changed_ms", "0",
     "pending", "")

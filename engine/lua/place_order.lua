@@ -16,7 +16,7 @@ Cost   O(F log N) for F fills among N orders
 
 -- Read.
 local account, side, is_buy = ARGV[1], ARGV[5], ARGV[5] == "BUY"
-local s, m = read_fields()
+local s, m = read_fields(account)
 local verdict = early_verdict(s, ARGV[4])
 if verdict then return verdict end
 local now_ms = read_clock(m[1], m[2])
@@ -29,7 +29,8 @@ local holder = holder_of_client_id(client_field, m[6], now_ms)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 
 -- Most orders only rest. They take a short way, on numbers in hand: the pieces below are not even built for them.
-if ARGV[7] == "GTC" and ARGV[8] ~= "0" and ARGV[12] == "" and not meets_other_side(is_buy, tonumber(ARGV[8])) then
+if ARGV[7] == "GTC" and ARGV[8] ~= "0" and ARGV[12] == "" and not s[10] and not m[7]
+  and not meets_other_side(is_buy, tonumber(ARGV[8])) then
   return rest_order(s, m, now_ms, client_field)
 end
 --- @include "lib/placing"

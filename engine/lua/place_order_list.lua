@@ -9,6 +9,7 @@ Event  list_placed, then order_activated and what follows from it
 Cost   O(F log N) for F fills among N orders
 ]]
 --- @include "lib/placing"
+--- @include "lib/limits"
 local FIRST, WORDS = 7, 8
 
 -- The id of an open list of the account with this client order id, if any.
@@ -46,7 +47,7 @@ end
 
 -- Read.
 local account, symbol, kind = ARGV[1], ARGV[2], ARGV[5]
-local market, verdict = read_market(symbol, ARGV[4])
+local market, verdict = read_market(symbol, ARGV[4], account)
 if verdict then return verdict end
 local list_field = account .. "|" .. ARGV[6]
 local requests = read_requests(account, symbol)
@@ -81,6 +82,8 @@ for i, request in ipairs(requests) do
   move(order.side == "BUY" and market.quote or market.base, account, -order.locked, order.locked)
   orders[i], names[i] = order, "[" .. order.id .. ',"' .. request.client_id .. '"]'
 end
+local refusal = refusal_by_limits(market, orders)
+if refusal then return refusal end
 read_ledger(market.base)
 read_ledger(market.quote)
 for _, ledger in ipairs({ market.base, market.quote }) do
@@ -98,13 +101,14 @@ for i, order in ipairs(orders) do
 end
 
 -- Write.
+commit_limits(market)
 commit_ledger(market.base)
 commit_ledger(market.quote)
 redis.call("HSET", META, "next_list_id", int(tonumber(list_id) + 1))
 redis.call("HSET", LISTS, list_id, list_record, list_field, list_id)
 for i, order in ipairs(orders) do
   redis.call("HSET", ORDERS, order.member, records[i])
-  redis.call("ZADD", OPEN, "0", open_member(account, symbol, order.member))
+  redis.call("ZADD", OPEN, "0", open_member(symbol, order))
   redis.call("HSET", CLIENT_IDS, order.request.client_field, order.member)
   if order.begins then
     redis.call("RPUSH", TRIGGERED, "+" .. order.member)

@@ -15,7 +15,9 @@ for i = 2, #ARGV do
   local found = redis.call("ZRANGEBYLEX", KEYS[1], "[" .. start, "(" .. start .. "\255")
   for first = 1, #found, CHUNK do
     local members = {}
-    for j = first, math.min(first + CHUNK - 1, #found) do members[#members + 1] = string.sub(found[j], #start + 1) end
+    for j = first, math.min(first + CHUNK - 1, #found) do
+      members[#members + 1] = string.sub(found[j], #start + 1, #start + 16) -- without the marks behind the id
+    end
     for _, record in ipairs(redis.call("HMGET", KEYS[i], unpack(members))) do records[#records + 1] = record end
   end
 end

@@ -16,6 +16,11 @@ local function lock_of_rest(market, order)
   return price > 0 and math.min(order.locked, notional_ceil(market, price, order.left)) or order.locked
 end
 
+-- How often one order of the symbol may be amended, nil: as often as its owner likes.
+local function most_amends(market)
+  return market.limits and tonumber(string.match(market.limits, " amends=(%d+)") or "") or nil
+end
+
 -- Read.
 local market, verdict = read_market(ARGV[2], "0")
 if verdict then return verdict end
@@ -24,9 +29,12 @@ local lots = tonumber(ARGV[5])
 
 -- Check.
 if not key_is_good(ARGV[3], ARGV[1]) then return { "rejected", "KEY_INVALID" } end
+if market.status == "BREAK" then return { "rejected", "MARKET_CLOSED" } end
 if not order then return { "rejected", "UNKNOWN_ORDER" } end
 local used = order.lots - order.left
 if lots <= used or lots >= order.lots then return { "rejected", "FILTER_LOT_SIZE" } end
+local most, amends = most_amends(market), tonumber(order.terms and order.terms[AMENDS] or "0")
+if most and amends >= most then return { "rejected", "FILTER_MAX_NUM_ORDER_AMENDS" } end
 
 -- Plan.
 local leaving, shown = new_leaving(), is_working(order) and shown_of(order) or 0
@@ -34,6 +42,10 @@ order.lots, order.left = lots, lots - used
 if is_iceberg(order) and is_working(order) then order.terms[VISIBLE] = int(math.min(shown, order.left)) end
 local removed = is_working(order) and shown - shown_of(order) or 0
 plan_shrink(market, leaving, order, removed, order.locked - lock_of_rest(market, order))
+if most then
+  add_terms(order)
+  order.terms[AMENDS] = int(amends + 1)
+end
 local record = write_record(order, open_status(order), int(market.now_ms))
 finish_leaving(market, leaving)
 

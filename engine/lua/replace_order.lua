@@ -26,7 +26,7 @@ end
 
 -- Read.
 local account, symbol = ARGV[1], ARGV[2]
-local market, verdict = read_market(symbol, ARGV[4])
+local market, verdict = read_market(symbol, ARGV[4], account)
 if verdict then return verdict end
 local order = find_by_either_id(symbol, account, ARGV[13], ARGV[14])
 

@@ -179,7 +179,7 @@ async def test_a_triggered_market_buy_spends_what_is_locked_and_free_and_no_more
 async def test_a_waiting_order_can_be_canceled_and_nothing_of_it_stays(venue: Venue, alice: int, bob: int) -> None:
     await trade_at(venue, alice, bob, 1_000)
     for options in ({"stop_ticks": 1_100}, {"trailing_bips": 100}, {"stop_ticks": 1_200, "trailing_bips": 100}):
-        placed = await venue.gateway.place_order(contingent(bob, OrderType.STOP_LOSS, BUY, 5, **options))
+        placed = await venue.gateway.place_order(contingent(bob, OrderType.STOP_LOSS, BUY, 50_000, **options))
         update_id = (await venue.queries.depth("BTCUSDT", 1)).update_id
         canceled = await venue.gateway.cancel_order(cancel(bob, placed.order.order_id))
         assert canceled.order.status is OrderStatus.CANCELED
@@ -193,17 +193,17 @@ async def test_a_trailing_sale_follows_the_highest_price_and_triggers_on_the_way
 ) -> None:
     """Five percent behind: 10,000 -> 12,000 makes the trigger 11,400."""
     await trade_at(venue, alice, bob, 10_000)
-    placed = await venue.gateway.place_order(contingent(carol, OrderType.STOP_LOSS, SELL, 2, trailing_bips=500))
+    placed = await venue.gateway.place_order(contingent(carol, OrderType.STOP_LOSS, SELL, 5_000, trailing_bips=500))
     assert placed.order.terms is not None
     assert placed.order.terms.trailing_ms > 0
     for price in (9_501, 12_000, 11_401):
         await trade_at(venue, alice, bob, price)
         assert (await order_of(venue, placed.order)).status is OrderStatus.NEW
-    await venue.gateway.place_order(limit(bob, BUY, 11_000, 2))
+    await venue.gateway.place_order(limit(bob, BUY, 11_000, 5_000))
     await venue.gateway.place_order(limit(bob, BUY, 11_400, 1))
     await venue.gateway.place_order(limit(alice, SELL, 11_400, 1))
     ended = await order_of(venue, placed.order)
-    assert (ended.status, ended.filled_quote_atoms) == ("FILLED", 11_000 * 2 * ATOMS)
+    assert (ended.status, ended.filled_quote_atoms) == ("FILLED", 11_000 * 5_000 * ATOMS)
 
 
 async def test_a_trailing_buy_with_a_stop_price_begins_when_the_stop_is_reached(

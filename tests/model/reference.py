@@ -41,6 +41,7 @@ class Exchange(Matching):
             created_ms=self.now_ms, updated_ms=self.now_ms, terms=terms, has_terms=terms != Terms(),
         )  # fmt: skip
         if order.is_contingent:
+            self._check_at_last_price(market, order)
             return self._place_waiting(market, order), [], []
         if type == "LIMIT_MAKER" and self.plan(market, Taker(order, left=quantity), 1).meetings:
             raise Refused("WOULD_MATCH")
@@ -231,8 +232,9 @@ class Exchange(Matching):
             raise Refused("AMOUNT_TOO_LARGE")
 
     def _check_at_last_price(self, market: Market, order: Order) -> None:
-        """A market order by quantity must be worth minNotional at the price of the last trade, if there was one."""
-        if order.type == "MARKET" and not order.quote_amount and market.last_price is not None:
+        """An order without any price must be worth minNotional at the price of the last trade, if there was one."""
+        has_price = order.price or order.quote_amount or order.terms.stop
+        if not has_price and market.last_price is not None:
             self._check_product(market, market.last_price, order.quantity)
             if ceil(market.last_price * order.quantity) < market.min_notional:
                 raise Refused("FILTER_NOTIONAL")

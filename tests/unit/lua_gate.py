@@ -29,6 +29,7 @@ READS = frozenset(
         "XRANGE",
         "XREVRANGE",
         "ZCARD",
+        "ZLEXCOUNT",
         "ZRANGE",
         "ZRANGEBYLEX",
         "ZSCORE",

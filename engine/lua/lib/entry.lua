@@ -10,11 +10,13 @@ local LISTS = KEYS[22]
 local BID = { book = KEYS[5], levels = KEYS[7], depth = KEYS[9], sign = -1, name = "BUY" }
 local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name = "SELL" }
 
--- The fields of the symbol and of the venue that every market command needs.
-local function read_fields()
+-- The fields of the symbol and of the venue that every market command needs; the last of either are the limits of the
+-- symbol and of the account that places an order ("" for commands of others): false where there are none.
+local function read_fields(account)
   return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "base", "quote",
-    "base_atoms_per_lot", "multiplier", "divisor"),
-    redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids")
+    "base_atoms_per_lot", "multiplier", "divisor", "limits"),
+    redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids",
+      "limits:" .. account)
 end
 
 -- What ends a market command before it begins: "pending" while an earlier order has steps left to do, "stale" when it

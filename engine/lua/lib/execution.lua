@@ -1,5 +1,6 @@
 --- @include "lib/matching"
 --- @include "lib/triggers"
+--- @include "lib/breaker"
 
 -- One step of an order: from what the match planned to the order's record, money and place in the book.
 -- `order` has id, account, member, side, type, time_in_force, price (0 without a limit), lots, left, filled_quote,
@@ -108,7 +109,8 @@ local function plan_execution(market, order, plan, reserve)
     plan.own_levels = plan_levels(market, own_side(order.side), { price }, { [price] = shown_of(order) })
   end
   if #market.levels > 0 then market.update_id = market.update_id + 1 end
-  plan_triggers(market)
+  if market.limits then plan_breaker(market) end
+  if not market.halt and market.status == "TRADING" then plan_triggers(market) end
 end
 
 -- What the records, ledgers and books of the step become; `was_open` when the order has stood in ORDERS before.
@@ -124,12 +126,12 @@ local function commit_execution(market, order, plan, was_open)
   end
   if plan.rests or plan.is_pending then
     redis.call("HSET", ORDERS, order.member, plan.record)
-    if not was_open then redis.call("ZADD", OPEN, "0", open_member(order.account, market.symbol, order.member)) end
+    if not was_open then redis.call("ZADD", OPEN, "0", open_member(market.symbol, order)) end
   else
     redis.call("HSET", ENDED, order.member, plan.record)
     if was_open then
       redis.call("HDEL", ORDERS, order.member)
-      redis.call("ZREM", OPEN, open_member(order.account, market.symbol, order.member))
+      redis.call("ZREM", OPEN, open_member(market.symbol, order))
     end
   end
   if #market.prevented > 0 then

@@ -57,7 +57,7 @@ local function plan_end(market, leaving, order, status)
     waiting[#waiting + 1] = order.member
   end
   leaving.members[#leaving.members + 1] = order.member
-  leaving.closed[#leaving.closed + 1] = open_member(order.account, market.symbol, order.member)
+  leaving.closed[#leaving.closed + 1] = open_member(market.symbol, order)
   leaving.ended[#leaving.ended + 1], leaving.ended[#leaving.ended + 2] = order.member, record
   return record
 end

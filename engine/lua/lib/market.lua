@@ -16,7 +16,8 @@ local function clear_step(market)
   market.base, market.quote = new_ledger(market.base_asset, BASE), new_ledger(market.quote_asset, QUOTE)
   market.fills, market.makers, market.levels, market.prevented, market.path = {}, {}, {}, {}, {}
   market.touched_lists = {}
-  market.is_told = false
+  market.is_told, market.triggers, market.price_before = false, nil, market.last_price
+  market.halt, market.price_window = nil, nil -- of the circuit breaker
 end
 
 -- Everything a market command plans with: the fields it has read, and those that an order which only rests can do
@@ -34,24 +35,34 @@ local function new_market(symbol, s, m, now_ms)
     next_prevented_id = tonumber(t[9] or "0"),
     pending_prevented = tonumber(t[10] or "0"), -- what prevention has taken from the unfinished order's quote amount
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
-    next_order_id = tonumber(m[5] or "1"), waiting = 0,
+    next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[10], account_limits = m[7],
   }
   clear_step(market)
   return market
 end
 
--- The market, or a verdict that ends the command; both while an order is pending.
-local function read_market(symbol, rules_version)
-  local s, m = read_fields()
+-- The market, or a verdict that ends the command; both while an order is pending. `account` is whose limits count, nil
+-- for commands that place nothing.
+local function read_market(symbol, rules_version, account)
+  local s, m = read_fields(account or "")
   local verdict = early_verdict(s, rules_version)
   if verdict and verdict[1] ~= "pending" then return nil, verdict end
   return new_market(symbol, s, m, read_clock(m[1], m[2])), verdict
 end
 
--- The step after one that has been written.
+-- The step after one that has been written, and after the event of a halt if it has halted the symbol.
 local function next_step(market)
-  market.seq = market.seq + 1
+  market.seq = market.seq + (market.halt and 2 or 1)
   clear_step(market)
+end
+
+-- What the circuit breaker has to note of a step, and the halt with an event of its own.
+local function commit_halt(market)
+  local halt = market.halt
+  market.status = "HALT"
+  redis.call("HSET", SYMBOL, "status", "HALT", "halted_ms", int(market.now_ms))
+  commit_event(EVENTS, "symbol_halted", { seq = market.seq + 1, epoch = market.epoch, now_ms = market.now_ms },
+    '"' .. market.symbol .. '",' .. int(halt.price) .. "," .. int(halt.reference))
 end
 
 -- Quote atoms of a fill, rounded down; nil when the product cannot be computed exactly.
@@ -102,9 +113,12 @@ local function commit_market(market, kind, body)
     redis.call("XADD", TRADES, "0-" .. last_trade, "d", "[[" .. fills .. "]," .. int(market.now_ms) .. "]")
     symbol_fields[5], symbol_fields[6] = "next_trade_id", int(market.next_trade_id)
     symbol_fields[7], symbol_fields[8] = "last_price_ticks", int(market.last_price)
+    if market.price_window then
+      symbol_fields[9], symbol_fields[10] = "price_window", market.price_window
+    end
   end
   redis.call("HSET", SYMBOL, unpack(symbol_fields))
-  redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.seq),
+  redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.halt and market.seq + 1 or market.seq),
     "next_order_id", int(market.next_order_id))
   local balances = {}
   tell_ledger(market.base, balances)
@@ -112,5 +126,6 @@ local function commit_market(market, kind, body)
   commit_event(EVENTS, kind, market, '"' .. market.symbol .. '",' .. int(market.update_id)
     .. ",[" .. table.concat(market.fills, ",") .. "],[" .. table.concat(market.makers, ",")
     .. "],[" .. table.concat(market.levels, ",") .. "],[" .. table.concat(balances, ",") .. "]," .. body)
+  if market.halt then commit_halt(market) end
   market.is_told = true
 end

@@ -190,7 +190,7 @@ local function note_maker(market, plan, maker, end_status)
   if end_status then
     maker.is_gone = true
     plan.gone[#plan.gone + 1], plan.gone_places[#plan.gone_places + 1] = maker.member, maker.place
-    plan.closed[#plan.closed + 1] = open_member(maker.account, market.symbol, maker.member)
+    plan.closed[#plan.closed + 1] = open_member(market.symbol, maker)
     plan.ended[#plan.ended + 1], plan.ended[#plan.ended + 2] = maker.member, record
   elseif not maker.is_kept then
     maker.is_kept = true

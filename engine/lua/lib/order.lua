@@ -6,9 +6,9 @@ local RECORD = '^%[(%d+),(%d+),(%d+),(%d+),(%d+),"[A-Z_]+",(%d+),(%d+),(.*)$'
 -- Places in `terms`, what few orders have (engine/events.py, OrderTerms): texts, also the numbers.
 local STOP, TRAILING, ICEBERG, STP, PEG, PEG_OFFSET = 1, 2, 3, 4, 7, 8
 local WORKING_MS, TRAILING_MS, VISIBLE, QUEUE_ID, PREVENTED, PREVENTED_MATCH, LIST = 9, 10, 11, 12, 13, 14, 15
-local OWN_PRICE = 16
+local OWN_PRICE, AMENDS = 16, 17
 local NO_TERMS = '0,0,0,"NONE",0,0,"",0' -- what the caller chooses
-local NEW_TERMS = ",0,0,0,0,0,-1,-1,0" -- what the engine notes
+local NEW_TERMS = ",0,0,0,0,0,-1,-1,0,0" -- what the engine notes
 
 local function member_of(order_id)
   return string.format("%016d", order_id)
@@ -101,6 +101,17 @@ local function open_status(order)
   return filled_of(order) > 0 and "PARTIALLY_FILLED" or "NEW"
 end
 
-local function open_member(account, symbol, member)
-  return account .. "|" .. symbol .. "|" .. member
+-- What limits count of an order, behind its id in OPEN: A waits or waited for a trigger, I is an iceberg, L<list id>.
+local function marks_of(order)
+  local marks, list = "", list_of(order)
+  local kind = string.match(order.tail, '^"%u+",%d+,"([A-Z_]+)"')
+  if kind ~= "LIMIT" and kind ~= "LIMIT_MAKER" and kind ~= "MARKET" then marks = "A" end
+  if is_iceberg(order) then marks = marks .. "I" end
+  return list and marks .. "L" .. list or marks
+end
+
+-- The order's name among the open ones of its account; most have no marks.
+local function open_member(symbol, order)
+  local name = order.account .. "|" .. symbol .. "|" .. order.member
+  return order.terms and name .. marks_of(order) or name
 end

@@ -1,6 +1,7 @@
 --- @include "lib/resting"
 --- @include "lib/cascade"
 --- @include "lib/contingent"
+--- @include "lib/limits"
 
 -- A new order on the long way: it may meet others, wait for a trigger, or be of an unusual kind.
 
@@ -30,10 +31,12 @@ local function funds_needed(market, order, taker, plan)
   return cost + plan.paid
 end
 
--- NOTIONAL of a market order by quantity, at the last price; nil before the first trade, when there is nothing to judge
--- it by. The other orders were judged before they came here (engine/filters.py).
+-- NOTIONAL of an order without any price of its own (a market order by quantity, or one that has nothing but a trailing
+-- delta), at the last price; nil before the first trade, when there is nothing to judge it by. The other orders were
+-- judged before they came here (engine/filters.py).
 local function refusal_at_last_price(market, order)
   if order.price > 0 or order.quote_order > 0 or market.last_price == 0 then return nil end
+  if order.terms and order.terms[STOP] ~= "0" then return nil end
   local notional = notional_ceil(market, market.last_price, order.lots)
   if not notional then return { "rejected", "AMOUNT_TOO_LARGE" } end
   if notional < market.min_notional then return { "rejected", "FILTER_NOTIONAL" } end
@@ -77,15 +80,19 @@ local function commit_new_order(market, request)
     if not take_pegged_price(order) then return { "rejected", "NO_PEG_PRICE" } end
     if is_worth_wrong(market, order) then return { "rejected", "FILTER_NOTIONAL" } end
   end
+  local refusal = refusal_by_limits(market, { order })
+  if refusal then return refusal end
   if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then
     return { "rejected", "WOULD_MATCH" }
   end
   if is_contingent then
-    return place_contingent(market, order, request.client_field)
+    local reply = refusal_at_last_price(market, order) or place_contingent(market, order, request.client_field)
+    if reply[1] == "ok" then commit_limits(market) end
+    return reply
   end
   if order.terms then order.terms[WORKING_MS] = int(market.now_ms) end
   if is_too_large(market, order) then return { "rejected", "AMOUNT_TOO_LARGE" } end
-  local refusal = refusal_at_last_price(market, order)
+  refusal = refusal_at_last_price(market, order)
   if refusal then return refusal end
 
   -- Plan.
@@ -105,6 +112,7 @@ local function commit_new_order(market, request)
 
   -- Write.
   redis.call("HSET", CLIENT_IDS, request.client_field, order.member)
+  commit_limits(market)
   commit_execution(market, order, plan, false)
   commit_step_event(market, "order_placed", plan)
   local reply = execution_reply(market, plan)

@@ -27,7 +27,7 @@ function read_tape_market()
   if market.mode ~= "virtual" then return nil, { "rejected", "CLOCK_NOT_VIRTUAL" } end
   if market.status ~= "TRADING" then return nil, { "rejected", "MARKET_CLOSED" } end
   market.now_ms = math.max(market.now_ms, tonumber(ARGV[3]))
-  market.steps, market.touched = 0, {}
+  market.steps, market.touched, market.limits = 0, {}, false -- what was recorded is exempt
   return market
 end
 
@@ -144,7 +144,7 @@ local function plan_removal(market, step, level, lots)
       level.orders[i] = nil
       step.gone[name][#step.gone[name] + 1] = order.member
       step.dead[#step.dead + 1] = order.member
-      step.closed[#step.closed + 1] = open_member(order.account, market.symbol, order.member)
+      step.closed[#step.closed + 1] = open_member(market.symbol, order)
     end
   end
 end
@@ -160,7 +160,7 @@ local function plan_new_order(market, step, level)
   level.orders[#level.orders + 1] = order
   local placed, opened = step.placed[name], step.opened
   placed[#placed + 1], placed[#placed + 2] = int(level.side.sign * price), order.member
-  opened[#opened + 1], opened[#opened + 2] = "0", open_member(order.account, market.symbol, order.member)
+  opened[#opened + 1], opened[#opened + 2] = "0", open_member(market.symbol, order)
   return order
 end
 

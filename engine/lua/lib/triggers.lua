@@ -98,7 +98,6 @@ end
 -- Finds what the step's prices trigger: market.triggers = {members = in the order in which they will take, ...}.
 -- At each price the nearest trigger comes first, the oldest among equals.
 function plan_triggers(market)
-  market.triggers = nil
   local path = market.path
   local turns = turning_points(path)
   if #turns == 0 then return end

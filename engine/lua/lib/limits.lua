@@ -1,0 +1,187 @@
+--- @include "lib/market"
+--- @include "lib/pages"
+
+-- What a symbol and an account may be limited to, judged when orders are placed. Limits are texts made in Python
+-- (SymbolSpec.limits, AccountLimits.limits): " orders=200 up=13000 " and " killed open=5 order:USDT=100 "; what is not
+-- limited is not named, and who has none at all never comes here with more than two false values.
+
+local refusal_by_limits, commit_limits
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
+local WHOLE = 10000 -- multipliers of prices are in 1e-4
+local DAY_MS = 86400000
+local KINDS = {
+  { name = "orders", reason = "MAX_NUM_ORDERS" }, { name = "algos", reason = "MAX_NUM_ALGO_ORDERS" },
+  { name = "icebergs", reason = "MAX_NUM_ICEBERG_ORDERS" }, { name = "lists", reason = "MAX_NUM_ORDER_LISTS" },
+}
+
+local function limit_of(limits, name)
+  return tonumber(limits and string.match(limits, " " .. name .. "=(%d+)") or "")
+end
+
+local function read_members(start)
+  return redis.call("ZRANGEBYLEX", OPEN, "[" .. start, "(" .. start .. "\255")
+end
+
+local function count_members(start)
+  return redis.call("ZLEXCOUNT", OPEN, "[" .. start, "(" .. start .. "\255")
+end
+
+-- How many open orders whose names begin with `start` are special, by kind.
+local function count_marks(start)
+  local counts, lists = { algos = 0, icebergs = 0, lists = 0 }, {}
+  for _, name in ipairs(read_members(start)) do
+    local marks, list = string.match(name, "|%d+(%a*)(%d*)$")
+    if string.find(marks, "A", 1, true) then counts.algos = counts.algos + 1 end
+    if string.find(marks, "I", 1, true) then counts.icebergs = counts.icebergs + 1 end
+    if list ~= "" and not lists[list] then lists[list], counts.lists = true, counts.lists + 1 end
+  end
+  return counts
+end
+
+-- How many of the new orders will or may stand open, by kind; one that takes or expires at once never does.
+local function count_new(orders)
+  local counts = { orders = 0, algos = 0, icebergs = 0, lists = 0 }
+  for _, order in ipairs(orders) do
+    local marks = order.terms and marks_of(order) or ""
+    local is_algo = string.find(marks, "A", 1, true)
+    local may_stand = is_algo or list_of(order) or order.type ~= "MARKET" and order.time_in_force == "GTC"
+    if may_stand then counts.orders = counts.orders + 1 end
+    if is_algo then counts.algos = counts.algos + 1 end
+    if string.find(marks, "I", 1, true) then counts.icebergs = counts.icebergs + 1 end
+    if list_of(order) then counts.lists = 1 end
+  end
+  return counts
+end
+
+-- The filters that count open orders: of the symbol, or ("all_") of the whole exchange.
+local function reason_of_counts(limits, new, start, scope, name_of_filter)
+  local marks
+  for _, kind in ipairs(KINDS) do
+    local most = limit_of(limits, scope .. kind.name)
+    if most and new[kind.name] > 0 then
+      local standing
+      if kind.name == "orders" then
+        standing = count_members(start)
+      else
+        marks = marks or count_marks(start)
+        standing = marks[kind.name]
+      end
+      if standing + new[kind.name] > most then return name_of_filter .. kind.reason end
+    end
+  end
+end
+
+local function is_beyond(price, last, up, down)
+  return up and price * WHOLE > last * up or down and price * WHOLE < last * down
+end
+
+-- PERCENT_PRICE and PERCENT_PRICE_BY_SIDE of orders with a price, at the last price; none before the first trade.
+local function reason_of_price(limits, last, orders)
+  if last == 0 then return nil end
+  local up, down = limit_of(limits, "up"), limit_of(limits, "down")
+  for _, order in ipairs(orders) do
+    local side = order.side == "BUY" and "bid_" or "ask_"
+    if order.price > 0 then
+      if is_beyond(order.price, last, up, down) then return "FILTER_PERCENT_PRICE" end
+      if is_beyond(order.price, last, limit_of(limits, side .. "up"), limit_of(limits, side .. "down")) then
+        return "FILTER_PERCENT_PRICE_BY_SIDE"
+      end
+    end
+  end
+end
+
+-- Base atoms that a new order buys; of one by quote amount what that buys at the last price.
+local function bought_by(market, order)
+  if order.side ~= "BUY" then return 0 end
+  local lots = order.lots
+  if order.quote_order > 0 then
+    local price = market.last_price * market.multiplier
+    lots = price > 0 and math.floor(order.quote_order * market.divisor / price) or 0
+  end
+  return lots * market.base_atoms_per_lot
+end
+
+-- What the account has of the base asset, free and locked, and what its open orders of the symbol would still buy.
+local function position_of(market, account, start)
+  local held = redis.call("HMGET", BASE, account .. ":free", account .. ":locked")
+  local atoms, members = tonumber(held[1] or "0") + tonumber(held[2] or "0"), {}
+  for i, name in ipairs(read_members(start)) do members[i] = string.sub(name, #start + 1, #start + 16) end
+  for _, record in ipairs(read_many(ORDERS, members)) do
+    local order = read_record(record)
+    if side_and_price(order) == "BUY" then atoms = atoms + order.left * market.base_atoms_per_lot end
+  end
+  return atoms
+end
+
+local function reason_of_position(market, account, start, orders)
+  local of_symbol = limit_of(market.limits, "position")
+  local of_account = limit_of(market.account_limits, "position:" .. market.base_asset)
+  if not of_symbol and not of_account then return nil end
+  local bought = 0
+  for _, order in ipairs(orders) do bought = bought + bought_by(market, order) end
+  if bought == 0 then return nil end
+  local position = position_of(market, account, start) + bought
+  if of_symbol and position > of_symbol then return "FILTER_MAX_POSITION" end
+  if of_account and position > of_account then return "RISK_POSITION" end
+end
+
+-- What an order is worth in quote atoms: at its limit, else its stop price, else the last price; nil: not exact.
+local function worth_of(market, order)
+  if order.quote_order > 0 then return order.quote_order end
+  local price, stop = order.price, tonumber(order.terms and order.terms[STOP] or "0")
+  if price == 0 then price = stop > 0 and stop or market.last_price end
+  return notional_ceil(market, price, order.lots)
+end
+
+-- The limits of the account on single orders and on what it orders in a day of the venue's clock.
+local function reason_of_worth(market, account, orders)
+  local limits, total = market.account_limits, 0
+  local most_base, most_quote = limit_of(limits, "order:" .. market.base_asset), limit_of(limits, "order:" .. market.quote_asset)
+  local most_a_day = limit_of(limits, "day:" .. market.quote_asset)
+  if not most_base and not most_quote and not most_a_day then return nil end
+  for _, order in ipairs(orders) do
+    local worth = worth_of(market, order)
+    if not worth then return "AMOUNT_TOO_LARGE" end
+    if most_base and order.lots * market.base_atoms_per_lot > most_base then return "FILTER_MAX_ASSET" end
+    if most_quote and worth > most_quote then return "FILTER_MAX_ASSET" end
+    total = total + worth
+  end
+  if not most_a_day then return nil end
+  local day, field = int(math.floor(market.now_ms / DAY_MS)), "day:" .. account .. "|" .. market.quote_asset
+  local known_day, spent = string.match(redis.call("HGET", META, field) or "", "^(%d+):(%d+)$")
+  if known_day == day then total = total + tonumber(spent) end
+  if total > most_a_day then return "RISK_DAILY_NOTIONAL" end
+  market.day_field, market.day_text = field, day .. ":" .. int(total)
+end
+
+local function reason_of_account(market, account, new, orders)
+  local limits = market.account_limits
+  if string.find(limits, " killed ", 1, true) then return "ACCOUNT_KILLED" end
+  local most = limit_of(limits, "open")
+  if most and new.orders > 0 and count_members(account .. "|") + new.orders > most then return "RISK_OPEN_ORDERS" end
+  return reason_of_worth(market, account, orders)
+end
+
+-- Why the account may not place these orders together, as a verdict; nil when it may.
+function refusal_by_limits(market, orders)
+  if not market.limits and not market.account_limits then return nil end
+  local account, new = orders[1].account, count_new(orders)
+  local start, limits = account .. "|" .. market.symbol .. "|", market.limits
+  local reason = market.account_limits and reason_of_account(market, account, new, orders)
+    or reason_of_price(limits, market.last_price, orders)
+    or reason_of_counts(limits, new, start, "", "FILTER_")
+    or reason_of_counts(limits, new, account .. "|", "all_", "FILTER_EXCHANGE_")
+    or reason_of_position(market, account, start, orders)
+  return reason and { "rejected", reason }
+end
+
+-- Counts what was placed towards the account's day.
+function commit_limits(market)
+  if not market.day_field then return end
+  redis.call("HSET", META, market.day_field, market.day_text)
+  market.day_field = nil
+end
+
+end
