@@ -175,7 +175,7 @@ class Gateway:
         await self._registry.set_account_limits(account, replace(limits, is_killed=True))
         canceled: list[OrderRecord] = []
         for symbol in await self._registry.specs():
-            with contextlib.suppress(Rejected):
+            with contextlib.suppress(Rejected):  # nothing is open there
                 canceled += await self.cancel_all_orders(CancelAllOrders(account=account, symbol=symbol))
         return canceled
 

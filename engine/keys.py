@@ -33,8 +33,8 @@
     {venue}:tape:BTCUSDT:asks    hash    price_ticks -> "recorded,taken,left there,order ids" of a replay
     {venue}:tape:BTCUSDT:touched set     "<side>:<price_ticks>" levels to put back with the next frame
     {venue}:balance:USDT         hash    "<account>:free", "<account>:locked", "#fees", "#credited", "#debited" -> atoms
-    {venue}:open                 zset    "<account>|<symbol>|<order id><marks>", score 0; marks are what limits count: A for
-                                         contingent orders, I for icebergs, L<list id>; most orders have none
+    {venue}:open                 zset    "<account>|<symbol>|<order id><marks>", score 0; marks are what limits count:
+                                         A contingent orders, I icebergs, L<list id>; most orders have none
     {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id
     {venue}:events               stream  0-<seq>, field "d": JSON of one event
     {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is

@@ -124,7 +124,7 @@ class Registry:
         """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED.
 
         Tick, lot and assets of a symbol that has orders or trades cannot change. Its assets become known. What the
-        circuit breaker has halted stays so unless it is to `reopen` or gets another status than TRADING.
+        circuit breaker has halted stays so unless it is to `reopen`, gets another status than TRADING, or no breaker.
         """
         multiplier, divisor = spec.notional_ratio
         keys = [

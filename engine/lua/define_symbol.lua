@@ -18,7 +18,8 @@ local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3])
 
 -- Check. What whole numbers mean cannot change once there are some.
 local fixed = table.concat({ ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }, "|")
-local is_halted, reopens = (known[5] or "") ~= "", ARGV[17] == "1" or ARGV[8] ~= "TRADING"
+local is_halted = (known[5] or "") ~= ""
+local reopens = ARGV[17] == "1" or ARGV[8] ~= "TRADING" or not string.find(ARGV[16], " halt=", 1, true)
 if known[2] == ARGV[15] and not (is_halted and reopens) then return { "ok", tonumber(known[1]) } end
 if known[4] and known[4] ~= fixed and known[3] ~= "0" then return { "rejected", "RULES_FIXED" } end
 if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV[5] then

@@ -464,3 +464,12 @@ async def test_a_fault_among_the_checks_changes_nothing(venue: Venue, alice: int
         assert len(struck) > 9
         assert struck[-1] in WRITES
     assert (await venue.queries.market_state("BTCUSDT")).last_price_ticks == 1_000
+
+
+async def test_a_symbol_without_its_breaker_is_open_again(venue: Venue, alice: int) -> None:
+    await rule(venue, halt_bips=1_000, halt_seconds=60)
+    await last_price(venue, 1_000)
+    await last_price(venue, 1_101)
+    assert await refused(venue, plain(alice)) is Reason.MARKET_CLOSED
+    await rule(venue)
+    await place(venue, plain(alice))

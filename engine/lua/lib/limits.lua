@@ -138,7 +138,8 @@ end
 -- The limits of the account on single orders and on what it orders in a day of the venue's clock.
 local function reason_of_worth(market, account, orders)
   local limits, total = market.account_limits, 0
-  local most_base, most_quote = limit_of(limits, "order:" .. market.base_asset), limit_of(limits, "order:" .. market.quote_asset)
+  local most_base = limit_of(limits, "order:" .. market.base_asset)
+  local most_quote = limit_of(limits, "order:" .. market.quote_asset)
   local most_a_day = limit_of(limits, "day:" .. market.quote_asset)
   if not most_base and not most_quote and not most_a_day then return nil end
   for _, order in ipairs(orders) do
