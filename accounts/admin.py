@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 from accounts.balances import lines, read_balances, table
 from accounts.live import LiveOrderAdmin
 from accounts.models import ApiKey, Trader
-from accounts.services import create_api_key, credit, read_amounts, revoke_api_key
+from accounts.services import create_api_key, credit, kill, read_amounts, release, revoke_api_key
 from engine.errors import BadParameter, ExchangeError
 from markets.admin import PublishingAdmin
 from markets.models import Asset
@@ -90,18 +90,19 @@ class ChangeListWithBalances(ChangeList):
 
 @admin.register(Trader)
 class TraderAdmin(PublishingAdmin):
-    list_display = ["name", "display_name", "account", "listed_balances", "trade_group", "created"]
+    list_display = ["name", "display_name", "account", "listed_balances", "trade_group", "state", "created"]
     search_fields = ["name", "display_name", "=account"]
     search_help_text = "Part of a name, or an account number. Credit money and make keys with the actions below."
     empty_text = "Add one at the top right, or run: python3 manage.py create_user alice --deposit USDT=50000"
     not_told = "Saved, but the exchange does not know yet"
     list_per_page = 50
     inlines = [KeyInline]
-    actions = ["credit", "issue_key"]
-    readonly_fields = ["account", "balances", "created"]
+    actions = ["credit", "issue_key", "kill", "release"]
+    readonly_fields = ["account", "balances", "state", "created"]
+    limits = ["max_order", "max_daily", "max_position", "max_open_orders"]
 
     def get_fields(self, request: HttpRequest, obj: Trader | None = None) -> list[Any]:
-        return ["name", "display_name", "trade_group", *(self.readonly_fields if obj else [])]
+        return ["name", "display_name", "trade_group", *self.limits, *(self.readonly_fields if obj else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Trader | None = None) -> list[str]:
         return ["name", *self.readonly_fields] if obj else []
@@ -115,6 +116,10 @@ class TraderAdmin(PublishingAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ChangeListWithBalances
+
+    @admin.display(description="may trade", ordering="is_killed")
+    def state(self, trader: Trader) -> str:
+        return "killed" if trader.is_killed else "yes"
 
     @admin.display(description="balances (live)")
     def listed_balances(self, trader: Any) -> SafeString | str:
@@ -156,6 +161,30 @@ class TraderAdmin(PublishingAdmin):
             return
         self.log_change(request, trader, f"Credited {amount} {asset} (transfer {done.transfer_id}).")
         self.message_user(request, f"Credited {amount} {asset} to {trader}.", messages.SUCCESS)
+
+    @admin.action(description="Kill selected traders: cancel all orders, refuse new ones", permissions=["change"])
+    def kill(self, request: HttpRequest, queryset: QuerySet[Trader]) -> None:
+        for trader in queryset:
+            try:
+                _, canceled = kill(trader.name)
+            except ExchangeError as error:
+                text = f"{trader}: marked as killed, but orders may be open still: {explain(error)}. Kill it again."
+                self.message_user(request, text, messages.ERROR)
+                continue
+            self.log_change(request, trader, f"Killed; {canceled} orders cancelled.")
+            self.message_user(request, f"{trader} is killed; {canceled} orders were cancelled.", messages.SUCCESS)
+
+    @admin.action(description="Release selected traders", permissions=["change"])
+    def release(self, request: HttpRequest, queryset: QuerySet[Trader]) -> None:
+        for trader in queryset:
+            try:
+                release(trader.name)
+            except ExchangeError as error:
+                text = f"{trader}: marked as released, but not in force: {explain(error)}. Release it again."
+                self.message_user(request, text, messages.ERROR)
+                continue
+            self.log_change(request, trader, "Released.")
+            self.message_user(request, f"{trader} may trade again.", messages.SUCCESS)
 
     @admin.action(description="New API key for selected traders", permissions=["change"])
     def issue_key(self, request: HttpRequest, queryset: QuerySet[Trader]) -> HttpResponse | None:

@@ -46,7 +46,7 @@ from engine.filters import check_lots, check_notional, check_order, read_quantit
 from engine.runner import Stale
 from engine.types import BALANCE_LIMIT, OrderStatus, OrderType, SymbolSpec
 from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
-from markets.rendering import atoms_text, units_text
+from markets.rendering import atoms_text, exchange_filters_view, filters_view, units_text
 
 ENDPOINTS: Final = EndpointTable()
 
@@ -311,7 +311,7 @@ async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime)
             "buyer": units_text(0),
             "seller": units_text(0),
         },
-        "canTrade": True,
+        "canTrade": not (await registry.account_limits(caller.account)).is_killed,
         "canWithdraw": True,
         "canDeposit": True,
         "brokered": False,
@@ -334,6 +334,23 @@ async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime)
     if caller.dialect.account_names_user:
         view |= {"accountId": caller.account, "userId": caller.user_name}
     return view
+
+
+@ENDPOINTS.endpoint("GET", "/myFilters", permission=Permission.READ)
+async def my_filters(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """The filters that the account's orders on a symbol meet."""
+    spec = await spec_of(runtime, request.symbol)
+    limits = await runtime.venue.registry.account_limits(caller.account)
+    decimals = {spec.base: spec.base_decimals, spec.quote: spec.quote_decimals}
+    return {
+        "exchangeFilters": exchange_filters_view([spec]),
+        "symbolFilters": filters_view(spec),
+        "assetFilters": [
+            {"filterType": "MAX_ASSET", "asset": asset, "limit": atoms_text(limits.max_order[asset], decimals[asset])}
+            for asset in decimals
+            if asset in limits.max_order
+        ],
+    }
 
 
 def _fees(specs: list[SymbolSpec]) -> tuple[int, int]:

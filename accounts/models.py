@@ -8,19 +8,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 
+from engine.amounts import to_atoms
+from engine.errors import BadParameter
 from engine.events import OrderRecord
 from engine.registry import KeyRecord
+from engine.types import ORDER_LIMIT, AccountLimits
 from engine.venue import Venue
-from markets.models import Symbol
+from markets.models import Asset, Symbol
 from markets.publish import run_in_venue
 
 LONGEST_NAME = 36
 PREFIX_LENGTH = 6
 NO_GROUP = -1
 LARGEST_GROUP = 2**31 - 1
+LIMIT_FIELDS = ("max_order", "max_daily", "max_position")
 
 
 def check_name(name: str) -> None:
@@ -42,6 +46,26 @@ def refuse_name_of_trader(symbol: str) -> None:
         raise ValidationError({"symbol": f"{symbol} is the name of a user: {symbol}@trade would mean two things."})
 
 
+def read_limit_amounts(field: str, text: str) -> dict[str, int]:
+    """ "USDT=100000,BTC=2" in atoms by asset. Raises ValidationError."""
+    found: dict[str, int] = {}
+    for word in text.split(",") if text else []:
+        name, equals, amount = word.partition("=")
+        asset = Asset.objects.filter(name=name).first()
+        if asset is None or not equals or name in found:
+            raise ValidationError({field: f"{word!r}: amounts are written ASSET=AMOUNT, each asset once, like BTC=2."})
+        try:
+            found[name] = to_atoms(amount, decimals=asset.decimals, limit=ORDER_LIMIT, field=field)
+        except BadParameter as error:
+            raise ValidationError({field: f"{word!r}: {amount!r} is no amount of {name}."}) from error
+    return found
+
+
+def _amounts(what: str) -> "models.CharField[str, str]":
+    text = f"{what}: amounts by asset, like USDT=100000,BTC=2. Empty: no limit."
+    return models.CharField(max_length=200, default="", blank=True, help_text=text)
+
+
 class Trader(models.Model):
     """An account of the exchange."""
 
@@ -55,6 +79,17 @@ class Trader(models.Model):
         validators=[MinValueValidator(NO_GROUP), MaxValueValidator(LARGEST_GROUP)],
         help_text="Self-trade prevention keeps accounts of one group from trading with each other; -1: of no group.",
     )
+    max_order = _amounts("Largest single order (MAX_ASSET)")
+    max_daily = _amounts("Most that is ordered in a day of the exchange's clock (UTC), in quote assets")
+    max_position = _amounts("Most that is held and would be bought, of base assets")
+    max_open_orders = models.CharField(
+        max_length=9,
+        default="",
+        blank=True,
+        validators=[RegexValidator(r"^[0-9]{1,9}\Z", "A whole number, or nothing for any number.")],
+        help_text="Open orders on all symbols. Empty: any number.",
+    )
+    is_killed = models.BooleanField("killed", default=False, help_text="Places no orders until it is released.")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -62,6 +97,16 @@ class Trader(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def limits(self) -> AccountLimits:
+        """Its limits as the engine takes them. Raises ValidationError."""
+        amounts = {field: read_limit_amounts(field, getattr(self, field)) for field in LIMIT_FIELDS}
+        return AccountLimits(is_killed=self.is_killed, max_open_orders=int(self.max_open_orders or 0), **amounts)
+
+    def clean(self) -> None:
+        for field in LIMIT_FIELDS:
+            setattr(self, field, ",".join(getattr(self, field).replace(",", " ").split()))
+            read_limit_amounts(field, getattr(self, field))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and make the account known once that is committed. Raises ExchangeError when only the second failed."""
@@ -130,11 +175,12 @@ class LiveOrder(models.Model):
 def publish(traders: Iterable[Trader], keys: Iterable[ApiKey]) -> None:
     """Make the engine know these accounts and keys as SQL has them. Raises EngineUnavailable, OutcomeUnknown."""
 
-    accounts = [(trader.account, trader.name, trader.trade_group) for trader in traders]
+    accounts = [(trader.account, trader.name, trader.trade_group, trader.limits()) for trader in traders]
     records = [(key.digest, key.record(), key.revoked_at is None) for key in keys]
 
     async def define(venue: Venue) -> None:
-        for account, name, trade_group in accounts:
+        for account, name, trade_group, limits in accounts:
+            await venue.registry.set_account_limits(account, limits)  # first: a key must not go before them
             await venue.registry.define_account(account, name)
             await venue.registry.set_trade_group(account, trade_group)
         for digest, record, is_valid in records:

@@ -7,7 +7,7 @@ digest and the sealed secret.
 import secrets
 import string
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -79,18 +79,40 @@ def _checked(row: Row) -> Row:
     return row
 
 
-def set_trade_group(name: str, trade_group: int) -> Trader:
-    """Put a user into a trade group, NO_GROUP for none. Raises Rejected UNKNOWN_USER, or as `create_user`."""
+def change_trader(name: str, **fields: Any) -> Trader:
+    """Give a user another trade group (NO_GROUP for none) or other limits; the fields are those of Trader.
+
+    Raises Rejected UNKNOWN_USER, or as `create_user`.
+    """
     trader = find(name)
     if trader is None:
         raise Rejected(Reason.UNKNOWN_USER, name)
-    trader.trade_group = trade_group
+    for name_of_field, value in fields.items():
+        setattr(trader, name_of_field, value)
     try:
         trader.full_clean()
     except ValidationError as error:
         raise bad_parameter(error) from error
     trader.save()
     return trader
+
+
+def kill(name: str) -> tuple[Trader, int]:
+    """The kill switch: from here on the user places no orders, and all open ones are cancelled; how many.
+
+    Raises as `change_trader`; killing again cancels what an interrupted one has left.
+    """
+    trader = change_trader(name, is_killed=True)
+
+    async def ask(venue: Venue) -> int:
+        return len(await venue.gateway.kill_account(trader.account))
+
+    return trader, run_in_venue(ask)
+
+
+def release(name: str) -> Trader:
+    """The user may place orders again. Raises as `change_trader`."""
+    return change_trader(name, is_killed=False)
 
 
 def find(name: str) -> Trader | None:

@@ -11,8 +11,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from engine.errors import ExchangeError
-from markets.models import AMOUNT_FIELDS, FEE_FIELDS, ORDER_FIELDS, STEP_FIELDS, Asset, Symbol
+from markets.models import (
+    AMOUNT_FIELDS,
+    BAND_FIELDS,
+    COUNT_FIELDS,
+    FEE_FIELDS,
+    ORDER_FIELDS,
+    STEP_FIELDS,
+    Asset,
+    Exchange,
+    Symbol,
+)
 from markets.publish import explain
+from markets.services import set_status
 
 
 class PublishingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -44,6 +55,21 @@ class AssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
         return ["name", "decimals"] if obj else []
 
 
+@admin.register(Exchange)
+class ExchangeAdmin(PublishingAdmin):
+    """One row, made by the first who opens it."""
+
+    list_display = ["__str__", "max_orders", "max_algo_orders", "max_iceberg_orders", "max_order_lists"]
+    empty_text = "There are none: every account may have any number of orders open. Add the row at the top right."
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not Exchange.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Exchange | None = None) -> bool:
+        """A rule is taken away by emptying it."""
+        return False
+
+
 @admin.register(Symbol)
 class SymbolAdmin(PublishingAdmin):
     list_display = ["symbol", "status", "tick_size", "lot_size", "min_notional", "maker_fee", "taker_fee"]
@@ -52,13 +78,15 @@ class SymbolAdmin(PublishingAdmin):
     search_fields = ["symbol"]
     search_help_text = "Part of a symbol. Halt and resume trading with the actions below."
     empty_text = "Add one at the top right, or run: python3 manage.py add_symbol BTCUSDT --base BTC --quote USDT"
-    actions = ["halt", "resume"]
+    actions = ["halt", "pause", "resume"]
     fieldsets = [
         (None, {"fields": ["symbol", "base", "quote", "status"]}),
         ("Steps, fixed once there are orders", {"fields": STEP_FIELDS}),
         ("Limits", {"fields": AMOUNT_FIELDS}),
         ("Fees", {"fields": FEE_FIELDS}),
         ("What orders it takes", {"fields": ORDER_FIELDS}),
+        ("What an account may have open", {"fields": COUNT_FIELDS}),
+        ("How far prices may go", {"fields": BAND_FIELDS}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Symbol | None = None) -> list[str]:
@@ -72,15 +100,18 @@ class SymbolAdmin(PublishingAdmin):
     def halt(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
         self._set_status(request, queryset, Symbol.Status.HALT)
 
-    @admin.action(description="Resume selected symbols", permissions=["change"])
+    @admin.action(description="Put selected symbols into a break: cancelling only", permissions=["change"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
+        self._set_status(request, queryset, Symbol.Status.BREAK)
+
+    @admin.action(description="Resume selected symbols, also what a circuit breaker has halted", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
         self._set_status(request, queryset, Symbol.Status.TRADING)
 
     def _set_status(self, request: HttpRequest, queryset: QuerySet[Symbol], status: Symbol.Status) -> None:
-        for symbol in queryset.select_related("base", "quote"):
-            symbol.status = status
+        for symbol in queryset:
             try:
-                symbol.save()
+                set_status(symbol.symbol, status.value)
             except ExchangeError as error:
                 self.message_user(request, f"{symbol}: saved, but not in force: {explain(error)}.", messages.ERROR)
                 continue

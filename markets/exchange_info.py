@@ -7,7 +7,7 @@ their own by what they read here, and miss fields that they do not need.
 from typing import Any
 
 from engine.types import SymbolSpec
-from markets.rendering import filters_view
+from markets.rendering import exchange_filters_view, filters_view
 
 
 def exchange_info(specs: list[SymbolSpec], now_ms: int) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def exchange_info(specs: list[SymbolSpec], now_ms: int) -> dict[str, Any]:
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [],
-        "exchangeFilters": [],
+        "exchangeFilters": exchange_filters_view(specs),
         "symbols": [symbol_view(spec) for spec in specs],
     }
 

@@ -14,7 +14,7 @@ from django.db import models, transaction
 from engine.errors import ExchangeError
 from engine.types import PRICE_DECIMALS, SymbolSpec, SymbolStatus
 from markets.publish import breaks_history, explain, publish_specs
-from markets.rules import BadRules, spec_from
+from markets.rules import BadRules, count_problems, spec_from
 
 MOST_ASSET_DECIMALS = 12
 STEP_FIELDS = ("tick_size", "lot_size")
@@ -27,7 +27,14 @@ ORDER_FIELDS = (
     "order_types", "max_iceberg_parts", "min_trailing_above", "max_trailing_above", "min_trailing_below",
     "max_trailing_below", "default_stp", "allowed_stp",
 )  # fmt: skip
-RULE_FIELDS = (*STEP_FIELDS, *AMOUNT_FIELDS, *FEE_FIELDS, *ORDER_FIELDS)
+COUNT_FIELDS = (
+    "max_orders", "max_algo_orders", "max_iceberg_orders", "max_order_lists", "max_order_amends", "max_position",
+)  # fmt: skip
+BAND_FIELDS = (
+    "price_up", "price_down", "bid_price_up", "bid_price_down", "ask_price_up", "ask_price_down", "halt_percent",
+    "halt_seconds",
+)  # fmt: skip
+RULE_FIELDS = (*STEP_FIELDS, *AMOUNT_FIELDS, *FEE_FIELDS, *ORDER_FIELDS, *COUNT_FIELDS, *BAND_FIELDS)
 
 # Other rooms add what a symbol must not be called (a user's name: streams would be ambiguous). Raise ValidationError.
 symbol_name_checks: list[Callable[[str], None]] = []
@@ -58,12 +65,52 @@ def _rule(default: str, help_text: str, *, blank: bool = False, max_length: int 
     return models.CharField(max_length=max_length, default=default, help_text=help_text, blank=blank)
 
 
+class Exchange(models.Model):
+    """Rules of the whole exchange, one row: what an account may have open on all symbols together."""
+
+    max_orders = _rule("", "EXCHANGE_MAX_NUM_ORDERS. Empty: any number.", blank=True)
+    max_algo_orders = _rule("", "EXCHANGE_MAX_NUM_ALGO_ORDERS. Empty: any number.", blank=True)
+    max_iceberg_orders = _rule("", "EXCHANGE_MAX_NUM_ICEBERG_ORDERS. Empty: any number.", blank=True)
+    max_order_lists = _rule("", "EXCHANGE_MAX_NUM_ORDER_LISTS. Empty: any number.", blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "exchange rules"
+
+    def __str__(self) -> str:
+        return "Rules of the whole exchange"
+
+    @classmethod
+    def row(cls) -> "Exchange":
+        """The row, or one without any rule while none is saved."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
+
+    def rules(self) -> dict[str, str]:
+        """Its texts, named as in SymbolSpec."""
+        return {f"exchange_{field.name}": getattr(self, field.name) for field in self._meta.fields if not field.unique}
+
+    def clean(self) -> None:
+        for field in self.rules():
+            name = field.removeprefix("exchange_")
+            setattr(self, name, getattr(self, name).strip())
+        if problems := count_problems(self.rules()):
+            raise ValidationError({field.removeprefix("exchange_"): problems[field] for field in problems})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and bring it into force with the rules of every symbol. Raises as Symbol.save."""
+        self.pk = 1
+        super().save(*args, **kwargs)
+        transaction.on_commit(
+            lambda: publish_specs([symbol.spec() for symbol in Symbol.objects.select_related("base", "quote")])
+        )
+
+
 class Symbol(models.Model):
     """A market and its rules. Amounts are decimal text; `spec` turns them into whole numbers."""
 
     class Status(models.TextChoices):
         TRADING = SymbolStatus.TRADING.value, "trading"
         HALT = SymbolStatus.HALT.value, "halted"
+        BREAK = SymbolStatus.BREAK.value, "in a break: cancelling only"
 
     symbol = models.CharField(
         max_length=20,
@@ -91,6 +138,20 @@ class Symbol(models.Model):
     max_trailing_below = _rule("2000", "Both largest ones 0: no order trails.", blank=True)
     default_stp = _rule("NONE", "Self-trade prevention of orders that do not say.", blank=True)
     allowed_stp = _rule("", "Modes orders may say, separated by commas. Empty: all.", blank=True, max_length=120)
+    max_orders = _rule("", "MAX_NUM_ORDERS: open orders of an account. Empty: any number.", blank=True)
+    max_algo_orders = _rule("", "MAX_NUM_ALGO_ORDERS: those with a trigger. Empty: any number.", blank=True)
+    max_iceberg_orders = _rule("", "MAX_NUM_ICEBERG_ORDERS. Empty: any number.", blank=True)
+    max_order_lists = _rule("", "MAX_NUM_ORDER_LISTS. Empty: any number.", blank=True)
+    max_order_amends = _rule("", "MAX_NUM_ORDER_AMENDS, of one order. Empty: any number.", blank=True)
+    max_position = _rule("", "MAX_POSITION: held and to be bought, in the base asset. Empty: any.", blank=True)
+    price_up = _rule("", "PERCENT_PRICE: highest price as a multiple of the last price, like 1.3.", blank=True)
+    price_down = _rule("", "PERCENT_PRICE: lowest price as a multiple of the last price, like 0.7.", blank=True)
+    bid_price_up = _rule("", "PERCENT_PRICE_BY_SIDE: of a buy order, like 1.2.", blank=True)
+    bid_price_down = _rule("", "PERCENT_PRICE_BY_SIDE: of a buy order, like 0.2.", blank=True)
+    ask_price_up = _rule("", "PERCENT_PRICE_BY_SIDE: of a sell order, like 5.", blank=True)
+    ask_price_down = _rule("", "PERCENT_PRICE_BY_SIDE: of a sell order, like 0.8.", blank=True)
+    halt_percent = _rule("", "Circuit breaker: halt when the last price moves more than this, like 10.", blank=True)
+    halt_seconds = _rule("", "Circuit breaker: within so many seconds of the exchange's clock, like 60.", blank=True)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.TRADING)
 
     class Meta:
@@ -102,7 +163,7 @@ class Symbol(models.Model):
     def spec(self) -> SymbolSpec:
         """The rules as the engine takes them. Raises BadRules."""
         return spec_from(
-            {field: getattr(self, field) for field in RULE_FIELDS},
+            {field: getattr(self, field) for field in RULE_FIELDS} | Exchange.row().rules(),
             symbol=self.symbol,
             base=(self.base.name, self.base.decimals),
             quote=(self.quote.name, self.quote.decimals),

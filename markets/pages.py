@@ -54,13 +54,18 @@ async def _read(venue: Venue) -> tuple[Clock, list[Market]]:
     return await venue.queries.clock(), sorted(markets)
 
 
+_STATUSES = {
+    SymbolStatus.TRADING: "trading", SymbolStatus.HALT: "halted", SymbolStatus.BREAK: "in a break",
+}  # fmt: skip
+
+
 def _market(spec: SymbolSpec, state: MarketState) -> Market:
     def price(ticks: int | None) -> str:
         return to_short_text(ticks * spec.tick_units, decimals=PRICE_DECIMALS) if ticks else "none"
 
     return Market(
         symbol=spec.symbol,
-        status="trading" if spec.status is SymbolStatus.TRADING else "halted",
+        status=_STATUSES[spec.status],
         last=price(state.last_price_ticks),
         bid=price(state.best_bid[0] if state.best_bid else None),
         ask=price(state.best_ask[0] if state.best_ask else None),

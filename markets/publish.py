@@ -71,12 +71,15 @@ _REFUSALS = {
 }
 
 
-def publish_specs(specs: list[SymbolSpec]) -> None:
-    """Bring these rules into force. Raises Rejected RULES_FIXED, EngineUnavailable, OutcomeUnknown."""
+def publish_specs(specs: list[SymbolSpec], *, reopen: bool = False) -> None:
+    """Bring these rules into force. Raises Rejected RULES_FIXED, EngineUnavailable, OutcomeUnknown.
+
+    What a circuit breaker has halted stays halted unless it is to `reopen`.
+    """
 
     async def define(venue: Venue) -> None:
         for spec in specs:
-            await venue.registry.define_symbol(spec)
+            await venue.registry.define_symbol(spec, reopen=reopen)
 
     run_in_venue(define)
 

@@ -103,8 +103,8 @@ def ticker_view(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
 def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
     """A symbol's filters, PRICE_FILTER first: clients take the first entry for it. What it does not have is left out.
 
-    avgPriceMins is 0: NOTIONAL judges a market order by quantity at the last price, not at an average; before the first
-    trade it passes. One by quoteOrderQty is judged by that amount.
+    avgPriceMins is 0: the last price is what NOTIONAL judges a market order by quantity at, and what PERCENT_PRICE
+    compares with; before the first trade both pass. A market order by quoteOrderQty is judged by that amount.
     """
     step = units_text(spec.lot_units)
     found: list[dict[str, object]] = [
@@ -133,6 +133,7 @@ def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
     )
     if spec.allows_trailing:
         found.append(_trailing_filter(spec))
+    found += _percent_filters(spec)
     found.append(
         {
             "filterType": "NOTIONAL",
@@ -143,6 +144,60 @@ def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
             "avgPriceMins": 0,
         }
     )
+    if spec.max_position_lots:
+        found.append({"filterType": "MAX_POSITION", "maxPosition": quantity_text(spec, spec.max_position_lots)})
+    return found + _count_filters(
+        ("MAX_NUM_ORDERS", "maxNumOrders", spec.max_orders),
+        ("MAX_NUM_ORDER_LISTS", "maxNumOrderLists", spec.max_order_lists),
+        ("MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", spec.max_algo_orders),
+        ("MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders", spec.max_iceberg_orders),
+        ("MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends", spec.max_order_amends),
+    )
+
+
+def exchange_filters_view(specs: list[SymbolSpec]) -> list[dict[str, object]]:
+    """What counts on all symbols together; every symbol knows it."""
+    if not specs:
+        return []
+    return _count_filters(
+        ("EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders", specs[0].exchange_max_orders),
+        ("EXCHANGE_MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", specs[0].exchange_max_algo_orders),
+        ("EXCHANGE_MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders", specs[0].exchange_max_iceberg_orders),
+        ("EXCHANGE_MAX_NUM_ORDER_LISTS", "maxNumOrderLists", specs[0].exchange_max_order_lists),
+    )
+
+
+def _count_filters(*counts: tuple[str, str, int]) -> list[dict[str, object]]:
+    return [{"filterType": kind, field: most} for kind, field, most in counts if most]
+
+
+def _multiple(e4: int) -> str:
+    """A multiple of a price: _multiple(13_000) == "1.3000"."""
+    return to_text(e4, decimals=4, places=4)
+
+
+def _percent_filters(spec: SymbolSpec) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    if spec.price_up_e4:
+        found.append(
+            {
+                "filterType": "PERCENT_PRICE",
+                "multiplierUp": _multiple(spec.price_up_e4),
+                "multiplierDown": _multiple(spec.price_down_e4),
+                "avgPriceMins": 0,
+            }
+        )
+    if spec.bid_price_up_e4:
+        found.append(
+            {
+                "filterType": "PERCENT_PRICE_BY_SIDE",
+                "bidMultiplierUp": _multiple(spec.bid_price_up_e4),
+                "bidMultiplierDown": _multiple(spec.bid_price_down_e4),
+                "askMultiplierUp": _multiple(spec.ask_price_up_e4),
+                "askMultiplierDown": _multiple(spec.ask_price_down_e4),
+                "avgPriceMins": 0,
+            }
+        )
     return found
 
 

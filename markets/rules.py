@@ -17,6 +17,11 @@ from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, OrderType, 
 LARGEST_FEE_E8 = 50_000_000  # a half: up to there a fee is computed exactly in Lua
 WHOLE_PRICE_BIPS = 10_000
 MOST_PARTS = 2**31 - 1
+MULTIPLIER_DECIMALS = 4
+MOST_HALT_SECONDS = 600
+EXCHANGE_COUNTS = (
+    "exchange_max_orders", "exchange_max_algo_orders", "exchange_max_iceberg_orders", "exchange_max_order_lists",
+)  # fmt: skip
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in msgspec.structs.fields(SymbolSpec)}
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -69,6 +74,10 @@ class _Reader:
             return int(text)
         self.problems[field] = f"{text!r} is not a whole number from 0 to {most}"
         return 0
+
+    def scaled(self, field: str, decimals: int) -> int:
+        """A number in its last decimal; 0 when the text is empty."""
+        return self.units(field, decimals=decimals) if self._rules.get(field) else 0
 
     def word(self, field: str, empty: StpMode) -> StpMode:
         text = self._rules.get(field, "")
@@ -139,12 +148,38 @@ def spec_from(
         max_trailing_below_bips=reader.bips("max_trailing_below"),
         order_types=reader.words("order_types", OrderType), allowed_stp=reader.words("allowed_stp", StpMode),
         default_stp=reader.word("default_stp", StpMode.NONE),
+        **_limits(reader, lot_units),
         status=status,
     )  # fmt: skip
     reader.stop_if_bad()
     if problems := _contradictions(spec):
         raise BadRules(problems)
     return spec
+
+
+def _limits(reader: _Reader, lot_units: int) -> dict[str, int]:
+    """What few symbols have; 0 where there is no text."""
+    counts = ("max_orders", "max_algo_orders", "max_iceberg_orders", "max_order_lists", "max_order_amends")
+    multipliers = (
+        "price_up", "price_down", "bid_price_up", "bid_price_down", "ask_price_up", "ask_price_down",
+    )  # fmt: skip
+    return (
+        {field: reader.count(field, MOST_PARTS) for field in (*counts, *EXCHANGE_COUNTS)}
+        | {f"{field}_e4": reader.scaled(field, MULTIPLIER_DECIMALS) for field in multipliers}
+        | {
+            "max_position_lots": reader.steps("max_position", lot_units, "lot_size", empty=0),
+            "halt_bips": reader.scaled("halt_percent", 2),
+            "halt_seconds": reader.count("halt_seconds", MOST_HALT_SECONDS),
+        }
+    )
+
+
+def count_problems(rules: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the exchange's own counts."""
+    reader = _Reader(rules)
+    for field in EXCHANGE_COUNTS:
+        reader.count(field, MOST_PARTS)
+    return reader.problems
 
 
 def _contradictions(spec: SymbolSpec) -> dict[str, str]:
@@ -170,7 +205,26 @@ def _contradictions(spec: SymbolSpec) -> dict[str, str]:
         problems["min_trailing_below"] = "must be at most max_trailing_below"
     if spec.default_stp not in spec.allowed_stp:
         problems["default_stp"] = f"{spec.default_stp} is not among the allowed modes"
-    return problems | _too_large(spec)
+    return problems | _price_bands(spec) | _too_large(spec)
+
+
+def _price_bands(spec: SymbolSpec) -> dict[str, str]:
+    """PERCENT_PRICE needs its upper multiple, PERCENT_PRICE_BY_SIDE those of both sides; lower ones may be zero."""
+    problems: dict[str, str] = {}
+    bands = {
+        "price": (spec.price_up_e4, spec.price_down_e4),
+        "bid_price": (spec.bid_price_up_e4, spec.bid_price_down_e4),
+        "ask_price": (spec.ask_price_up_e4, spec.ask_price_down_e4),
+    }
+    has_sides = any(bands["bid_price"]) or any(bands["ask_price"])
+    for name, (up, down) in bands.items():
+        if not up and (down or (has_sides and name != "price")):
+            problems[f"{name}_up"] = "must be above zero where the filter's other multiples are set"
+        elif down > up:
+            problems[f"{name}_down"] = f"must be at most {name}_up"
+    if bool(spec.halt_bips) is not bool(spec.halt_seconds):
+        problems["halt_seconds"] = "halt_percent and halt_seconds go together"
+    return problems
 
 
 def _too_large(spec: SymbolSpec) -> dict[str, str]:
@@ -180,6 +234,11 @@ def _too_large(spec: SymbolSpec) -> dict[str, str]:
     if spec.max_lots * spec.base_atoms_per_lot > ORDER_LIMIT:
         most = plain(ORDER_LIMIT // spec.base_atoms_per_lot * spec.lot_units)
         problems["max_quantity"] = f"one order cannot move so much {spec.base}: at most {most}"
+    if spec.max_position_lots * spec.base_atoms_per_lot > ORDER_LIMIT:
+        problems["max_position"] = f"is more {spec.base} than can be compared exactly: leave it empty"
+    largest = max(spec.price_up_e4, spec.bid_price_up_e4, spec.ask_price_up_e4, spec.halt_bips)
+    if largest and spec.max_price_ticks * max(largest, WHOLE_PRICE_BIPS) > ORDER_LIMIT:
+        problems["max_price"] = "is too high in ticks to be compared with multiples of another price"
     if spec.min_notional_atoms > ORDER_LIMIT:
         problems["min_notional"] = f"one order cannot move so much {spec.quote}"
     if spec.max_price_ticks * spec.min_lots * multiplier + divisor > ORDER_LIMIT:

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from engine.errors import BadParameter
-from markets.models import RULE_FIELDS, Asset, Symbol
+from engine.errors import BadParameter, Reason, Rejected
+from markets.models import RULE_FIELDS, Asset, Exchange, Symbol
 from markets.publish import publish_specs
 
 
@@ -33,6 +33,40 @@ def add_symbol(symbol: str, base: str, quote: str, **rules: Any) -> bool:
             raise
         raise bad_parameter(error) from error
     return True
+
+
+def set_status(name: str, status: str) -> Symbol:
+    """Halt a symbol, let it be for cancelling alone (BREAK), or open it, also after its circuit breaker has halted it.
+
+    Raises Rejected UNKNOWN_SYMBOL, BadParameter, and EngineUnavailable when it could be saved but not published.
+    """
+    row = Symbol.objects.select_related("base", "quote").filter(symbol=name).first()
+    if row is None:
+        raise Rejected(Reason.UNKNOWN_SYMBOL, name)
+    if status not in Symbol.Status.values:
+        detail = f"status must be one of {', '.join(Symbol.Status.values)}"
+        raise BadParameter("status", "UNKNOWN_VALUE", value=status, detail=detail)
+    row.status = status
+    row.save()
+    if status == Symbol.Status.TRADING:
+        publish_specs([row.spec()], reopen=True)
+    return row
+
+
+def set_exchange_rules(**rules: str | None) -> Exchange:
+    """Change what accounts may have open on all symbols together; None leaves a rule as it is, 0 takes it away.
+
+    Raises BadParameter, and EngineUnavailable when it could be saved but not published.
+    """
+    row = Exchange.row()
+    for field, text in rules.items():
+        setattr(row, field, getattr(row, field) if text is None else text)
+    try:
+        row.full_clean(validate_unique=False)
+    except ValidationError as error:
+        raise bad_parameter(error) from error
+    row.save()
+    return row
 
 
 def publish_symbols() -> None:

@@ -44,6 +44,20 @@ _RULES = {
     "max_trailing_above": "maxTrailingAbove",
     "min_trailing_below": "minTrailingBelow",
     "max_trailing_below": "maxTrailingBelow",
+    "max_orders": "maxOrders",
+    "max_algo_orders": "maxAlgoOrders",
+    "max_iceberg_orders": "maxIcebergOrders",
+    "max_order_lists": "maxOrderLists",
+    "max_order_amends": "maxOrderAmends",
+    "max_position": "maxPosition",
+    "price_up": "priceUp",
+    "price_down": "priceDown",
+    "bid_price_up": "bidPriceUp",
+    "bid_price_down": "bidPriceDown",
+    "ask_price_up": "askPriceUp",
+    "ask_price_down": "askPriceDown",
+    "halt_percent": "haltPercent",
+    "halt_seconds": "haltSeconds",
 }
 _WORD_RULES = {"order_types": "orderTypes", "default_stp": "defaultStp", "allowed_stp": "allowedStp"}
 

@@ -2,9 +2,12 @@
 
     GET  info                   venue, version, clock
     GET  users [name]           POST users {name, displayName?}        a user if there is none, and one more key
-                                PUT  users {name, tradeGroup}              -1: of none
+                                PUT  users {name, tradeGroup?, maxOrder?, maxDaily?, maxPosition?, maxOpenOrders?,
+                                            killed?}      true: all its orders are cancelled, new ones refused
     POST keys {user, ...}       one more key, with its secret
     GET  symbols                POST symbols {symbol, base, quote, tickSize?, ...}     {"created": false}: it exists
+                                PUT  symbols {symbol, status}              TRADING, HALT or BREAK
+    GET  exchange               PUT  exchange {maxOrders?, maxAlgoOrders?, maxIcebergOrders?, maxOrderLists?}
     POST credit, debit {user, asset, amount}
     GET  clock                  POST clock {mode, nowMs?, clear?}
     GET  replay                 POST replay {file, symbol?, speed?, clear?}
@@ -20,19 +23,19 @@ from typing import Annotated, Any, TypeVar
 from channels.db import database_sync_to_async
 from django.db import OperationalError
 from django.db.models import Count
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from accounts import services as accounts
-from accounts.models import LARGEST_GROUP, NO_GROUP, Trader
+from accounts.models import LARGEST_GROUP, LIMIT_FIELDS, NO_GROUP, Trader
 from api.callers import Caller
 from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
-from engine.amounts import to_atoms, to_text
+from engine.amounts import to_atoms, to_short_text, to_text
 from engine.commands import Transfer
 from engine.errors import BadParameter, EngineUnavailable, Reason, Rejected
 from engine.types import BALANCE_LIMIT, PRICE_DECIMALS, SymbolSpec
 from markets import services as markets
-from markets.models import RULE_FIELDS
+from markets.models import RULE_FIELDS, Exchange
 from simulation import replays
 from simulation.clock import LATEST_MS
 
@@ -51,8 +54,15 @@ class NewUser(Struct, kw_only=True, rename="camel"):
 
 
 class UserChange(Struct, kw_only=True, rename="camel"):
+    """`max_order` and the other amounts are like "USDT=100000,BTC=2", or "none"; `max_open_orders` 0: any number."""
+
     name: str
-    trade_group: str
+    trade_group: str | None = None
+    max_order: str | None = None
+    max_daily: str | None = None
+    max_position: str | None = None
+    max_open_orders: str | None = None
+    killed: bool | None = None
 
 
 class NewKey(Struct, kw_only=True, rename="camel"):
@@ -85,6 +95,34 @@ class NewSymbol(Struct, kw_only=True, rename="camel"):
     max_trailing_below: str | None = None
     default_stp: str | None = None
     allowed_stp: str | None = None
+    max_orders: str | None = None
+    max_algo_orders: str | None = None
+    max_iceberg_orders: str | None = None
+    max_order_lists: str | None = None
+    max_order_amends: str | None = None
+    price_up: str | None = None
+    price_down: str | None = None
+    bid_price_up: str | None = None
+    bid_price_down: str | None = None
+    ask_price_up: str | None = None
+    ask_price_down: str | None = None
+    halt_percent: str | None = None
+    halt_seconds: str | None = None
+    max_position: str | None = None
+
+
+class SymbolChange(Struct, kw_only=True):
+    symbol: str
+    status: str
+
+
+class ExchangeChange(Struct, kw_only=True, rename="camel"):
+    """Counts; 0: any number."""
+
+    max_orders: str | None = None
+    max_algo_orders: str | None = None
+    max_iceberg_orders: str | None = None
+    max_order_lists: str | None = None
 
 
 class Money(Struct, kw_only=True):
@@ -141,13 +179,29 @@ async def create_user(request: NewUser, caller: Caller, runtime: Runtime) -> dic
 
 @ENDPOINTS.endpoint("PUT", "/users")
 async def change_user(request: UserChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """The trade group of a user, within which self-trade prevention lets nobody trade with another."""
-    text = request.trade_group
+    """A user's trade group and limits, and the kill switch."""
+    given = {field: getattr(request, field) for field in (*LIMIT_FIELDS, "max_open_orders")}
+    changes: dict[str, Any] = {
+        field: "" if text == "none" else text for field, text in given.items() if text is not None
+    }
+    if request.trade_group is not None:
+        changes["trade_group"] = _read_group(request.trade_group)
+    if not changes and request.killed is None:
+        raise BadParameter("tradeGroup", "MISSING", detail="say what is to change: tradeGroup, maxOrder, killed ...")
+    if request.killed is False:
+        changes["is_killed"] = False
+    row = await _in_sql(accounts.change_trader, request.name, **changes)
+    if not request.killed:
+        return _user_shown(row)
+    row, canceled = await _in_sql(accounts.kill, request.name)
+    return _user_shown(row) | {"canceledOrders": canceled}
+
+
+def _read_group(text: str) -> int:
     if text != str(NO_GROUP) and not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_GROUP):
-        raise BadParameter(
-            "tradeGroup", "OUT_OF_RANGE", value=text, detail="tradeGroup must be a number, or -1 for none"
-        )
-    return _user_shown(await _in_sql(accounts.set_trade_group, request.name, int(text)))
+        detail = "tradeGroup must be a number, or -1 for none"
+        raise BadParameter("tradeGroup", "OUT_OF_RANGE", value=text, detail=detail)
+    return int(text)
 
 
 @ENDPOINTS.endpoint("POST", "/keys")
@@ -175,6 +229,25 @@ async def add_symbol(request: NewSymbol, caller: Caller, runtime: Runtime) -> di
     rules = {field: getattr(request, field) for field in RULE_FIELDS}
     created = await _in_sql(markets.add_symbol, request.symbol, request.base, request.quote, **rules)
     return {"symbol": request.symbol, "created": created}
+
+
+@ENDPOINTS.endpoint("PUT", "/symbols")
+async def change_symbol(request: SymbolChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Halt a symbol, put it into a break, or open it, also after its circuit breaker has halted it."""
+    await _in_sql(markets.set_status, request.symbol, request.status)
+    return {"symbol": request.symbol, "status": request.status}
+
+
+@ENDPOINTS.endpoint("GET", "/exchange")
+async def read_exchange(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """What an account may have open on all symbols together."""
+    return _exchange_shown(await _in_sql(Exchange.row))
+
+
+@ENDPOINTS.endpoint("PUT", "/exchange")
+async def change_exchange(request: ExchangeChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Change it; what is left out stays."""
+    return _exchange_shown(await _in_sql(markets.set_exchange_rules, **structs.asdict(request)))
 
 
 @ENDPOINTS.endpoint("POST", "/credit")
@@ -281,6 +354,20 @@ def _user_shown(row: Trader) -> dict[str, Any]:
         "displayName": row.display_name,
         "account": row.account,
         "tradeGroup": row.trade_group,
+        "maxOrder": row.max_order,
+        "maxDaily": row.max_daily,
+        "maxPosition": row.max_position,
+        "maxOpenOrders": row.max_open_orders,
+        "killed": row.is_killed,
+    }
+
+
+def _exchange_shown(row: Exchange) -> dict[str, Any]:
+    return {
+        "maxOrders": row.max_orders,
+        "maxAlgoOrders": row.max_algo_orders,
+        "maxIcebergOrders": row.max_iceberg_orders,
+        "maxOrderLists": row.max_order_lists,
     }
 
 
@@ -318,4 +405,29 @@ def _rules_shown(spec: SymbolSpec) -> dict[str, str]:
         "maxTrailingBelow": str(spec.max_trailing_below_bips),
         "defaultStp": spec.default_stp.value,
         "allowedStp": ",".join(spec.allowed_stp),
+        **_limits_shown(spec),
+    }
+
+
+def _limits_shown(spec: SymbolSpec) -> dict[str, str]:
+    """Rules that few symbols have: empty where there is none."""
+
+    def shown(units: int, decimals: int = 0) -> str:
+        return to_short_text(units, decimals=decimals) if units else ""
+
+    return {
+        "maxOrders": shown(spec.max_orders),
+        "maxAlgoOrders": shown(spec.max_algo_orders),
+        "maxIcebergOrders": shown(spec.max_iceberg_orders),
+        "maxOrderLists": shown(spec.max_order_lists),
+        "maxOrderAmends": shown(spec.max_order_amends),
+        "maxPosition": shown(spec.max_position_lots * spec.lot_units, PRICE_DECIMALS),
+        "priceUp": shown(spec.price_up_e4, 4),
+        "priceDown": shown(spec.price_down_e4, 4),
+        "bidPriceUp": shown(spec.bid_price_up_e4, 4),
+        "bidPriceDown": shown(spec.bid_price_down_e4, 4),
+        "askPriceUp": shown(spec.ask_price_up_e4, 4),
+        "askPriceDown": shown(spec.ask_price_down_e4, 4),
+        "haltPercent": shown(spec.halt_bips, 2),
+        "haltSeconds": shown(spec.halt_seconds),
     }

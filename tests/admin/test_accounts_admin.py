@@ -11,9 +11,10 @@ from pytest_django import Settings
 from accounts.digests import key_digest
 from accounts.models import ApiKey, Trader
 from accounts.secrets import CannotUnseal, seal, unseal
-from accounts.services import CreatedUser, create_api_key, revoke_api_key
+from accounts.services import CreatedUser, create_api_key, publish_all, revoke_api_key
+from engine.errors import Reason, Rejected
 from engine.registry import KeyRecord
-from engine.types import Side
+from engine.types import AccountLimits, Side
 from engine.venue import Venue
 from markets.publish import run_in_venue
 from tests.admin.conftest import act, money, page, place
@@ -137,3 +138,40 @@ def test_without_redis_the_pages_still_answer(staff: Client, alice: CreatedUser,
     assert "no exchange runs here" in said
     settings.REDIS_URL = url
     assert money(alice, "BTC") == (10 * ONE, 0)
+
+
+def test_the_kill_switch_cancels_everything_and_holds_until_released(staff: Client, alice: CreatedUser) -> None:
+    place(alice, Side.BUY, 6_000_000, 500)
+    place(alice, Side.SELL, 7_000_000, 500)
+    assert "Alice is killed; 2 orders were cancelled" in page(act(staff, TRADERS, "kill", alice.account))
+    assert money(alice.account, "BTC") == (10 * ONE, 0)
+    with pytest.raises(Rejected) as refusal:
+        place(alice, Side.BUY, 6_000_000, 500)
+    assert refusal.value.reason is Reason.ACCOUNT_KILLED
+    assert "killed" in page(staff.get(TRADERS))
+    assert "Alice may trade again" in page(act(staff, TRADERS, "release", alice.account))
+    place(alice, Side.BUY, 6_000_000, 500)
+    entries = LogEntry.objects.filter(object_repr="alice").order_by("pk")
+    assert [entry.change_message for entry in entries] == ["Killed; 2 orders cancelled.", "Released."]
+
+
+def test_limits_are_written_in_the_admin_and_come_back_after_a_loss_of_redis(staff: Client, alice: CreatedUser) -> None:
+    path = f"{TRADERS}{alice.account}/change/"
+    form = {
+        "display_name": "", "trade_group": "-1", "max_order": "USDT=100, BTC=0.5", "max_open_orders": "7",
+        "keys-TOTAL_FORMS": "0", "keys-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    assert "ASSET=AMOUNT" in page(staff.post(path, {**form, "max_order": "100 dollars"}))
+    page(staff.post(path, form, follow=True))
+    limits = AccountLimits(max_order={"USDT": 100 * ONE, "BTC": ONE // 2}, max_open_orders=7)
+
+    async def read(venue: Venue) -> AccountLimits:
+        return await venue.registry.account_limits(alice.account)
+
+    async def lose(venue: Venue) -> None:
+        await venue.runner.command("HDEL", venue.keys.meta, f"limits:{alice.account}")
+
+    assert run_in_venue(read) == limits
+    run_in_venue(lose)
+    publish_all()
+    assert run_in_venue(read) == limits

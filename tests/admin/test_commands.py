@@ -18,7 +18,7 @@ from accounts import services
 from accounts.digests import key_digest
 from accounts.models import ApiKey, Trader
 from accounts.secrets import unseal
-from accounts.services import CreatedUser, publish_all, set_trade_group
+from accounts.services import CreatedUser, change_trader, publish_all
 from engine.events import OrderRecord
 from engine.queries import PublicTrade
 from engine.types import Side
@@ -130,7 +130,7 @@ def test_without_redis_a_command_says_so(settings: Settings, tmp_path: Path) -> 
 
 def test_redis_is_rebuilt_from_sql(alice: CreatedUser) -> None:
     """Symbols, accounts, their trade groups and keys; balances are Redis' own."""
-    set_trade_group("alice", 7)
+    change_trader("alice", trade_group=7)
 
     async def lose_and_look(venue: Venue) -> None:
         await venue.runner.command("DEL", *await keys_of(venue))

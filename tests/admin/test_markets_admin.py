@@ -150,3 +150,33 @@ def test_without_redis_the_message_says_what_happened(
     assert "Nothing was saved" in said
     settings.REDIS_URL = url
     assert in_force("BTCUSDT").status is SymbolStatus.TRADING
+
+
+def test_a_break_and_the_end_of_a_breakers_halt(staff: Client, alice: CreatedUser) -> None:
+    symbol = Symbol.objects.get(symbol="BTCUSDT")
+    assert "BTCUSDT is in a break" in page(act(staff, SYMBOLS, "pause", symbol.pk))
+    assert in_force("BTCUSDT").status is SymbolStatus.BREAK
+    page(act(staff, SYMBOLS, "resume", symbol.pk))
+    symbol.refresh_from_db()
+    symbol.halt_percent, symbol.halt_seconds = "10", "60"
+    symbol.save()
+    for price_ticks in (6_000_000, 6_600_001):
+        place(alice, Side.SELL, price_ticks, 100)
+        place(alice, Side.BUY, price_ticks, 100)
+    assert in_force("BTCUSDT").status is SymbolStatus.HALT
+    symbol.save()
+    assert in_force("BTCUSDT").status is SymbolStatus.HALT, "saving its rules does not open it"
+    page(act(staff, SYMBOLS, "resume", symbol.pk))
+    assert in_force("BTCUSDT").status is SymbolStatus.TRADING
+    place(alice, Side.SELL, 6_000_000, 100)
+
+
+def test_rules_of_the_exchange_are_one_row_in_force_at_every_symbol(staff: Client, alice: CreatedUser) -> None:
+    path = "/admin/markets/exchange/"
+    assert "errorlist" in page(staff.post(f"{path}add/", {"max_orders": "many"}))
+    page(staff.post(f"{path}add/", {"max_orders": "200", "max_algo_orders": "5"}, follow=True))
+    spec = in_force("BTCUSDT")
+    assert (spec.exchange_max_orders, spec.exchange_max_algo_orders, spec.exchange_max_order_lists) == (200, 5, 0)
+    assert staff.get(f"{path}add/").status_code == 403
+    page(staff.post(f"{path}1/change/", {"max_orders": ""}, follow=True))
+    assert in_force("BTCUSDT").exchange_max_orders == 0

@@ -1,6 +1,7 @@
 """`/_sim`: what its endpoints answer and refuse. On a real exchange: SQL, threads and background tasks take part."""
 
 import json
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from qte.errors import Refused
 from qte.exchange import MockExchange
 
 NOON_MS = 1_800_000_000_000
@@ -92,6 +94,7 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
     (bob,) = sim.ok("GET", "users", name="bob")["users"]
     assert bob == {
         "name": "bob", "displayName": "Bob B.", "account": made["account"], "tradeGroup": -1, "keys": 3,
+        "maxOrder": "", "maxDaily": "", "maxPosition": "", "maxOpenOrders": "", "killed": False,
     }  # fmt: skip
     assert {"alice", "bob"} <= {user["name"] for user in sim.ok("GET", "users")["users"]}
 
@@ -141,6 +144,26 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
                 ("allowedStp", "EXPIRE_TAKER"),
                 ("maxMarketQuantity", "0.000001"),
                 ("minMarketQuantity", "9000.1"),
+                ("maxOrders", "many"),
+                ("maxAlgoOrders", "-1"),
+                ("maxOrderLists", "1.5"),
+                ("maxPosition", "0.000001"),
+                ("maxPosition", "100000000"),
+                ("priceDown", "0.7"),
+                ("priceUp", "1.30001"),
+                ("priceUp", "1" + "0" * 12),
+                ("bidPriceUp", "1.2"),
+                ("haltPercent", "10"),
+                ("haltSeconds", "60"),
+                ("haltSeconds", "601"),
+            )
+        ),
+        *(
+            ("symbols", {"symbol": "ETHUSDT", "base": "ETH", "quote": "USDT", **rules}, -1130)
+            for rules in (
+                {"priceUp": "1.2", "priceDown": "1.3"},
+                {"bidPriceUp": "1.2", "askPriceUp": "0.1", "askPriceDown": "0.2"},
+                {"haltPercent": "0.001", "haltSeconds": "60"},
             )
         ),
         ("credit", {"user": "nobody", "asset": "BTC", "amount": "1"}, -1130),
@@ -227,6 +250,67 @@ def test_a_trade_group_keeps_its_members_from_trading_with_each_other(sim: Sim, 
         assert sim.error("PUT", "users", name=user, tradeGroup=group) == (400, code)
     assert sim.error("PUT", "users", name="tick") == (400, -1102)
     assert sim.ok("GET", "info")["clock"]["seq"] == seq
+
+
+def test_rules_of_a_symbol_and_its_status(sim: Sim) -> None:
+    rules = {
+        "maxOrders": "200", "maxAlgoOrders": "5", "maxIcebergOrders": "6", "maxOrderLists": "20",
+        "maxOrderAmends": "10", "maxPosition": "12.5", "priceUp": "1.3", "priceDown": "0.7", "bidPriceUp": "1.2",
+        "bidPriceDown": "0.2", "askPriceUp": "5", "askPriceDown": "0.8", "haltPercent": "2.5", "haltSeconds": "60",
+    }  # fmt: skip
+    assert sim.ok("POST", "symbols", symbol="ADAUSDT", base="ADA", quote="USDT", **rules)["created"] is True
+
+    def shown() -> dict[str, str]:
+        (ada,) = [row for row in sim.ok("GET", "symbols")["symbols"] if row["symbol"] == "ADAUSDT"]
+        return dict(ada)
+
+    assert {name: shown()[name] for name in rules} == rules
+    for status in ("HALT", "BREAK", "TRADING"):
+        assert sim.ok("PUT", "symbols", symbol="ADAUSDT", status=status) == {"symbol": "ADAUSDT", "status": status}
+        deadline = time.monotonic() + 5
+        while shown()["status"] != status:
+            assert time.monotonic() < deadline
+    assert sim.error("PUT", "symbols", symbol="ADAUSDT", status="CLOSED") == (400, -1130)
+    assert sim.error("PUT", "symbols", symbol="NONE", status="HALT") == (400, -1121)
+
+
+def test_rules_of_the_exchange_stand_in_force_at_every_symbol(sim: Sim, exchange: MockExchange) -> None:
+    nothing = {"maxOrders": "", "maxAlgoOrders": "", "maxIcebergOrders": "", "maxOrderLists": ""}
+    assert sim.ok("GET", "exchange") == nothing
+    assert sim.error("PUT", "exchange", maxOrders="many") == (400, -1130)
+    assert sim.ok("PUT", "exchange", maxOrders=1)["maxOrders"] == "1"
+    exchange.create_user("erin")
+    exchange.deposit("erin", "USDT", 1000)
+    assert exchange.place_order("erin", "BTCUSDT", "BUY", "LIMIT", "0.001", "20000")
+    with pytest.raises(Refused, match="EXCHANGE_MAX_NUM_ORDERS"):
+        exchange._as_user("erin", "POST", "order", symbol="BTCUSDT", side="BUY", type="LIMIT", quantity="0.001",
+            price="20000")  # fmt: skip
+    assert sim.ok("PUT", "exchange", maxOrders="0")["maxOrders"] == "0"
+    assert exchange.place_order("erin", "BTCUSDT", "BUY", "LIMIT", "0.001", "20000")
+
+
+def test_limits_of_a_user_and_the_kill_switch(sim: Sim, exchange: MockExchange) -> None:
+    exchange.create_user("frank")
+    exchange.deposit("frank", "USDT", 10_000)
+    limits = {"maxOrder": "USDT=100,BTC=2", "maxDaily": "USDT=1000", "maxPosition": "BTC=1", "maxOpenOrders": "3"}
+    shown = sim.ok("PUT", "users", name="frank", **limits)
+    assert {name: shown[name] for name in limits} == limits
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.005", "price": "20000"}
+    exchange._as_user("frank", "POST", "order", **order)
+    with pytest.raises(Refused, match="MAX_ASSET"):
+        exchange._as_user("frank", "POST", "order", **{**order, "price": "20000.01"})
+    assert sim.ok("PUT", "users", name="frank", killed=True)["canceledOrders"] == 1
+    assert exchange._as_user("frank", "GET", "account")["canTrade"] is False
+    with pytest.raises(Refused, match="disabled"):
+        exchange._as_user("frank", "POST", "order", **order)
+    assert sim.ok("PUT", "users", name="frank", killed=False, maxOrder="none")["killed"] is False
+    exchange._as_user("frank", "POST", "order", **{**order, "price": "20000.01"})
+    for name, text in (
+        ("maxOrder", "USDT"), ("maxOrder", "USDT=x"), ("maxOrder", "USDT=1,USDT=2"), ("maxDaily", "DOGECOIN=1"),
+        ("maxPosition", "BTC=-1"), ("maxPosition", "BTC=1e30"), ("maxOpenOrders", "many"), ("killed", "perhaps"),
+    ):  # fmt: skip
+        assert sim.error("PUT", "users", name="frank", **{name: text}) == (400, -1130), text
+    assert sim.error("PUT", "users", name="nobody", killed=True) == (400, -1130)
 
 
 def test_credit_and_debit(sim: Sim) -> None:
