@@ -144,7 +144,7 @@ def test_the_kill_switch_cancels_everything_and_holds_until_released(staff: Clie
     place(alice, Side.BUY, 6_000_000, 500)
     place(alice, Side.SELL, 7_000_000, 500)
     assert "Alice is killed; 2 orders were cancelled" in page(act(staff, TRADERS, "kill", alice.account))
-    assert money(alice.account, "BTC") == (10 * ONE, 0)
+    assert money(alice, "BTC") == (10 * ONE, 0)
     with pytest.raises(Rejected) as refusal:
         place(alice, Side.BUY, 6_000_000, 500)
     assert refusal.value.reason is Reason.ACCOUNT_KILLED
