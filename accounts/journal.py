@@ -344,22 +344,19 @@ async def _summary(venue: Venue, trace: Trace, words: Words, first_kept: int) ->
         )
     )
     order, story = trace.order, Story(trace.order.order_id, words, Followed())
-    text = f"Accepted as order {order.order_id} of {words.name(order.account)}: {words.order(order)}"
-    numbers = words.numbers_of(order) | {"clientOrderId": order.client_order_id, "account": order.account}
-    lines = [
-        Line(kind="summary", seq=None, time=order.created_ms, text=SUMMARY.format(first=first_kept)),
-        Line(kind="accepted", seq=trace.placed_seq, time=order.created_ms, text=text, numbers=numbers),
-    ]
+    story.tell_accepted(trace.placed_seq, order.created_ms, order)
+    lines = [Line(kind="summary", seq=None, time=order.created_ms, text=SUMMARY.format(first=first_kept))]
+    if reached is not None and reached.seq < before:  # ahead of all fills: only then it took
+        price = words.price(reached.fill.price_ticks)
+        text = f"Triggered by trade {reached.fill.trade_id} at {price} (event {reached.seq})"
+        shown = {"tradeId": reached.fill.trade_id, "price": price, "tradeSeq": reached.seq}
+        story.lines.append(Line(kind="triggered", seq=None, time=reached.now_ms, text=text, numbers=shown))
+    told = len(story.lines)
     for past in fills:
         story.tell_fill(past.seq, past.now_ms, order, past.fill)
     for prevention in prevented:
         story.tell_prevented(prevention.seq, prevention.now_ms, prevention.match)
-    lines += sorted(story.lines, key=lambda line: line.seq or 0)
-    if reached is not None and reached.seq < before:
-        price = words.price(reached.fill.price_ticks)
-        text = f"Triggered by trade {reached.fill.trade_id} at {price} (event {reached.seq})"
-        shown = {"tradeId": reached.fill.trade_id, "price": price, "tradeSeq": reached.seq}
-        _insert(lines, [Line(kind="triggered", seq=None, time=reached.now_ms, text=text, numbers=shown)])
+    lines += [*story.lines[:told], *sorted(story.lines[told:], key=lambda line: line.seq or 0)]
     if trace.seq < before:
         numbers = {"status": order.status.value, "filled": words.quantity(order.filled_lots)}
         text = f"Its last event left it {order.status}, {numbers['filled']} filled"
@@ -379,9 +376,11 @@ def _insert(lines: list[Line], others: list[Line]) -> None:
 def _trailing_lines(order: OrderRecord, followed: Followed, words: Words) -> list[Line]:
     """When an order began to trail, if it waited for that: no event says so."""
     terms = order.terms
-    if terms is None or not terms.trailing_ms or terms.trailing_ms == order.created_ms:
+    if terms is None or not terms.trailing_ms:
         return []
     began = followed.began
+    if began is None and not terms.stop_ticks and terms.trailing_ms == order.created_ms:
+        return []  # at once: the line on its waiting says so
     if began is None:
         return [Line(kind="trailing", seq=None, time=terms.trailing_ms, text="Began to follow the price")]
     price = words.price(began.fill.price_ticks)

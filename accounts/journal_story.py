@@ -64,7 +64,7 @@ class Story:
             self._tell_reduced(event)
         elif isinstance(event, TapeFrameApplied | TapeTradePlayed):
             for taker in self._own(event.takers):
-                self._tell_accepted(event, taker)
+                self.tell_accepted(event.seq, event.now_ms, taker)
                 self._tell_matches(event, taker, ())
                 self._tell_outcome(event, taker, is_final=True)
         for maker in self._own(event.makers):
@@ -77,20 +77,21 @@ class Story:
     def _say(self, event: Event, kind: str, text: str, numbers: Numbers | None = None) -> None:
         self.lines.append(Line(kind=kind, seq=event.seq, time=event.now_ms, text=text, numbers=numbers or {}))
 
-    def _tell_accepted(self, event: MarketEvent, order: OrderRecord) -> None:
+    def tell_accepted(self, seq: int, now_ms: int, order: OrderRecord) -> None:
+        """That the order was accepted, and with which numbers."""
         words = self._words
         text = f"Accepted as order {order.order_id} of {words.name(order.account)}: {words.order(order)}"
         if order.client_order_id:
             text += f" (client order id {order.client_order_id})"
         numbers = words.numbers_of(order) | {"clientOrderId": order.client_order_id, "account": order.account}
-        self._say(event, "accepted", text, numbers)
+        self.lines.append(Line(kind="accepted", seq=seq, time=now_ms, text=text, numbers=numbers))
 
     def _tell_step(self, event: OrderStep) -> None:
         order = event.order
         if order.order_id != self._id:
             return
         if isinstance(event, OrderPlaced):
-            self._tell_accepted(event, order)
+            self.tell_accepted(event.seq, event.now_ms, order)
         elif isinstance(event, OrderTriggered):
             self._tell_triggered(event)
         elif isinstance(event, OrderActivated):
@@ -236,7 +237,7 @@ class Story:
     def _tell_list_placed(self, event: ListPlaced) -> None:
         for order in self._own(event.orders):
             self._others = {listed.order_id for listed in event.order_list.orders} - {self._id}
-            self._tell_accepted(event, order)
+            self.tell_accepted(event.seq, event.now_ms, order)
             others = ", ".join(map(str, sorted(self._others)))
             text = f"Is part of order list {event.order_list.list_id} ({event.order_list.kind}) with {others}"
             self._say(event, "listed", text, _list_numbers(event.order_list))

@@ -17,7 +17,8 @@ PAGE = 500
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A command that was refused. `now_ms` is the venue's time of the answer, `command` method and path.
+    """A command that was refused. `now_ms` is the venue's time of the answer, right to a millisecond or two;
+    `command` is method and path.
 
     `reason` is a Reason, or for what could not be read "<parameter>: <problem>"; `code` and `text` are what the caller
     was told. `numbers` are those of the error (engine/errors.py). `key_id` begins the digest of the caller's API key.
