@@ -224,8 +224,9 @@ class Scan:
         self._mark = self._marked()
 
     def _marked(self) -> re.Pattern[bytes]:
+        """Finds a record of one of the orders (status, id, account, side) in an entry, or that all orders are gone."""
         ids = b"|".join(b"%d" % order_id for order_id in self._ids)
-        return re.compile(rb'[,\[](?:%s),|^\["market_cleared' % ids)
+        return re.compile(rb'",(?:%s),\d+,"(?:BUY|SELL)"|^\["market_cleared' % ids)
 
     async def read(self, venue: Venue, start: int) -> None:
         """From event `start` on until the order has ended, at most MOST_EVENTS."""

@@ -65,6 +65,7 @@ class Outcome:
     operations: int = 0
     seconds: float = 0.0
     audits: int = 0
+    trades: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
@@ -158,6 +159,8 @@ class Weather:
                 await asyncio.gather(*(self._client(venue, number, offers) for number in range(self._plan.clients)))
                 self._outcome.seconds = time.monotonic() - began
                 await self._audit(venue)
+                for symbol in self._symbols:
+                    self._outcome.trades += (await venue.queries.market_state(symbol.name)).next_trade_id - 1
             finally:
                 await venue.close()
         if not self._exchange.is_running:

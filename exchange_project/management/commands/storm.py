@@ -62,6 +62,7 @@ class Command(BaseCommand):
         for title, counts in (("answers", outcome.codes), ("orders accepted", outcome.kinds)):
             told = ", ".join(f"{name}: {count}" for name, count in counts.most_common())
             self.stdout.write(f"{title}: {told or 'none'}")
+        self.stdout.write(f"{outcome.trades} trades")
         self.stdout.write(f"{outcome.audits} audits: {len(outcome.differences)} differences")
         for line in (*outcome.differences, *outcome.failures):
             self.stdout.write(f"  {line}")
