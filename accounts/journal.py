@@ -50,6 +50,10 @@ SUMMARY: Final = (
     "Events before {first} are not kept any more: of what happened to this order until then only its trades, the "
     "matches it was kept from and how it ended up are known"
 )
+VOID: Final = (
+    "Made void by event {event}: Redis had lost it, or the market was cleared before its clock went back; its trades, "
+    "the matches it was kept from and its last state are what SQL has kept"
+)
 UNFINISHED: Final = "More than {most} events have followed since: those behind event {last} were not looked at"
 
 Answer = TypeVar("Answer")
@@ -99,7 +103,7 @@ async def journal_of(venue: Venue, order_id: int) -> Journal:
     first_kept = await _first_kept(venue)
     start = found.trace.placed_seq if found.trace is not None else archived_seq + 1
     scan = Scan(found)
-    if not is_void and (found.record is not None or found.trace is None or found.trace.seq >= first_kept):
+    if not is_void and (found.trace is None or found.trace.seq >= first_kept or found.trace.order.status.is_open):
         await scan.read(venue, max(start, first_kept))
     followed = await _follow(venue, scan, is_start_known=start >= first_kept)
     words = await _words(venue, found, scan.events)
@@ -346,7 +350,8 @@ async def _summary(venue: Venue, trace: Trace, words: Words, first_kept: int) ->
     )
     order, story = trace.order, Story(trace.order.order_id, words, Followed())
     story.tell_accepted(trace.placed_seq, order.created_ms, order)
-    lines = [Line(kind="summary", seq=None, time=order.created_ms, text=SUMMARY.format(first=first_kept))]
+    text = VOID.format(event=trace.void_by) if trace.void_by else SUMMARY.format(first=first_kept)
+    lines = [Line(kind="void" if trace.void_by else "summary", seq=None, time=order.created_ms, text=text)]
     if reached is not None and reached.seq < before:  # ahead of all fills: only then it took
         price = words.price(reached.fill.price_ticks)
         text = f"Triggered by trade {reached.fill.trade_id} at {price} (event {reached.seq})"
@@ -362,9 +367,6 @@ async def _summary(venue: Venue, trace: Trace, words: Words, first_kept: int) ->
         numbers = {"status": order.status.value, "filled": words.quantity(order.filled_lots)}
         text = f"Its last event left it {order.status}, {numbers['filled']} filled"
         lines.append(Line(kind="last_state", seq=trace.seq, time=order.updated_ms, text=text, numbers=numbers))
-    if trace.void_by:
-        text = f"Void by event {trace.void_by}: Redis lost it, or the market was cleared before its clock went back"
-        lines.append(Line(kind="void", seq=None, time=order.updated_ms, text=text))
     return lines
 
 

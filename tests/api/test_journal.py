@@ -244,6 +244,27 @@ async def test_what_was_trimmed_comes_from_sql_and_the_journal_says_so(venue: Ve
     assert line(told, "last_state").numbers["status"] == "FILLED"
 
 
+async def test_an_order_of_a_market_that_was_cleared_is_void(venue: Venue, rich: None) -> None:
+    order_id = await place(venue, ALICE, SELL, 6_000_000, 500)
+    await place(venue, BOB, BUY, 6_000_000, 100)
+    await archive_all(venue)
+    await venue.clock.clear_market()
+    assert kinds(await journal_of(venue, order_id)) == ["accepted", "rests", "matched", "cleared"]
+    await archive_all(venue)
+    told = await journal_of(venue, order_id)
+    assert kinds(told) == ["void", "accepted", "matched", "last_state"]
+    assert not told.is_complete
+
+
+async def test_an_ended_order_whose_events_are_gone_is_not_searched_for(
+    venue: Venue, rich: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await place(venue, ALICE, SELL, 6_000_000, 500, time_in_force=TimeInForce.IOC)
+    await archive_all(venue, keep_from=(await venue.queries.clock()).seq + 1)
+    monkeypatch.setattr("accounts.journal.Scan.read", None)
+    assert kinds(await journal_of(venue, order_id)) == ["summary", "accepted", "last_state"]
+
+
 async def test_a_journal_reads_few_events_and_an_unknown_order_has_none(
     venue: Venue, rich: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
