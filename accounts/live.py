@@ -9,20 +9,23 @@ from typing import Any, NamedTuple
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
+from accounts.journal import journal_of
 from accounts.models import LiveOrder, Trader
 from archive.admin import moment
 from engine.amounts import to_short_text
 from engine.commands import CancelOrder
-from engine.errors import ExchangeError
+from engine.errors import ExchangeError, Rejected
 from engine.events import OrderRecord
 from engine.types import PRICE_DECIMALS, SymbolSpec
 from engine.venue import Venue
 from markets.publish import explain, run_in_venue
 
 ROWS_PER_PAGE = 100
+LARGEST_ID = 2**63 - 1
 
 
 class LiveRow(NamedTuple):
@@ -101,6 +104,34 @@ class LiveOrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """An order has no page of its own: it may be gone by the time it is opened."""
         return HttpResponseRedirect("../../")
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the journal of an order, open or not; the archive's rows lead to it by its name."""
+        view = self.admin_site.admin_view(self.journal_view)
+        return [path("<int:order_id>/journal/", view, name="accounts_liveorder_journal"), *super().get_urls()]
+
+    def journal_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """Why the order is as it is: what the engine did with it."""
+        user: Any = request.user
+        if not user.has_perm("archive.view_archivedorder") and not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        if order_id > LARGEST_ID:
+            raise Http404
+        journal = None
+        try:
+            journal = run_in_venue(lambda venue: journal_of(venue, order_id))
+        except Rejected as error:
+            raise Http404(f"there is no order {order_id}") from error
+        except ExchangeError as error:
+            self.message_user(request, f"The journal cannot be shown: {explain(error)}.", messages.ERROR)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Journal of order {order_id}",
+            "opts": self.opts,
+            "journal": journal,
+            "lines": [(line, moment(line.time)) for line in journal.lines] if journal is not None else [],
+        }
+        return TemplateResponse(request, "admin/accounts/liveorder/journal.html", context)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_or_change_permission(request):

@@ -10,6 +10,7 @@ router is made. What stands in `Router.__call__` and below it is paid by every o
 """
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any, Final, Protocol, TypeVar, get_type_hints
 
@@ -20,7 +21,7 @@ from api.dialects import BARE, SIMULATION, V1, Dialect
 from api.errors import BODY_TOO_LARGE, NO_SIM_TOKEN, UNKNOWN, Answer, Refused, answer_to, unknown_path, wrong_method
 from api.parameters import RequestReader, gather
 from api.runtime import Runtime
-from engine.errors import InvariantBroken, Rejected
+from engine.errors import BadParameter, InvariantBroken, Rejected
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
 LARGEST_BODY: Final = 64 * 1024
 LARGEST_DRAINED: Final = 1024 * 1024  # read and thrown away, so that the sender gets to see why it was refused
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 CONTENT_TYPE: Final = (b"content-type", b"application/json;charset=UTF-8")
 
 
@@ -48,7 +50,10 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: what is asked how, who may, and the handler. `path` stands after the dialect's prefix."""
+    """One row: what is asked how, who may, and the handler. `path` stands after the dialect's prefix.
+
+    A part in braces is a parameter: /orders/{orderId}/journal.
+    """
 
     method: str
     path: str
@@ -119,6 +124,12 @@ class Route(msgspec.Struct, frozen=True):
     needs_venue: bool
     dialect: Dialect
     anonymous: Caller
+    path: re.Pattern[str] | None  # None: no part of it is a parameter
+
+    @property
+    def notes_refusals(self) -> bool:
+        """Whether it asks the engine for something whose refusal its caller may want to understand."""
+        return self.permission in (Permission.TRADE, Permission.WITHDRAW)
 
 
 class Router:
@@ -138,17 +149,20 @@ class Router:
         self._authenticate = authenticate
         self._dialects = tuple(dialects)
         self._routes: dict[str, dict[str, Route]] = {}
+        self._patterns: dict[re.Pattern[str], dict[str, Route]] = {}
         for row in (row for table in tables for row in table):
             for dialect in self._dialects if row.dialect is None else (row.dialect,):
                 self._add(row, dialect)
         self._encode = msgspec.json.Encoder().encode
 
     def _add(self, row: Endpoint, dialect: Dialect) -> None:
-        methods = self._routes.setdefault(dialect.prefix + row.path, {})
+        path = dialect.prefix + row.path
+        pattern = re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", path)) if "{" in path else None
+        methods = self._routes.setdefault(path, {}) if pattern is None else self._patterns.setdefault(pattern, {})
         if row.method in methods:
-            raise ValueError(f"two endpoints for {row.method} {dialect.prefix}{row.path}")
+            raise ValueError(f"two endpoints for {row.method} {path}")
         methods[row.method] = Route(
-            row.handler, RequestReader(row.request), row.permission, row.needs_venue, dialect, Caller(dialect)
+            row.handler, RequestReader(row.request), row.permission, row.needs_venue, dialect, Caller(dialect), pattern
         )
 
     def answers(self, path: str) -> bool:
@@ -173,6 +187,8 @@ class Router:
     async def _answer(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
         route = self._find(scope)
         texts = gather(scope["query_string"], body)
+        if route.path is not None and (match := route.path.fullmatch(scope["path"])) is not None:
+            texts |= match.groupdict()
         runtime = self._runtime
         if route.needs_venue and not runtime.is_open:
             await runtime.open_venue()
@@ -181,14 +197,19 @@ class Router:
             caller = await self._authenticate(runtime, dict(scope["headers"]), route.permission, route.dialect)
         elif route.dialect is SIMULATION and not runtime.is_sim_token(dict(scope["headers"]).get(b"x-sim-token", b"")):
             raise Refused(NO_SIM_TOKEN)
-        result = await route.handler(route.reader.read(texts), caller, runtime)
+        try:
+            result = await route.handler(route.reader.read(texts), caller, runtime)
+        except (Rejected, BadParameter) as error:
+            if route.notes_refusals:
+                runtime.refusals.note(f"{scope['method']} {scope['path']}", texts, caller, error)
+            raise
         if type(result) is Reply:
             return result.status, self._encode(result.body)
         return 200, self._encode(result)
 
     def _find(self, scope: Scope) -> Route:
         path, method = scope["path"], scope["method"]
-        methods = self._routes.get(path)
+        methods = self._routes.get(path) or self._methods_by_pattern(path)
         if methods is None:
             raise unknown_path(path)
         route = methods.get(method)
@@ -197,6 +218,12 @@ class Router:
         if route is None:
             raise wrong_method(method, path, ", ".join(sorted(methods)))
         return route
+
+    def _methods_by_pattern(self, path: str) -> dict[str, Route] | None:
+        for pattern, methods in self._patterns.items():
+            if pattern.fullmatch(path):
+                return methods
+        return None
 
     def _answer_to_error(self, scope: Scope, error: Exception) -> tuple[int, bytes, tuple[bytes, bytes] | None]:
         """Status, body and a header; the one place where an error that is not ours becomes a 500."""
@@ -208,25 +235,23 @@ class Router:
             logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
         existing = error.existing_order_id if isinstance(error, Rejected) else None
         data = self._dialect_of(scope["path"]).error_body(answer.code, answer.text, existing_order_id=existing)
-        return answer.status, data, _extra_header(answer, scope, self._routes, existing)
+        return answer.status, data, self._extra_header(answer, scope["path"], existing)
+
+    def _extra_header(self, answer: Answer, path: str, existing_order_id: int | None) -> tuple[bytes, bytes] | None:
+        if existing_order_id is not None:
+            return b"x-existing-order-id", b"%d" % existing_order_id
+        if answer.status == 405:
+            methods = self._routes.get(path) or self._methods_by_pattern(path) or {}
+            return b"allow", ", ".join(sorted(methods)).encode()
+        if answer is BODY_TOO_LARGE:
+            return b"connection", b"close"
+        return None
 
     def _dialect_of(self, path: str) -> Dialect:
         for dialect in self._dialects:
             if path.startswith(dialect.prefix):
                 return dialect
         return BARE
-
-
-def _extra_header(
-    answer: Answer, scope: Scope, routes: dict[str, dict[str, Route]], existing_order_id: int | None
-) -> tuple[bytes, bytes] | None:
-    if existing_order_id is not None:
-        return b"x-existing-order-id", b"%d" % existing_order_id
-    if answer.status == 405:
-        return b"allow", ", ".join(sorted(routes[scope["path"]])).encode()
-    if answer is BODY_TOO_LARGE:
-        return b"connection", b"close"
-    return None
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes | None:

@@ -11,6 +11,7 @@ import logging
 from pathlib import Path
 
 from api.feed import Feed
+from api.refusals import RefusalLog
 from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError, OutcomeUnknown
 from engine.venue import Venue
@@ -37,6 +38,7 @@ class Runtime:
         self.venue = Venue(open_connection(redis_url), venue_name)
         self.feed = Feed(redis_url, venue_name)
         self.feed.watch(self.venue.registry)
+        self.refusals = RefusalLog(self.venue)
         self.durability = durability
         self.version = version
         self._sim_token_file = sim_token_file
@@ -48,6 +50,7 @@ class Runtime:
         global _current
         _current = self
         await self.feed.start()
+        self.refusals.start()
         try:
             await self.open_venue()
         except ExchangeError as error:
@@ -57,6 +60,7 @@ class Runtime:
         global _current
         if _current is self:
             _current = None
+        await self.refusals.stop()
         await self.feed.stop()
         await self.venue.close()
 

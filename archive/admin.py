@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from archive.models import (
     ArchivedAccount,
@@ -195,12 +199,18 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
 class ArchivedOrderAdmin(ReadOnlyAdmin):
     list_display = [
         "order_id", "symbol", "user", "side", "type", "price", "stop_price", "quantity", "filled", "status", "cost",
-        "placed", "client_order_id",
+        "placed", "client_order_id", "journal",
     ]  # fmt: skip
     details = ("updated",)
     list_filter = [RecentFilter, VenueFilter, SymbolFilter, "status", "side", "type", VoidFilter]
     search_fields = ["=order_id", "=client_order_id"]
     search_help_text = "Order id, client order id, or part of a user's name."
+
+    def journal(self, row: ArchivedOrder) -> SafeString | str:
+        """Leads to what the engine did with it: a page of the live orders, since it asks Redis."""
+        if row.venue != settings.EXCHANGE_VENUE or row.void_by:
+            return ""
+        return format_html('<a href="{}">why</a>', reverse("admin:accounts_liveorder_journal", args=[row.order_id]))
 
     def price(self, row: Any) -> str:
         return labels_of(row).price(row.venue, row.symbol, row.price_ticks) if row.price_ticks else "market"

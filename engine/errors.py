@@ -3,6 +3,7 @@
 Numbers, HTTP statuses and public texts stand beside these words in `api/errors.py`; a new word needs a row there.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -81,13 +82,25 @@ class BadParameter(ExchangeError):
 
 
 class Rejected(ExchangeError):
-    """Read and refused; nothing changed, not even an id."""
+    """Read and refused; nothing changed, not even an id.
 
-    def __init__(self, reason: Reason, detail: str = "", *, existing_order_id: int | None = None) -> None:
+    `numbers` are the values that were compared, whole and with their unit last (`lots`, `max_lots`, `free_atoms`):
+    for whoever asks why (engine/refusals.py), since the public's texts name none.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str = "",
+        *,
+        existing_order_id: int | None = None,
+        numbers: Mapping[str, int] | None = None,
+    ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
         self.existing_order_id = existing_order_id
+        self.numbers = numbers or {}
 
 
 class EngineUnavailable(ExchangeError):

@@ -77,7 +77,8 @@ def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
 def check_lots(lots: int, spec: SymbolSpec) -> None:
     """Raises Rejected FILTER_LOT_SIZE."""
     if not spec.min_lots <= lots <= spec.max_lots:
-        raise Rejected(Reason.FILTER_LOT_SIZE, "outside of minQty and maxQty")
+        bounds = {"lots": lots, "min_lots": spec.min_lots, "max_lots": spec.max_lots}
+        raise Rejected(Reason.FILTER_LOT_SIZE, "outside of minQty and maxQty", numbers=bounds)
 
 
 def check_notional(price_ticks: int, lots: int, spec: SymbolSpec) -> None:
@@ -87,17 +88,23 @@ def check_notional(price_ticks: int, lots: int, spec: SymbolSpec) -> None:
 
 def _check_price(price_ticks: int, spec: SymbolSpec) -> None:
     if not spec.min_price_ticks <= price_ticks <= spec.max_price_ticks:
-        raise Rejected(Reason.FILTER_PRICE, "outside of minPrice and maxPrice")
+        bounds = {"price_ticks": price_ticks, "min_ticks": spec.min_price_ticks, "max_ticks": spec.max_price_ticks}
+        raise Rejected(Reason.FILTER_PRICE, "outside of minPrice and maxPrice", numbers=bounds)
 
 
 def _check_notional(quote_atoms: int, spec: SymbolSpec) -> None:
-    if not spec.min_notional_atoms <= quote_atoms <= max_notional_atoms(spec):
-        raise Rejected(Reason.FILTER_NOTIONAL, "outside of minNotional and maxNotional")
+    most = max_notional_atoms(spec)
+    if not spec.min_notional_atoms <= quote_atoms <= most:
+        bounds = {
+            "notional_quote_atoms": quote_atoms, "min_quote_atoms": spec.min_notional_atoms, "max_quote_atoms": most,
+        }  # fmt: skip
+        raise Rejected(Reason.FILTER_NOTIONAL, "outside of minNotional and maxNotional", numbers=bounds)
 
 
 def _check_market_lots(lots: int, spec: SymbolSpec) -> None:
     if lots < spec.min_market_lots or (spec.max_market_lots and lots > spec.max_market_lots):
-        raise Rejected(Reason.FILTER_MARKET_LOT_SIZE, "outside of minQty and maxQty of market orders")
+        bounds = {"lots": lots, "min_lots": spec.min_market_lots, "max_lots": spec.max_market_lots or spec.max_lots}
+        raise Rejected(Reason.FILTER_MARKET_LOT_SIZE, "outside of minQty and maxQty of market orders", numbers=bounds)
 
 
 def _check_iceberg(order: PlaceOrder, spec: SymbolSpec) -> None:
@@ -105,9 +112,12 @@ def _check_iceberg(order: PlaceOrder, spec: SymbolSpec) -> None:
         raise Rejected(Reason.NOT_SUPPORTED, "Iceberg orders")
     check_lots(order.iceberg_lots, spec)
     if order.iceberg_lots > order.lots:
-        raise Rejected(Reason.ICEBERG_EXCEEDS_QUANTITY)
-    if -(-order.lots // order.iceberg_lots) > spec.max_iceberg_parts:
-        raise Rejected(Reason.FILTER_ICEBERG_PARTS, f"more than {spec.max_iceberg_parts} parts")
+        sizes = {"iceberg_lots": order.iceberg_lots, "lots": order.lots}
+        raise Rejected(Reason.ICEBERG_EXCEEDS_QUANTITY, numbers=sizes)
+    parts = -(-order.lots // order.iceberg_lots)
+    if parts > spec.max_iceberg_parts:
+        counts = {"parts": parts, "max_parts": spec.max_iceberg_parts}
+        raise Rejected(Reason.FILTER_ICEBERG_PARTS, f"more than {spec.max_iceberg_parts} parts", numbers=counts)
 
 
 def _check_trailing(order: PlaceOrder, spec: SymbolSpec) -> None:
@@ -117,4 +127,5 @@ def _check_trailing(order: PlaceOrder, spec: SymbolSpec) -> None:
     if order.type.waits_above(order.side):
         least, most = spec.min_trailing_above_bips, spec.max_trailing_above_bips
     if not least <= order.trailing_bips <= most:
-        raise Rejected(Reason.FILTER_TRAILING_DELTA, f"outside of {least} to {most}")
+        bounds = {"trailing_bips": order.trailing_bips, "min_bips": least, "max_bips": most}
+        raise Rejected(Reason.FILTER_TRAILING_DELTA, f"outside of {least} to {most}", numbers=bounds)

@@ -37,6 +37,7 @@
                                          A contingent orders, I icebergs, L<list id>; most orders have none
     {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id
     {venue}:events               stream  0-<seq>, field "d": JSON of one event
+    {venue}:refusals             stream  "<machine's ms>-<n>", field "d": JSON of a Refusal (engine/refusals.py); capped
     {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is
     {venue}:replay               hash    "status", "wish": JSON; a replay that a worker plays, and what is asked of it
     {venue}:lease:<name>         string  who runs a task that only one process may run
@@ -90,6 +91,7 @@ class Keys:
         self.client_ids = f"{self._tag}:client_ids"
         self.events = f"{self._tag}:events"
         self.trade_groups = f"{self._tag}:trade_groups"
+        self.refusals = f"{self._tag}:refusals"
         self.readers = f"{self._tag}:readers"
         self.replay = f"{self._tag}:replay"
         self._of_market: dict[tuple[str, str, str], list[str]] = {}

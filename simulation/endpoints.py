@@ -9,6 +9,8 @@
                                 PUT  symbols {symbol, status}              TRADING, HALT or BREAK
     GET  exchange               PUT  exchange {maxOrders?, maxAlgoOrders?, maxIcebergOrders?, maxOrderLists?}
     POST credit, debit {user, asset, amount}
+    GET  orders/ID/journal      why: what the engine did with an order
+    GET  orders/journal {user, symbol, clientOrderId}   the same, also of an order that was refused
     GET  clock                  POST clock {mode, nowMs?, clear?}
     GET  replay                 POST replay {file, symbol?, speed?, clear?}
                                 PUT  replay {speed?, paused?}    DELETE replay
@@ -26,6 +28,7 @@ from django.db.models import Count
 from msgspec import Meta, Struct, structs
 
 from accounts import services as accounts
+from accounts.journal import Journal, journal_of, journal_of_client_id
 from accounts.models import LARGEST_GROUP, LIMIT_FIELDS, NO_GROUP, Trader
 from api.callers import Caller
 from api.router import Nothing, sim_endpoints
@@ -129,6 +132,16 @@ class Money(Struct, kw_only=True):
     user: str
     asset: str
     amount: str
+
+
+class OneJournal(Struct, kw_only=True, rename="camel"):
+    order_id: int
+
+
+class JournalQuery(Struct, kw_only=True, rename="camel"):
+    user: str
+    symbol: str
+    client_order_id: str
 
 
 class NewClock(Struct, kw_only=True, rename="camel"):
@@ -262,6 +275,20 @@ async def debit(request: Money, caller: Caller, runtime: Runtime) -> dict[str, A
     """Money out, for any user."""
     transfer, decimals = await _transfer(request, runtime)
     return _transferred(request, await runtime.venue.gateway.debit(transfer), decimals)
+
+
+@ENDPOINTS.endpoint("GET", "/orders/{orderId}/journal")
+async def read_journal(request: OneJournal, caller: Caller, runtime: Runtime) -> Journal:
+    """What the engine did with an order, step by step, and what was refused about it."""
+    await runtime.refusals.flush()
+    return await journal_of(runtime.venue, request.order_id)
+
+
+@ENDPOINTS.endpoint("GET", "/orders/journal")
+async def find_journal(request: JournalQuery, caller: Caller, runtime: Runtime) -> Journal:
+    """The same by the client's id, for orders that were refused and never got a number."""
+    await runtime.refusals.flush()
+    return await journal_of_client_id(runtime.venue, request.user, request.symbol, request.client_order_id)
 
 
 @ENDPOINTS.endpoint("GET", "/clock")

@@ -22,7 +22,9 @@ local transfer = read_transfer("#debited")
 -- Check.
 local refusal = refusal_of_transfer()
 if refusal then return refusal end
-if not covers(transfer.free, ARGV[4]) then return { "rejected", "INSUFFICIENT_BALANCE" } end
+if not covers(transfer.free, ARGV[4]) then
+  return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", ARGV[4], "free_atoms", transfer.free }
+end
 
 -- Write.
 return commit_transfer(venue, "balance_debited", transfer, "-" .. ARGV[4], "#debited")

@@ -90,7 +90,8 @@ for _, ledger in ipairs({ market.base, market.quote }) do
   local needed = -(ledger.free[account] or 0)
   if needed >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
   if needed > 0 and not enough(free_before(ledger, account), needed) then
-    return { "rejected", "INSUFFICIENT_BALANCE" }
+    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", int(needed), "free_atoms",
+      free_before(ledger, account) }
   end
 end
 local list = { id = list_id, kind = kind, account = account }

@@ -24,7 +24,7 @@ from tests.conftest import fund
 
 ALICE_KEY, BOB_KEY, READER_KEY, SIGNED_KEY = ("alice-key", "bob-key", "reader-key", "signed-key")
 ONE = 10**8  # atoms
-VOLATILE = (":readers", ":lease:")  # what feeds and workers tell of themselves: no state of the exchange
+VOLATILE = (":readers", ":lease:", ":refusals")  # what feeds and workers tell of themselves: no state of the exchange
 
 
 class Api:

@@ -28,7 +28,10 @@ end
 -- place_order's second half for a contingent order; its reply.
 local function place_contingent(market, order, client_field)
   -- Check.
-  if would_trigger(market, order) then return { "rejected", "STOP_WOULD_TRIGGER" } end
+  if would_trigger(market, order) then
+    return { "rejected", "STOP_WOULD_TRIGGER", "", "stop_ticks", order.terms[STOP],
+      "last_ticks", int(market.last_price) }
+  end
   local atoms = lock_for_later(market, order)
   if order.price > 0 and not notional_ceil(market, order.price, order.lots) then atoms = nil end -- it may rest
   if not atoms or atoms >= EXACT or order.lots * market.base_atoms_per_lot >= EXACT then
@@ -37,7 +40,10 @@ local function place_contingent(market, order, client_field)
   local pays = order.side == "BUY" and market.quote or market.base
   move(pays, order.account, -atoms, atoms)
   read_ledger(pays)
-  if not enough(free_before(pays, order.account), atoms) then return { "rejected", "INSUFFICIENT_BALANCE" } end
+  if not enough(free_before(pays, order.account), atoms) then
+    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", int(atoms),
+      "free_atoms", free_before(pays, order.account) }
+  end
 
   -- Plan.
   order.locked = atoms

@@ -39,7 +39,10 @@ local function refusal_at_last_price(market, order)
   if order.terms and order.terms[STOP] ~= "0" then return nil end
   local notional = notional_ceil(market, market.last_price, order.lots)
   if not notional then return { "rejected", "AMOUNT_TOO_LARGE" } end
-  if notional < market.min_notional then return { "rejected", "FILTER_NOTIONAL" } end
+  if notional < market.min_notional then
+    return { "rejected", "FILTER_NOTIONAL", "", "notional_quote_atoms", int(notional), "min_quote_atoms",
+      int(market.min_notional), "last_ticks", int(market.last_price) }
+  end
 end
 
 -- A table to plan with from the words of the request.
@@ -83,7 +86,8 @@ local function commit_new_order(market, request)
   local refusal = refusal_by_limits(market, { order })
   if refusal then return refusal end
   if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then
-    return { "rejected", "WOULD_MATCH" }
+    return { "rejected", "WOULD_MATCH", "", "price_ticks", request.price,
+      "best_ticks", int(math.abs(tonumber(best_opposite(order.side == "BUY")))) }
   end
   if is_contingent then
     local reply = refusal_at_last_price(market, order) or place_contingent(market, order, request.client_field)
@@ -106,7 +110,10 @@ local function commit_new_order(market, request)
   read_ledger(market.base)
   read_ledger(market.quote)
   local pays = order.side == "BUY" and market.quote or market.base
-  if not enough(free_before(pays, order.account), needed) then return { "rejected", "INSUFFICIENT_BALANCE" } end
+  if not enough(free_before(pays, order.account), needed) then
+    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", int(needed),
+      "free_atoms", free_before(pays, order.account) }
+  end
   check_ledger(market.base)
   check_ledger(market.quote)
 

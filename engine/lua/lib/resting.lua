@@ -14,8 +14,13 @@ local function holder_of_client_id(field, client_order_ids, now_ms)
   if record and now_ms - tonumber(string.match(record, "^%[%d+,%d+,%d+,%d+,(%d+)")) < DAY_MS then return member end
 end
 
+-- The best price that a new order would meet, with a minus when it is a bid's; nil when there is none.
+local function best_opposite(is_buy)
+  return redis.call("ZRANGE", (is_buy and ASK or BID).book, 0, 0, "WITHSCORES")[2]
+end
+
 local function meets_other_side(is_buy, price)
-  local best = redis.call("ZRANGE", (is_buy and ASK or BID).book, 0, 0, "WITHSCORES")[2]
+  local best = best_opposite(is_buy)
   return best and (is_buy and tonumber(best) <= price or not is_buy and -tonumber(best) >= price)
 end
 
@@ -31,7 +36,9 @@ local function rest_order(s, m, now_ms, client_field)
   if product >= EXACT or base_atoms >= EXACT or level >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
   local free_field, locked_field = account .. ":free", account .. ":locked"
   local balances = redis.call("HMGET", funds, free_field, locked_field)
-  if not enough(balances[1], atoms) then return { "rejected", "INSUFFICIENT_BALANCE" } end
+  if not enough(balances[1], atoms) then
+    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", int(atoms), "free_atoms", balances[1] or "0" }
+  end
 
   -- Plan.
   local order_id, seq, now, locked = tonumber(m[5] or "1"), int(tonumber(m[3]) + 1), int(now_ms), int(atoms)

@@ -1,0 +1,429 @@
+"""Ask why: what the engine did with an order, from the events that tell of it, and what was refused about it.
+
+The fact a newcomer would get wrong: nothing is written for this while an order is placed or matched. The archive knows
+an order's first and last event, so the stream is read between these two alone, forwards, page by page; an entry is
+decoded only if the order's number stands in it. Of what the archiver has trimmed SQL has trades, prevented matches
+and the order's last state; the journal says where that begins.
+"""
+
+import asyncio
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+from msgspec import Struct
+
+from accounts.journal_story import Story
+from accounts.journal_triggers import Followed, Step, follow
+from accounts.journal_words import Line, Words
+from archive import queries as archive
+from archive import traces
+from archive.traces import Trace
+from engine.errors import EngineUnavailable, Reason, Rejected
+from engine.events import (
+    Event,
+    ListPlaced,
+    MarketCleared,
+    MarketEvent,
+    OrderActivated,
+    OrderPlaced,
+    OrderRecord,
+    OrdersCanceled,
+    OrderStep,
+    OrderTriggered,
+    decode,
+    decode_order,
+)
+from engine.keys import order_member
+from engine.refusals import Refusal, read_refusals
+from engine.types import OrderStatus, SymbolSpec
+from engine.venue import Venue
+
+PAGE: Final = 200  # entries read at once; others may run between two pages
+MOST_EVENTS: Final = 200_000  # looked at for one order; the archiver keeps about ten thousand
+MOST_REFUSALS: Final = 100
+SUMMARY: Final = (
+    "Events before {first} are not kept any more: of what happened to this order until then only its trades, the "
+    "matches it was kept from and how it ended up are known"
+)
+VOID: Final = (
+    "Made void by event {event}: Redis had lost it, or the market was cleared before its clock went back; its trades, "
+    "the matches it was kept from and its last state are what SQL has kept"
+)
+UNFINISHED: Final = "More than {most} events have followed since: those behind event {last} were not looked at"
+
+Answer = TypeVar("Answer")
+
+
+class Journal(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`order_id` is None when every command under the client order id was refused. `is_complete` is False when some
+    steps are known in summary only, or not at all; a line of kind "summary" says which.
+    """
+
+    order_id: int | None
+    client_order_id: str
+    symbol: str
+    account: int
+    user: str
+    status: str | None
+    is_complete: bool
+    lines: list[Line]
+
+
+class Found(Struct, frozen=True):
+    """An order, how the archive and Redis have it; at least one of them does."""
+
+    spec: SymbolSpec
+    trace: Trace | None
+    record: OrderRecord | None
+
+    @property
+    def order(self) -> OrderRecord:
+        """As it is now."""
+        if self.record is not None:
+            return self.record
+        assert self.trace is not None
+        return self.trace.order
+
+
+async def journal_of(venue: Venue, order_id: int) -> Journal:
+    """The journal of an order in any state, whoever's it is.
+
+    Raises Rejected NO_SUCH_ORDER, EngineUnavailable.
+    """
+    archived_epoch, archived_seq = await archive.archived_up_to(venue)  # before SQL is read: what it lacks comes later
+    found = await _find(venue, order_id)
+    if archived_epoch != (await venue.queries.clock()).epoch:
+        archived_seq = 0
+    is_void = found.record is None and found.trace is not None and found.trace.void_by != ""
+    first_kept = await _first_kept(venue)
+    start = found.trace.placed_seq if found.trace is not None else archived_seq + 1
+    scan = Scan(found)
+    if not is_void and (found.trace is None or found.trace.seq >= first_kept or found.trace.order.status.is_open):
+        await scan.read(venue, max(start, first_kept))
+    followed = await _follow(venue, scan, is_start_known=start >= first_kept)
+    words = await _words(venue, found, scan.events)
+    story = Story(order_id, words, followed)
+    for event in scan.events:
+        story.tell(event)
+    lines = story.lines
+    is_summary = found.trace is not None and (is_void or start < first_kept)
+    if is_summary and found.trace is not None:
+        lines = await _summary(venue, found.trace, words, first_kept) + lines
+    if scan.is_cut:
+        text = UNFINISHED.format(most=MOST_EVENTS, last=scan.last_seq)
+        lines.append(Line(kind="summary", seq=scan.last_seq, time=found.order.updated_ms, text=text))
+    _insert(lines, _trailing_lines(found.order, followed, words))
+    refusals = await _refusals_about(venue, found)
+    _insert(lines, [_refusal_line(refusal, words) for refusal in refusals])
+    order = found.order
+    return Journal(
+        order_id=order_id, client_order_id=order.client_order_id, symbol=found.spec.symbol, account=order.account,
+        user=words.name(order.account), status=order.status.value, is_complete=not (is_summary or scan.is_cut),
+        lines=lines,
+    )  # fmt: skip
+
+
+async def journal_of_client_id(venue: Venue, user: str, symbol: str, client_order_id: str) -> Journal:
+    """The journal of the newest order of that client order id; of refusals alone when none was accepted.
+
+    Raises Rejected UNKNOWN_USER, NO_SUCH_ORDER (neither order nor refusal), EngineUnavailable.
+    """
+    account = await venue.registry.account_number(user)
+    order_id = await _newest_id(venue, account, symbol, client_order_id)
+    if order_id is not None:
+        return await journal_of(venue, order_id)
+
+    def is_wanted(refusal: Refusal) -> bool:
+        return _names(refusal, symbol, None, client_order_id)
+
+    refusals = await read_refusals(venue, is_wanted, account=account, limit=MOST_REFUSALS)
+    if not refusals:
+        raise Rejected(Reason.NO_SUCH_ORDER)
+    words: Words | None = None
+    with suppress(Rejected):  # a symbol that is none: that may be what was refused
+        words = Words(await venue.registry.spec(symbol))
+    return Journal(
+        order_id=None, client_order_id=client_order_id, symbol=symbol, account=account, user=user, status=None,
+        is_complete=True, lines=[_refusal_line(refusal, words) for refusal in refusals],
+    )  # fmt: skip
+
+
+async def _newest_id(venue: Venue, account: int, symbol: str, client_order_id: str) -> int | None:
+    try:
+        return (await venue.queries.order(account, symbol, client_order_id=client_order_id)).order_id
+    except Rejected:
+        pass  # unknown, or so old that only SQL has it
+    try:
+        stored = await archive.order(venue.name, account, symbol, client_order_id=client_order_id)
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    return stored.order_id if stored is not None else None
+
+
+async def _in_database(work: Callable[[], Answer]) -> Answer:
+    try:
+        answer: Answer = await database_sync_to_async(work)()
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    return answer
+
+
+async def _find(venue: Venue, order_id: int) -> Found:
+    """Raises Rejected NO_SUCH_ORDER."""
+    trace = await _in_database(lambda: traces.trace(venue.name, order_id))
+    specs = await venue.registry.specs()
+    if trace is not None and trace.void_by == "":
+        spec = specs.get(trace.symbol)
+        if spec is not None:
+            return Found(spec, trace, await _record(venue, trace.symbol, order_id))
+    for spec in specs.values():  # a moment old, or void and its number given out again
+        if (record := await _record(venue, spec.symbol, order_id)) is not None:
+            return Found(spec, None, record)
+    if trace is None or trace.symbol not in specs:
+        raise Rejected(Reason.NO_SUCH_ORDER)
+    return Found(specs[trace.symbol], trace, None)
+
+
+async def _record(venue: Venue, symbol: str, order_id: int) -> OrderRecord | None:
+    """The order as Redis has it. Looked up as open first: one that ends between the two reads is found as ended."""
+    for key in (venue.keys.orders(symbol), venue.keys.ended(symbol)):
+        record = await venue.runner.command("HGET", key, order_member(order_id))
+        if record is not None:
+            return decode_order(record)
+    return None
+
+
+async def _first_kept(venue: Venue) -> int:
+    """The seq of the oldest event that Redis still has; above all of them when it has none."""
+    entries = await venue.runner.command("XRANGE", venue.keys.events, "-", "+", "COUNT", 1)
+    if not entries:
+        return (await venue.queries.clock()).seq + 1
+    return int(entries[0][0].partition(b"-")[2])
+
+
+class Scan:
+    """Reads the events that tell of an order or of another order of its list, and meanwhile the market's fills while
+    the order waits for its trigger.
+    """
+
+    def __init__(self, found: Found) -> None:
+        self.events: list[Event] = []
+        self.steps: list[Step] = []  # of the market while the order waited
+        self.waiting: OrderRecord | None = None  # the order as it began to wait
+        self.is_cut = False
+        self.last_seq = 0
+        self._order_id = found.order.order_id
+        self.symbol = found.spec.symbol
+        self._ids = {self._order_id}
+        self._has_ended = False
+        order = found.order
+        # Placed before the oldest event that is kept: it may be waiting already.
+        self._is_waiting = order.type.is_contingent
+        self._fills = re.compile(rb'"%s",\d+,\[\[' % re.escape(self.symbol.encode()))
+        self._mark = self._marked()
+
+    def _marked(self) -> re.Pattern[bytes]:
+        """Finds a record of one of the orders (status, id, account, side) in an entry, or that all orders are gone."""
+        ids = b"|".join(b"%d" % order_id for order_id in self._ids)
+        return re.compile(rb'",(?:%s),\d+,"(?:BUY|SELL)"|^\["market_cleared' % ids)
+
+    async def read(self, venue: Venue, start: int) -> None:
+        """From event `start` on until the order has ended, at most MOST_EVENTS."""
+        self.last_seq = start - 1
+        for _ in range(MOST_EVENTS // PAGE):
+            page = await venue.runner.command("XRANGE", venue.keys.events, f"(0-{self.last_seq}", "+", "COUNT", PAGE)
+            for _, (_, data) in page:
+                if self._has_ended_with(data):
+                    return
+            if len(page) < PAGE:
+                return
+            self.last_seq = int(page[-1][0].partition(b"-")[2])
+            await asyncio.sleep(0)
+        self.is_cut = True
+
+    def _has_ended_with(self, data: bytes) -> bool:
+        """Takes what an entry tells; whether nothing can happen to the order after it."""
+        is_marked = self._mark.search(data) is not None
+        if not is_marked and not (self._is_waiting and self._fills.search(data)):
+            return False
+        event = decode(data)
+        if isinstance(event, MarketCleared):
+            if self.symbol in event.symbols:
+                self.events.append(event)
+                self._has_ended = True
+            return self._has_ended
+        if not isinstance(event, MarketEvent) or event.symbol != self.symbol:
+            return False
+        if is_marked:
+            self._take(event)
+        if self._is_waiting and event.fills:
+            self.steps.append(Step(event.seq, event.now_ms, event.fills))
+        return self._has_ended
+
+    def _take(self, event: MarketEvent) -> None:
+        orders = _orders_of(event)
+        if not self._ids.intersection(order.order_id for order in orders):
+            return
+        self.events.append(event)
+        if isinstance(event, ListPlaced):
+            self._ids.update(listed.order_id for listed in event.order_list.orders)
+            self._mark = self._marked()
+        for order in orders:
+            if order.order_id == self._order_id:
+                self._notice(event, order)
+
+    def _notice(self, event: MarketEvent, order: OrderRecord) -> None:
+        begins = isinstance(event, OrderPlaced | OrderActivated) and order.status is OrderStatus.NEW
+        if begins and order.type.is_contingent and not order.working_ms:
+            self.waiting, self.steps, self._is_waiting = order, [], True
+        elif isinstance(event, OrderTriggered) or order.working_ms:
+            self._is_waiting = False
+        is_last = not isinstance(event, OrderStep) or event.is_final or event.order.order_id != self._order_id
+        self._has_ended = is_last and not order.status.is_open
+
+
+def _orders_of(event: MarketEvent) -> list[OrderRecord]:
+    """Every order that a market event has a record of."""
+    if isinstance(event, OrdersCanceled):
+        return [*event.orders, *event.makers]
+    told: list[OrderRecord] = [*event.makers]
+    for name in ("orders", "takers"):
+        told += getattr(event, name, [])
+    order = getattr(event, "order", None)
+    return [*told, order] if order is not None else told
+
+
+async def _follow(venue: Venue, scan: Scan, *, is_start_known: bool) -> Followed:
+    """What the prices did to the order while it waited."""
+    waiting, steps = scan.waiting, scan.steps
+    if not steps:
+        return Followed()
+    if waiting is None:
+        order = next((event.order for event in scan.events if isinstance(event, OrderTriggered)), None)
+        if is_start_known or order is None or order.terms is None or order.terms.trailing_bips:
+            return Followed()
+        waiting = order
+    return follow(waiting, steps, await _price_before(venue, scan))
+
+
+async def _price_before(venue: Venue, scan: Scan) -> int | None:
+    """The last price before the first of the scan's steps; None if there was none, or nobody knows it any more."""
+    name, trade_id = scan.symbol, scan.steps[0].fills[0].trade_id - 1
+    if trade_id < 1:
+        return None
+    trades = await venue.queries.trades(name, limit=1, from_id=trade_id)
+    if trades and trades[0].fill.trade_id == trade_id:
+        return trades[0].fill.price_ticks
+    return await _in_database(lambda: traces.price_of_trade(venue.name, name, trade_id))
+
+
+async def _words(venue: Venue, found: Found, events: list[Event]) -> Words:
+    """How to write the symbol's numbers, and the names of all whom the events name."""
+    accounts = {found.order.account}
+    for event in events:
+        if isinstance(event, MarketEvent):
+            for fill in event.fills:
+                accounts |= {fill.taker_account, fill.maker_account}
+        if isinstance(event, OrderStep):
+            for match in event.prevented:
+                accounts |= {match.taker_account, match.maker_account}
+    numbers = sorted(accounts)
+    names = await venue.runner.command("HMGET", venue.keys.accounts, *map(str, numbers))
+    known = {account: name.decode() for account, name in zip(numbers, names, strict=True) if name is not None}
+    return Words(found.spec, known)
+
+
+async def _summary(venue: Venue, trace: Trace, words: Words, first_kept: int) -> list[Line]:
+    """What SQL knows of the time before the first event that is kept; of an order that is void, all it knows."""
+    before = 2**62 if trace.void_by else first_kept
+    fills, prevented, reached = await _in_database(
+        lambda: (
+            traces.fills_before(venue.name, trace, before),
+            traces.preventions_before(venue.name, trace, before),
+            traces.trade_that_reached(venue.name, trace),
+        )
+    )
+    order, story = trace.order, Story(trace.order.order_id, words, Followed())
+    story.tell_accepted(trace.placed_seq, order.created_ms, order)
+    text = VOID.format(event=trace.void_by) if trace.void_by else SUMMARY.format(first=first_kept)
+    lines = [Line(kind="void" if trace.void_by else "summary", seq=None, time=order.created_ms, text=text)]
+    if reached is not None and reached.seq < before:  # ahead of all fills: only then it took
+        price = words.price(reached.fill.price_ticks)
+        text = f"Triggered by trade {reached.fill.trade_id} at {price} (event {reached.seq})"
+        shown = {"tradeId": reached.fill.trade_id, "price": price, "tradeSeq": reached.seq}
+        story.lines.append(Line(kind="triggered", seq=None, time=reached.now_ms, text=text, numbers=shown))
+    told = len(story.lines)
+    for past in fills:
+        story.tell_fill(past.seq, past.now_ms, order, past.fill)
+    for prevention in prevented:
+        story.tell_prevented(prevention.seq, prevention.now_ms, prevention.match)
+    lines += [*story.lines[:told], *sorted(story.lines[told:], key=lambda line: line.seq or 0)]
+    if trace.seq < before:
+        numbers = {"status": order.status.value, "filled": words.quantity(order.filled_lots)}
+        text = f"Its last event left it {order.status}, {numbers['filled']} filled"
+        lines.append(Line(kind="last_state", seq=trace.seq, time=order.updated_ms, text=text, numbers=numbers))
+    return lines
+
+
+def _insert(lines: list[Line], others: list[Line]) -> None:
+    """Put the others, which no event has in its place, among the lines by their time."""
+    for line in others:
+        lines.insert(bisect_right([each.time for each in lines], line.time), line)
+
+
+def _trailing_lines(order: OrderRecord, followed: Followed, words: Words) -> list[Line]:
+    """When an order began to trail, if it waited for that: no event says so."""
+    terms = order.terms
+    if terms is None or not terms.trailing_ms:
+        return []
+    began = followed.began
+    if began is None and not terms.stop_ticks and terms.trailing_ms == order.created_ms:
+        return []  # at once: the line on its waiting says so
+    if began is None:
+        return [Line(kind="trailing", seq=None, time=terms.trailing_ms, text="Began to follow the price")]
+    price = words.price(began.fill.price_ticks)
+    text = f"Began to follow the price with trade {began.fill.trade_id} at {price}"
+    numbers = {"tradeId": began.fill.trade_id, "price": price}
+    return [Line(kind="trailing", seq=began.seq, time=began.now_ms, text=text, numbers=numbers)]
+
+
+def _names(refusal: Refusal, symbol: str, order_id: int | None, client_order_id: str) -> bool:
+    """Whether a refused command was about this order: by its id, or by its client order id in whatever role."""
+    given = refusal.parameters
+    if given.get("symbol") != symbol:
+        return False
+    if client_order_id and any(
+        text == client_order_id for name, text in given.items() if name.endswith("ClientOrderId")
+    ):
+        return True
+    return order_id is not None and str(order_id) in (given.get("orderId"), given.get("cancelOrderId"))
+
+
+async def _refusals_about(venue: Venue, found: Found) -> list[Refusal]:
+    order = found.order
+
+    def is_wanted(refusal: Refusal) -> bool:
+        return _names(refusal, found.spec.symbol, order.order_id, order.client_order_id)
+
+    return await read_refusals(venue, is_wanted, account=order.account, limit=MOST_REFUSALS)
+
+
+def _refusal_line(refusal: Refusal, words: Words | None) -> Line:
+    """A refused command: what its sender was told, why, and the numbers that were compared."""
+    numbers = words.refused(refusal) if words is not None else dict(refusal.numbers)
+    why = f"{refusal.reason}, {refusal.detail}" if refusal.detail else refusal.reason
+    values = ", ".join(f"{name} {value}" for name, value in numbers.items())
+    sent = " ".join(f"{name}={text}" for name, text in refusal.parameters.items())
+    text = f"{refusal.command} was refused: {refusal.text} ({why}{'; ' if values else ''}{values}) It asked for {sent}"
+    return Line(
+        kind="refused", seq=None, time=refusal.now_ms, text=text,
+        numbers={
+            **numbers, "code": refusal.code, "reason": refusal.reason, "parameters": refusal.parameters,
+            "keyId": refusal.key_id,
+        },
+    )  # fmt: skip
