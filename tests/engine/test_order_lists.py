@@ -212,3 +212,15 @@ async def test_an_oco_whose_orders_are_both_reached_in_one_sweep_trades_once(
     await take(venue, bob, BUY, 1_100, 4)
     assert await statuses(venue, placed) == ["PARTIALLY_FILLED", "EXPIRED"]
     assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 7 * LOT)
+
+
+async def test_a_pending_maker_that_would_match_when_its_turn_comes_expires(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await venue.gateway.place_order(limit(bob, BUY, 1_300, 1))
+    placed = await venue.gateway.place_order_list(
+        oto(carol, leg(carol, OrderType.LIMIT_MAKER, SELL, 5, price=1_200), price=1_400)
+    )
+    await take(venue, alice, SELL, 1_400, 5)
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["FILLED", "EXPIRED"], True)
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == []

@@ -69,7 +69,7 @@ local function plan_status(market, order, plan)
     plan.status = "EXPIRED_IN_MATCH"
   elseif is_filled then
     plan.status = "FILLED"
-  elseif order.price > 0 and order.time_in_force == "GTC" then
+  elseif order.price > 0 and order.time_in_force == "GTC" and plan.stop ~= "killed" then
     plan.rests, plan.status = true, open_status(order)
   else
     plan.status = "EXPIRED"
