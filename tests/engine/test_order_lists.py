@@ -224,3 +224,15 @@ async def test_a_pending_maker_that_would_match_when_its_turn_comes_expires(
     await take(venue, alice, SELL, 1_400, 5)
     assert (await statuses(venue, placed), await is_done(venue, placed)) == (["FILLED", "EXPIRED"], True)
     assert (await venue.queries.depth("BTCUSDT", 5)).asks == []
+
+
+async def test_a_pair_of_which_one_order_cannot_begin_ends_with_it(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await venue.gateway.place_order(limit(bob, BUY, 1_300, 1))
+    pair = oco_sale(carol, 5).orders
+    placed = await venue.gateway.place_order_list(oto(carol, *pair, price=1_400))
+    await take(venue, alice, SELL, 1_400, 5)
+    assert await statuses(venue, placed) == ["FILLED", "EXPIRED", "EXPIRED"]
+    assert await is_done(venue, placed)
+    assert (await balance(venue, carol, "BTC"))[1] == 0

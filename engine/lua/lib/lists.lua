@@ -82,10 +82,10 @@ local function consequences(list, legs, chosen)
       if legs[i].is_open then ends[legs[i]] = status_after(working) end
     end
   else
+    if #legs == first + 1 then ends_of_pair(legs[first], legs[first + 1], chosen, ends) end
     for i = first, #legs do
-      if legs[i].status == "PENDING_NEW" and legs[i].is_open then begins[#begins + 1] = legs[i] end
+      if legs[i].status == "PENDING_NEW" and legs[i].is_open and not ends[legs[i]] then begins[#begins + 1] = legs[i] end
     end
-    if #legs == first + 1 and #begins == 0 then ends_of_pair(legs[first], legs[first + 1], chosen, ends) end
   end
   return ends, begins
 end
@@ -141,6 +141,7 @@ function commit_list(market, id, chosen, is_queued)
   end
   for _, member in ipairs(queued) do
     market.waiting = market.waiting - redis.call("LREM", TRIGGERED, "0", member)
+      - redis.call("LREM", TRIGGERED, "0", "+" .. member)
   end
   for i = #begins, 1, -1 do
     redis.call("LPUSH", TRIGGERED, "+" .. begins[i].member)
