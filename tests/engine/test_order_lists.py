@@ -9,7 +9,7 @@ from engine.commands import PlaceOrder, PlaceOrderList
 from engine.errors import Reason
 from engine.events import OrderRecord, decode_list
 from engine.gateway import PlacedList
-from engine.types import ListKind, OrderType, Side, TimeInForce
+from engine.types import ListKind, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, cancel, limit
 from tests.engine.checks import digest, refusal
@@ -236,3 +236,17 @@ async def test_a_pair_of_which_one_order_cannot_begin_ends_with_it(
     assert await statuses(venue, placed) == ["FILLED", "EXPIRED", "EXPIRED"]
     assert await is_done(venue, placed)
     assert (await balance(venue, carol, "BTC"))[1] == 0
+
+
+async def test_what_prevention_takes_from_one_order_of_a_pair_ends_the_other(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    """As a fill does: the two would have different quantities otherwise, and locked money for one of them only."""
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    own = msgspec.structs.replace(limit(carol, BUY, 1_100, 4), stp=StpMode.DECREMENT)
+    await venue.gateway.place_order(own)
+    assert await statuses(venue, placed) == ["NEW", "EXPIRED"]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 6 * LOT, 6 * LOT)
+    await take(venue, bob, BUY, 1_100, 6)
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["FILLED", "EXPIRED"], True)

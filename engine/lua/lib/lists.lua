@@ -36,7 +36,7 @@ local function read_legs(list)
     if leg.is_open then
       leg.side, leg.price = side_and_price(leg)
       leg.type = string.match(leg.tail, '^"%u+",%d+,"([A-Z_]+)"')
-      leg.has_begun = filled_of(leg) > 0 or is_working(leg) and leg.type ~= "LIMIT_MAKER"
+      leg.has_begun = leg.left < leg.lots or is_working(leg) and leg.type ~= "LIMIT_MAKER"
     end
     legs[i] = leg
   end
