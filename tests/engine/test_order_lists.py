@@ -7,12 +7,13 @@ import pytest
 
 from engine.commands import PlaceOrder, PlaceOrderList
 from engine.errors import Reason
-from engine.events import OrderRecord, decode_list
+from engine.events import ListChanged, OrderRecord, decode_list
 from engine.gateway import PlacedList
 from engine.types import ListKind, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, cancel, limit
-from tests.engine.checks import digest, refusal
+from tests.engine.checks import digest, events_of, refusal
+from tests.model.small_steps import shorten_steps
 
 BUY, SELL = Side.BUY, Side.SELL
 ATOMS = 10  # a lot at one tick of BTCUSDT
@@ -250,3 +251,18 @@ async def test_what_prevention_takes_from_one_order_of_a_pair_ends_the_other(
     assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 6 * LOT, 6 * LOT)
     await take(venue, bob, BUY, 1_100, 6)
     assert (await statuses(venue, placed), await is_done(venue, placed)) == (["FILLED", "EXPIRED"], True)
+
+
+async def test_a_list_is_told_to_be_done_once_however_many_steps_touched_it(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    for price in (1_090, 1_095):
+        await venue.gateway.place_order(limit(alice, SELL, price, 1))
+    iceberg = msgspec.structs.replace(oco_sale(carol, 4).orders[0], iceberg_lots=2)
+    pair = msgspec.structs.replace(oco_sale(carol, 4), orders=[iceberg, oco_sale(carol, 4).orders[1]])
+    shorten_steps(venue, 3)  # the taker meets the iceberg at the end of one step and again in the next
+    placed = await venue.gateway.place_order_list(pair)
+    told = await events_of(venue, lambda: take(venue, bob, BUY, 1_100, 6))
+    assert await statuses(venue, placed) == ["FILLED", "EXPIRED"]
+    assert len([event for event in told if isinstance(event, ListChanged)]) == 1

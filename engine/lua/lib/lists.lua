@@ -12,8 +12,8 @@ do -- A script may have 200 locals: what only this piece uses stays in here.
 -- A list from its record; members[1] of OTO and OTOCO is the working order.
 local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
-  local kind, account, tail = string.match(text, '^%[%d+,%d+,%a+,"(%u+)",(%d+),(.*)$')
-  local list = { id = id, kind = kind, account = account, tail = tail, members = {} }
+  local is_done, kind, account, tail = string.match(text, '^%[%d+,%d+,(%a+),"(%u+)",(%d+),(.*)$')
+  local list = { id = id, is_done = is_done == "true", kind = kind, account = account, tail = tail, members = {} }
   for order_id in string.gmatch(tail, '%[(%d+),"') do
     list.members[#list.members + 1] = member_of(tonumber(order_id))
   end
@@ -128,8 +128,8 @@ function commit_list(market, id, chosen, is_queued)
       open = open + 1
     end
   end
-  local changes = #records + #begins
-  if changes == 0 and open > 0 and not is_queued then return false end
+  local is_changed = #records + #begins > 0 or open == 0 and not list.is_done
+  if not is_changed and not is_queued then return false end
   if #records > 0 then finish_leaving(market, leaving) end
   market.touched_lists = {}
   local record = write_list(market, list, open == 0)
@@ -150,7 +150,7 @@ function commit_list(market, id, chosen, is_queued)
   if #kept > 0 then redis.call("HSET", ORDERS, unpack(kept)) end
   if #records > 0 then commit_leaving(market, leaving) end
   commit_gate(market)
-  if changes == 0 and open > 0 then return true end
+  if not is_changed then return true end
   redis.call("HSET", LISTS, id, record)
   commit_market(market, "list_changed", record .. ",[" .. table.concat(records, ",") .. "]")
   return true
