@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import PlaceOrder, PlaceOrderList
+from engine.commands import PlaceOrder, PlaceOrderList, Transfer
 from engine.errors import Reason
 from engine.events import ListChanged, OrderRecord, decode_list
 from engine.gateway import PlacedList
@@ -266,3 +266,25 @@ async def test_a_list_is_told_to_be_done_once_however_many_steps_touched_it(
     told = await events_of(venue, lambda: take(venue, bob, BUY, 1_100, 6))
     assert await statuses(venue, placed) == ["FILLED", "EXPIRED"]
     assert len([event for event in told if isinstance(event, ListChanged)]) == 1
+
+
+async def test_a_purchase_that_trails_to_prices_beyond_exactness_takes_over_all_there_is(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    """What it needs at the last price cannot be computed any more; nothing breaks, and nothing stays locked."""
+    lots = 3 * 10**8
+    await venue.gateway.credit(Transfer(account=bob, asset="USDT", atoms=2**53))
+    await last_price(venue, alice, bob, 2_000_000)
+    pair = PlaceOrderList(
+        kind=ListKind.OCO,
+        client_order_id="pair",
+        orders=[
+            leg(bob, OrderType.LIMIT_MAKER, BUY, lots, price=10),
+            leg(bob, OrderType.STOP_LOSS, BUY, lots, trailing_bips=10_000),
+        ],
+    )
+    placed = await venue.gateway.place_order_list(pair)
+    await last_price(venue, alice, carol, 4_000_000)
+    assert await statuses(venue, placed) == ["EXPIRED", "EXPIRED"]
+    assert await is_done(venue, placed)
+    assert (await balance(venue, bob, "USDT"))[1] == 0

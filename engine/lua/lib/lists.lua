@@ -90,7 +90,7 @@ local function consequences(list, legs, chosen)
   return ends, begins
 end
 
--- What a leg must lock for its rest.
+-- What a leg must lock for its rest; nil: too large to be computed exactly.
 function need_of(market, leg)
   if leg.side == "SELL" then return leg.left * market.base_atoms_per_lot end
   local price, stop = leg.price, tonumber(leg.terms[STOP])
@@ -100,9 +100,8 @@ end
 
 -- A leg that goes on takes from one that ends what it lacks; returns its record when it did.
 local function plan_inheritance(market, leg, ending)
-  local lacking = need_of(market, leg) - leg.locked
-  if lacking <= 0 or leg.side ~= ending.side then return nil end
-  local taken = math.min(lacking, ending.locked)
+  local taken = math.min((need_of(market, leg) or EXACT) - leg.locked, ending.locked)
+  if taken <= 0 or leg.side ~= ending.side then return nil end
   leg.locked, ending.locked = leg.locked + taken, ending.locked - taken
   return write_record(leg, leg.status, int(market.now_ms))
 end
