@@ -288,3 +288,19 @@ async def test_a_purchase_that_trails_to_prices_beyond_exactness_takes_over_all_
     assert await statuses(venue, placed) == ["EXPIRED", "EXPIRED"]
     assert await is_done(venue, placed)
     assert (await balance(venue, bob, "USDT"))[1] == 0
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_of_a_pair_the_order_in_the_book_locks_wherever_it_stands(
+    venue: Venue, alice: int, bob: int, carol: int, is_first: bool
+) -> None:
+    """It may be met at any time; the stop takes over what is locked before it takes."""
+    await last_price(venue, alice, bob)
+    pair = oco_sale(carol)
+    if not is_first:
+        pair = msgspec.structs.replace(pair, orders=pair.orders[::-1])
+    placed = await venue.gateway.place_order_list(pair)
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 10 * LOT)
+    await take(venue, bob, BUY, 1_100, 10)
+    assert sorted(await statuses(venue, placed)) == ["EXPIRED", "FILLED"]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 0)

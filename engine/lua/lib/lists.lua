@@ -3,9 +3,10 @@
 
 -- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO). What happens to an
 -- order of a list has consequences for the others; they are a step of their own, right behind the step that caused
--- them. Of a pair only one order locks what both need; the other locks what it needs beyond that.
+-- them. Of a pair only one order locks what both need, the one that others can meet in the book; the other locks what
+-- it needs beyond that. An order has begun when something of it was matched (traded, or lost to self-trade prevention).
 
-local write_list, need_of, commit_list
+local write_list, need_of, main_of_pair, commit_list
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
@@ -96,6 +97,12 @@ function need_of(market, leg)
   local price, stop = leg.price, tonumber(leg.terms[STOP])
   if price == 0 then price = stop > 0 and stop or market.last_price end
   return notional_ceil(market, price, leg.left)
+end
+
+-- The orders of a pair, the one first that locks what both need.
+function main_of_pair(one, other)
+  if other.type == "LIMIT_MAKER" then return other, one end
+  return one, other
 end
 
 -- A leg that goes on takes from one that ends what it lacks; returns its record when it did.
