@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import PlaceOrder, PlaceOrderList, Transfer
+from engine.commands import PlaceOrder, PlaceOrderList, ReduceOrder, Transfer
 from engine.errors import Reason
 from engine.events import ListChanged, OrderRecord, decode_list
 from engine.gateway import PlacedList
@@ -304,3 +304,26 @@ async def test_of_a_pair_the_order_in_the_book_locks_wherever_it_stands(
     await take(venue, bob, BUY, 1_100, 10)
     assert sorted(await statuses(venue, placed)) == ["EXPIRED", "FILLED"]
     assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 0)
+
+
+def smaller(account: int, order: OrderRecord, lots: int) -> ReduceOrder:
+    return ReduceOrder(account=account, symbol="BTCUSDT", order_id=order.order_id, lots=lots)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_pair_becomes_smaller_together(venue: Venue, alice: int, bob: int, carol: int, which: int) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    await venue.gateway.reduce_order(smaller(carol, placed.orders[which], 4))
+    assert [(order.lots, order.left_lots) for order in await orders_now(venue, placed)] == [(4, 4), (4, 4)]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 4 * LOT, 4 * LOT)
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_100, 4)]
+
+
+async def test_a_pending_order_that_became_smaller_is_still_pending(venue: Venue, alice: int, carol: int) -> None:
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    await venue.gateway.reduce_order(smaller(carol, placed.orders[1], 2))
+    assert await statuses(venue, placed) == ["NEW", "PENDING_NEW"]
+    await take(venue, alice, SELL, 1_000, 5)
+    assert await statuses(venue, placed) == ["FILLED", "NEW"]
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_200, 2)]

@@ -6,7 +6,7 @@
 -- them. Of a pair only one order locks what both need, the one that others can meet in the book; the other locks what
 -- it needs beyond that. An order has begun when something of it was matched (traded, or lost to self-trade prevention).
 
-local write_list, need_of, main_of_pair, commit_list
+local write_list, need_of, main_of_pair, pair_of, commit_list
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
@@ -103,6 +103,18 @@ end
 function main_of_pair(one, other)
   if other.type == "LIMIT_MAKER" then return other, one end
   return one, other
+end
+
+-- Both orders of the pair that an order belongs to, in that order; nil without a pair, or when the other has ended.
+function pair_of(order)
+  local id = list_of(order)
+  local list = id and read_list(id)
+  local first = list and #list.members > 2 and 2 or 1
+  if not list or list.kind == "OTO" or first == 2 and list.members[1] == order.member then return nil end
+  local legs = read_legs(list)
+  if not legs[first].is_open or not legs[first + 1].is_open then return nil end
+  local main, extra = main_of_pair(legs[first], legs[first + 1])
+  return main, extra, list
 end
 
 -- A leg that goes on takes from one that ends what it lacks; returns its record when it did.
