@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import PlaceOrder, PlaceOrderList, ReduceOrder, Transfer
-from engine.errors import Reason
+from engine.commands import PlaceOrder, PlaceOrderList, ReduceOrder, ReplaceOrder, Transfer
+from engine.errors import Reason, Rejected
 from engine.events import ListChanged, OrderRecord, decode_list
-from engine.gateway import PlacedList
+from engine.gateway import Placed, PlacedList, Replaced
 from engine.types import ListKind, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, cancel, limit
@@ -327,3 +327,33 @@ async def test_a_pending_order_that_became_smaller_is_still_pending(venue: Venue
     await take(venue, alice, SELL, 1_000, 5)
     assert await statuses(venue, placed) == ["FILLED", "NEW"]
     assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_200, 2)]
+
+
+async def replaced(venue: Venue, account: int, order_id: int, new: PlaceOrder) -> Replaced:
+    return await venue.gateway.replace_order(ReplaceOrder(cancel=cancel(account, order_id), place=new))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_replaced_order_ends_its_list_before_the_new_one_is_placed(
+    venue: Venue, alice: int, bob: int, carol: int, which: int
+) -> None:
+    """The new order has the money of the whole pair, and does not meet the order that goes with the old one."""
+    await last_price(venue, alice, bob)
+    lots = RICH_ATOMS // LOT
+    placed = await venue.gateway.place_order_list(oco_sale(carol, lots))
+    outcome = await replaced(venue, carol, placed.orders[which].order_id, limit(carol, SELL, 1_200, lots))
+    assert isinstance(outcome.placed, Placed)
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["CANCELED", "CANCELED"], True)
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_200, lots)]
+
+
+async def test_nothing_waits_behind_a_replacement_that_was_refused(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    too_much = limit(carol, SELL, 1_200, RICH_ATOMS // LOT + 1)
+    outcome = await replaced(venue, carol, placed.orders[0].order_id, too_much)
+    assert isinstance(outcome.placed, Rejected)
+    assert await venue.runner.command("HGET", venue.keys.symbol("BTCUSDT"), "pending") == b""
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["CANCELED", "CANCELED"], True)
