@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import PlaceOrder, PlaceOrderList, ReduceOrder, ReplaceOrder, Transfer
+from engine.commands import CancelAllOrders, PlaceOrder, PlaceOrderList, ReduceOrder, ReplaceOrder, Transfer
 from engine.errors import Reason, Rejected
 from engine.events import ListChanged, OrderRecord, decode_list
 from engine.gateway import Placed, PlacedList, Replaced
@@ -357,3 +357,14 @@ async def test_nothing_waits_behind_a_replacement_that_was_refused(
     assert isinstance(outcome.placed, Rejected)
     assert await venue.runner.command("HGET", venue.keys.symbol("BTCUSDT"), "pending") == b""
     assert (await statuses(venue, placed), await is_done(venue, placed)) == (["CANCELED", "CANCELED"], True)
+
+
+async def test_cancelling_all_ends_every_list_in_one_call(venue: Venue, alice: int, bob: int, carol: int) -> None:
+    """Steps of lists count as steps; they match nobody, so the number of matches that fit does not bound them."""
+    await last_price(venue, alice, bob)
+    lists = [msgspec.structs.replace(oco_sale(carol, lots), client_order_id=f"pair{lots}") for lots in range(1, 4)]
+    placed = [await venue.gateway.place_order_list(one) for one in lists]
+    shorten_steps(venue, 1)
+    await venue.gateway.cancel_all_orders(CancelAllOrders(account=carol, symbol="BTCUSDT"))
+    assert await venue.runner.command("HGET", venue.keys.symbol("BTCUSDT"), "pending") == b""
+    assert [await is_done(venue, one) for one in placed] == [True] * 3
