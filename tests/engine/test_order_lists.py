@@ -9,10 +9,10 @@ from engine.commands import CancelAllOrders, PlaceOrder, PlaceOrderList, ReduceO
 from engine.errors import Reason, Rejected
 from engine.events import ListChanged, OrderRecord, decode_list
 from engine.gateway import Placed, PlacedList, Replaced
-from engine.types import ListKind, OrderType, Side, StpMode, TimeInForce
+from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, cancel, limit
-from tests.engine.checks import digest, events_of, refusal
+from tests.engine.checks import digest, events_of, refusal, refused_without_a_trace
 from tests.model.small_steps import shorten_steps
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -368,3 +368,9 @@ async def test_cancelling_all_ends_every_list_in_one_call(venue: Venue, alice: i
     await venue.gateway.cancel_all_orders(CancelAllOrders(account=carol, symbol="BTCUSDT"))
     assert await venue.runner.command("HGET", venue.keys.symbol("BTCUSDT"), "pending") == b""
     assert [await is_done(venue, one) for one in placed] == [True] * 3
+
+
+async def test_a_pending_order_is_not_new_to_a_cancel_that_is_restricted(venue: Venue, carol: int) -> None:
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    meant = msgspec.structs.replace(cancel(carol, placed.orders[1].order_id), only_status=OrderStatus.NEW)
+    assert await refused_without_a_trace(venue, venue.gateway.cancel_order(meant)) is Reason.CANCEL_RESTRICTED
