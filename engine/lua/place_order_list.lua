@@ -35,7 +35,7 @@ end
 local function refusal_of(market, order, is_pair, begins)
   if is_too_large(market, order) then return "AMOUNT_TOO_LARGE" end
   if not begins then return nil end
-  if is_pair and order.type == "LIMIT_MAKER" and market.last_price > 0 then
+  if is_pair and (order.type == "LIMIT_MAKER" or order.type == "TAKE_PROFIT_LIMIT") and market.last_price > 0 then
     local is_wrong = order.side == "SELL" and order.price <= market.last_price
       or order.side == "BUY" and order.price >= market.last_price
     if is_wrong then return "LIST_PRICES" end

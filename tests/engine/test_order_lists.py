@@ -374,3 +374,19 @@ async def test_a_pending_order_is_not_new_to_a_cancel_that_is_restricted(venue: 
     placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
     meant = msgspec.structs.replace(cancel(carol, placed.orders[1].order_id), only_status=OrderStatus.NEW)
     assert await refused_without_a_trace(venue, venue.gateway.cancel_order(meant)) is Reason.CANCEL_RESTRICTED
+
+
+async def test_the_limit_of_a_take_profit_stands_on_its_side_of_the_last_price_too(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    """rest-api.md, New Order list - OCO: TAKE_PROFIT_LIMIT price > Last Traded Price of a sale."""
+    await last_price(venue, alice, bob)
+    stop = oco_sale(carol).orders[1]
+    for price, is_refused in ((1_000, True), (1_001, False)):
+        profit = leg(carol, OrderType.TAKE_PROFIT_LIMIT, SELL, 10, price=price, stop_ticks=1_100)
+        pair = msgspec.structs.replace(oco_sale(carol), orders=[profit, stop])
+        if is_refused:
+            reason = await refused_without_a_trace(venue, venue.gateway.place_order_list(pair))
+            assert reason is Reason.LIST_PRICES
+        else:
+            await venue.gateway.place_order_list(pair)
