@@ -85,7 +85,8 @@ local function consequences(list, legs, chosen)
   else
     if #legs == first + 1 then ends_of_pair(legs[first], legs[first + 1], chosen, ends) end
     for i = first, #legs do
-      if legs[i].status == "PENDING_NEW" and legs[i].is_open and not ends[legs[i]] then begins[#begins + 1] = legs[i] end
+      local leg = legs[i]
+      if leg.status == "PENDING_NEW" and leg.is_open and not ends[leg] then begins[#begins + 1] = leg end
     end
   end
   return ends, begins
