@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from engine.amounts import to_text
+from engine.audit_lists import list_differences
 from engine.errors import EngineUnavailable, OutcomeUnknown
-from engine.events import OrderRecord, decode_order
+from engine.events import OrderListRecord, OrderRecord, decode_list, decode_order
 from engine.keys import open_member, order_member, place_of
 from engine.types import OrderStatus, Side, SymbolSpec
 from engine.venue import Venue
@@ -43,7 +44,10 @@ class _Book(msgspec.Struct, frozen=True):
 
 
 class _Waiting(msgspec.Struct, frozen=True):
-    """Contingent orders as they stand in Redis: by a fixed stop price, trailing, or triggered and not yet done."""
+    """Contingent orders as they stand in Redis: by a fixed stop price, trailing, or triggered and not yet done.
+
+    Of what waits for its turn a list looked at begins with "L", an order of a list that begins with "+".
+    """
 
     stops: dict[str, int]  # order id -> stop price in ticks, with a minus for those triggered from above
     trailing: set[str]
@@ -53,7 +57,8 @@ class _Waiting(msgspec.Struct, frozen=True):
 
     @property
     def members(self) -> list[str]:
-        return sorted([*self.stops, *self.trailing, *self.triggered])
+        orders = [word.removeprefix("+") for word in self.triggered if not word.startswith("L")]
+        return sorted([*self.stops, *self.trailing, *orders])
 
 
 class _Market(msgspec.Struct, frozen=True):
@@ -65,6 +70,7 @@ class _Market(msgspec.Struct, frozen=True):
     orders: dict[str, OrderRecord]
     client_ids: list[str]
     waiting: _Waiting
+    lists: list[OrderListRecord]
 
     @property
     def resting(self) -> dict[str, OrderRecord]:
@@ -123,6 +129,7 @@ def _keys_of(venue: Venue, symbol: str) -> list[str]:
         keys.stops(symbol),
         keys.trailing(symbol),
         keys.triggered(symbol),
+        keys.lists(symbol),
     ]
 
 
@@ -133,7 +140,7 @@ def _numbers(flat: Sequence[bytes]) -> dict[str, int]:
 
 def _market(spec: SymbolSpec, raw: list[Any]) -> _Market:
     pending, bids, asks, bid_levels, ask_levels, bid_depth, ask_depth, orders, client_ids, *conditions = raw
-    stops, trailing, triggered, up_ticks, down_ticks, trailing_count = conditions
+    stops, trailing, triggered, up_ticks, down_ticks, trailing_count, lists = conditions
     books = [
         _Book(side, _numbers(queue), _numbers(levels), _numbers(depth))
         for side, queue, levels, depth in (
@@ -149,12 +156,16 @@ def _market(spec: SymbolSpec, raw: list[Any]) -> _Market:
         nearest=(up_ticks.decode(), down_ticks.decode()),
         trailing_count=int(trailing_count),
     )
-    return _Market(spec, pending.decode(), books, records, [member.decode() for member in client_ids], waiting)
+    order_lists = [decode_list(lists[i + 1]) for i in range(0, len(lists), 2) if lists[i].isdigit()]
+    names = [member.decode() for member in client_ids]
+    return _Market(spec, pending.decode(), books, records, names, waiting, order_lists)
 
 
 def _market_differences(market: _Market, next_order_id: int, tape: set[int]) -> Iterator[str]:
     symbol = market.spec.symbol
     yield from (f"{symbol}: {what}" for what in _waiting_differences(market))
+    of_lists = list_differences(market.spec, market.orders, market.lists, [*market.waiting.triggered, market.pending])
+    yield from (f"{symbol}: {what}" for what in of_lists)
     if market.pending not in ("", TRIGGERED_ALONE) and market.pending not in market.orders:
         yield f"{symbol}: order {market.pending} is pending and not among the open orders"
     for (member, order), found in zip(market.orders.items(), market.client_ids, strict=True):
@@ -195,7 +206,7 @@ def _order_differences(market: _Market, member: str, order: OrderRecord) -> Iter
         else order.left_lots * market.spec.base_atoms_per_lot
     )
     if order.terms is not None and order.terms.list_id >= 0:
-        return  # of a pair one order locks for both
+        return  # of a pair one order locks for both (audit_lists.py)
     if order.locked_atoms < needed or (order.side is Side.SELL and order.locked_atoms != needed):
         yield f"has {order.locked_atoms} atoms locked and needs {needed}"
 
@@ -218,7 +229,7 @@ def _waiting_differences(market: _Market) -> Iterator[str]:
     expected = sorted(
         member
         for member, order in market.orders.items()
-        if order.working_ms == 0 and order.status is not OrderStatus.PENDING_NEW
+        if order.working_ms == 0 and (order.status is not OrderStatus.PENDING_NEW or f"+{member}" in waiting.triggered)
     )
     if waiting.members != expected:
         yield f"orders {waiting.members} wait for a trigger, the open orders make it {expected}"

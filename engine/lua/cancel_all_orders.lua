@@ -36,5 +36,5 @@ finish_leaving(market, leaving)
 commit_leaving(market, leaving)
 commit_market(market, "orders_canceled", "[" .. table.concat(records, ",") .. "]")
 local seq = market.seq
-commit_cascade(market, MAX_FILLS)
+commit_cascade(market, MAX_STEPS)
 return { "ok", seq, records, #records == #found and 1 or 0 }

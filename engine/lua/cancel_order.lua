@@ -20,5 +20,5 @@ if not key_is_good(ARGV[3], ARGV[1]) then return { "rejected", "KEY_INVALID" } e
 
 -- Write.
 local reply = commit_cancel(market, order, ARGV[6], ARGV[7])
-commit_cascade(market, MAX_FILLS)
+commit_cascade(market, MAX_STEPS)
 return reply

@@ -36,7 +36,7 @@ end
 local function refusal_of(market, order, is_pair, begins)
   if is_too_large(market, order) then return "AMOUNT_TOO_LARGE" end
   if not begins then return nil end
-  if is_pair and order.type == "LIMIT_MAKER" and market.last_price > 0 then
+  if is_pair and (order.type == "LIMIT_MAKER" or order.type == "TAKE_PROFIT_LIMIT") and market.last_price > 0 then
     local is_wrong = order.side == "SELL" and order.price <= market.last_price
       or order.side == "BUY" and order.price >= market.last_price
     if is_wrong then return "LIST_PRICES" end
@@ -67,23 +67,26 @@ end
 
 -- Plan.
 local list_id = redis.call("HGET", META, "next_list_id") or "1"
-local orders, names, needs = {}, {}, {}
-local first_of_pair = kind == "OCO" and 1 or kind == "OTOCO" and 2
+local orders, names = {}, {}
 for i, request in ipairs(requests) do
   local order = new_order(market, request)
   local begins = kind == "OCO" or i == 1
   local why = refusal_of(market, order, kind == "OCO", begins)
   if why then return { "rejected", why } end
   order.terms[LIST], order.request, order.begins = list_id, request, begins
-  needs[i] = need_of(market, order)
-  if not needs[i] or needs[i] >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
-  order.locked = needs[i]
-  if first_of_pair and i == first_of_pair + 1 then order.locked = math.max(0, needs[i] - needs[i - 1]) end
-  move(order.side == "BUY" and market.quote or market.base, account, -order.locked, order.locked)
+  order.locked = need_of(market, order)
+  if not order.locked or order.locked >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
   orders[i], names[i] = order, "[" .. order.id .. ',"' .. request.client_id .. '"]'
 end
 local refusal = refusal_by_limits(market, orders)
 if refusal then return refusal end
+if kind ~= "OTO" then
+  local main, extra = main_of_pair(orders[#orders - 1], orders[#orders])
+  extra.locked = math.max(0, extra.locked - main.locked)
+end
+for _, order in ipairs(orders) do
+  move(order.side == "BUY" and market.quote or market.base, account, -order.locked, order.locked)
+end
 read_ledger(market.base)
 read_ledger(market.quote)
 for _, ledger in ipairs({ market.base, market.quote }) do

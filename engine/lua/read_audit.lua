@@ -2,17 +2,17 @@
 --[[
 read_audit: everything of a venue that can be recounted, as raw text: sums are made where numbers have no limit.
 KEYS   1 meta 2 open 3 client ids; then of each symbol: symbol, bids, asks, bid levels, ask levels, bid depth,
-       ask depth, orders, stops, trailing, triggered; then of each asset: balances
+       ask depth, orders, stops, trailing, triggered, lists; then of each asset: balances
 ARGV   1... symbols
 Reply  {"ok", next order id, open members, {symbol, ...}, {balances, ...}}; a symbol is {pending, bids, asks,
        bid levels, ask levels, bid depth, ask depth, orders, {id that the order's client id leads to or "", ...},
-       stops, trailing, triggered, up_ticks, down_ticks, how many trail}
+       stops, trailing, triggered, up_ticks, down_ticks, how many trail, lists}
 Cost   O(N), N orders, levels and balances
 ]]
 --- @include "lib/number"
 --- @include "lib/order"
 local CHUNK = 1000
-local KEYS_OF_SYMBOL = 11
+local KEYS_OF_SYMBOL = 12
 
 -- The order id that each open order's client id leads to, in the order of `orders` (a flat HGETALL).
 local function read_client_ids(symbol, orders)
@@ -41,6 +41,7 @@ for i = 1, #ARGV do
     redis.call("HGETALL", KEYS[k + 6]), redis.call("HGETALL", KEYS[k + 7]), orders, read_client_ids(ARGV[i], orders),
     redis.call("ZRANGE", KEYS[k + 9], 0, -1, "WITHSCORES"), redis.call("HGETALL", KEYS[k + 10]),
     redis.call("LRANGE", KEYS[k + 11], 0, -1), fields[2] or "", fields[3] or "", fields[4] or "0",
+    redis.call("HGETALL", KEYS[k + 12]),
   }
 end
 for i = 4 + #ARGV * KEYS_OF_SYMBOL, #KEYS do balances[#balances + 1] = redis.call("HGETALL", KEYS[i]) end

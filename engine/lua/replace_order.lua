@@ -36,6 +36,7 @@ if market.status ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
 
 -- Write.
 local canceled, placed = commit_cancel(market, order, ARGV[15], ARGV[16]), {}
+commit_cascade(market, MAX_STEPS) -- the new order must not meet, nor do without, what its list ends with the old one
 if canceled[1] == "ok" or ARGV[17] == "1" then
   if market.is_told then next_step(market) end
   placed = commit_replacement(market, account, symbol)

@@ -4,9 +4,11 @@ import pytest
 
 from engine.audit import audit
 from engine.gateway import place_arguments
+from engine.keys import order_member
 from engine.types import Side
 from engine.venue import Venue
-from tests.conftest import RICH_ATOMS, limit, market
+from tests.conftest import RICH_ATOMS, cancel, limit, market
+from tests.engine.test_order_lists import oco_sale
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -137,3 +139,39 @@ async def test_an_order_that_is_not_done_yet_is_open_and_not_in_the_book(venue: 
     report = await audit(venue)
     assert (report.differences, report.orders) == ([], 2)
     await venue.runner.run("continue_order", keys, ("BTCUSDT",))
+
+
+async def _damaged(venue: Venue, key: str, field: str | int, old: bytes, new: bytes) -> list[str]:
+    """What the audit says while one text of a hash is another; it is as before afterwards."""
+    text = await venue.runner.command("HGET", key, field)
+    assert old in text
+    await venue.runner.command("HSET", key, field, text.replace(old, new, 1))
+    differences = (await audit(venue)).differences
+    await venue.runner.command("HSET", key, field, text)
+    return differences
+
+
+async def test_lists_and_their_orders_must_agree(busy: Venue, carol: int) -> None:
+    placed = await busy.gateway.place_order_list(oco_sale(carol, above=10_100, stop=9_500, price=9_400))
+    assert (await audit(busy)).differences == []
+    lists, orders = busy.keys.lists("BTCUSDT"), busy.keys.orders("BTCUSDT")
+    maker, stop = (order_member(order.order_id) for order in placed.orders)
+    ids = [order.order_id for order in placed.orders]
+    assert await _damaged(busy, lists, 1, b"false", b"true") == [
+        f"BTCUSDT: order {maker} is open, and its list 1 is done",
+        f"BTCUSDT: order {stop} is open, and its list 1 is done",
+    ]
+    assert await _damaged(busy, lists, 1, b'"OCO",3', b'"OCO",4') == [
+        f"BTCUSDT: order {maker} belongs to list 1, which does not know it",
+        f"BTCUSDT: order {stop} belongs to list 1, which does not know it",
+    ]
+    assert await _damaged(busy, orders, maker, b",-1,1,0,0]", b",-1,9,0,0]") == [
+        f"BTCUSDT: order {maker} belongs to list 9, which does not exist"
+    ]
+    assert await _damaged(busy, orders, stop, b"[10,10,0,0,", b"[10,10,0,5,") == [
+        f"BTCUSDT: list 1 has 10005 atoms locked for order {ids[0]} and {ids[1]} and needs 10000",
+        "BTC: account 3 has 0.00010000 locked, its open orders hold 0.00010005",
+    ]
+    await busy.gateway.cancel_order(cancel(carol, placed.orders[0].order_id))
+    assert (await audit(busy)).differences == []
+    assert await _damaged(busy, lists, 1, b"true", b"false") == ["BTCUSDT: list 1 is open, and none of its orders is"]

@@ -5,14 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import PlaceOrder, PlaceOrderList
-from engine.errors import Reason
-from engine.events import OrderRecord, decode_list
-from engine.gateway import PlacedList
-from engine.types import ListKind, OrderType, Side, TimeInForce
+from engine.commands import CancelAllOrders, PlaceOrder, PlaceOrderList, ReduceOrder, ReplaceOrder, Transfer
+from engine.errors import Reason, Rejected
+from engine.events import ListChanged, OrderRecord, decode_list
+from engine.gateway import Placed, PlacedList, Replaced
+from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, cancel, limit
-from tests.engine.checks import digest, refusal
+from tests.engine.checks import digest, events_of, refusal, refused_without_a_trace
+from tests.model.small_steps import shorten_steps
 
 BUY, SELL = Side.BUY, Side.SELL
 ATOMS = 10  # a lot at one tick of BTCUSDT
@@ -212,3 +213,180 @@ async def test_an_oco_whose_orders_are_both_reached_in_one_sweep_trades_once(
     await take(venue, bob, BUY, 1_100, 4)
     assert await statuses(venue, placed) == ["PARTIALLY_FILLED", "EXPIRED"]
     assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 7 * LOT)
+
+
+async def test_a_pending_maker_that_would_match_when_its_turn_comes_expires(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await venue.gateway.place_order(limit(bob, BUY, 1_300, 1))
+    placed = await venue.gateway.place_order_list(
+        oto(carol, leg(carol, OrderType.LIMIT_MAKER, SELL, 5, price=1_200), price=1_400)
+    )
+    await take(venue, alice, SELL, 1_400, 5)
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["FILLED", "EXPIRED"], True)
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == []
+
+
+async def test_a_pair_of_which_one_order_cannot_begin_ends_with_it(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await venue.gateway.place_order(limit(bob, BUY, 1_300, 1))
+    pair = oco_sale(carol, 5).orders
+    placed = await venue.gateway.place_order_list(oto(carol, *pair, price=1_400))
+    await take(venue, alice, SELL, 1_400, 5)
+    assert await statuses(venue, placed) == ["FILLED", "EXPIRED", "EXPIRED"]
+    assert await is_done(venue, placed)
+    assert (await balance(venue, carol, "BTC"))[1] == 0
+
+
+async def test_what_prevention_takes_from_one_order_of_a_pair_ends_the_other(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    """As a fill does: the two would have different quantities otherwise, and locked money for one of them only."""
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    own = msgspec.structs.replace(limit(carol, BUY, 1_100, 4), stp=StpMode.DECREMENT)
+    await venue.gateway.place_order(own)
+    assert await statuses(venue, placed) == ["NEW", "EXPIRED"]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 6 * LOT, 6 * LOT)
+    await take(venue, bob, BUY, 1_100, 6)
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["FILLED", "EXPIRED"], True)
+
+
+async def test_a_list_is_told_to_be_done_once_however_many_steps_touched_it(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    for price in (1_090, 1_095):
+        await venue.gateway.place_order(limit(alice, SELL, price, 1))
+    iceberg = msgspec.structs.replace(oco_sale(carol, 4).orders[0], iceberg_lots=2)
+    pair = msgspec.structs.replace(oco_sale(carol, 4), orders=[iceberg, oco_sale(carol, 4).orders[1]])
+    shorten_steps(venue, 3)  # the taker meets the iceberg at the end of one step and again in the next
+    placed = await venue.gateway.place_order_list(pair)
+    told = await events_of(venue, lambda: take(venue, bob, BUY, 1_100, 6))
+    assert await statuses(venue, placed) == ["FILLED", "EXPIRED"]
+    assert len([event for event in told if isinstance(event, ListChanged)]) == 1
+
+
+async def test_a_purchase_that_trails_to_prices_beyond_exactness_takes_over_all_there_is(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    """What it needs at the last price cannot be computed any more; nothing breaks, and nothing stays locked."""
+    lots = 3 * 10**8
+    await venue.gateway.credit(Transfer(account=bob, asset="USDT", atoms=2**53))
+    await last_price(venue, alice, bob, 2_000_000)
+    pair = PlaceOrderList(
+        kind=ListKind.OCO,
+        client_order_id="pair",
+        orders=[
+            leg(bob, OrderType.LIMIT_MAKER, BUY, lots, price=10),
+            leg(bob, OrderType.STOP_LOSS, BUY, lots, trailing_bips=10_000),
+        ],
+    )
+    placed = await venue.gateway.place_order_list(pair)
+    await last_price(venue, alice, carol, 4_000_000)
+    assert await statuses(venue, placed) == ["EXPIRED", "EXPIRED"]
+    assert await is_done(venue, placed)
+    assert (await balance(venue, bob, "USDT"))[1] == 0
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_of_a_pair_the_order_in_the_book_locks_wherever_it_stands(
+    venue: Venue, alice: int, bob: int, carol: int, is_first: bool
+) -> None:
+    """It may be met at any time; the stop takes over what is locked before it takes."""
+    await last_price(venue, alice, bob)
+    pair = oco_sale(carol)
+    if not is_first:
+        pair = msgspec.structs.replace(pair, orders=pair.orders[::-1])
+    placed = await venue.gateway.place_order_list(pair)
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 10 * LOT)
+    await take(venue, bob, BUY, 1_100, 10)
+    assert sorted(await statuses(venue, placed)) == ["EXPIRED", "FILLED"]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 10 * LOT, 0)
+
+
+def smaller(account: int, order: OrderRecord, lots: int) -> ReduceOrder:
+    return ReduceOrder(account=account, symbol="BTCUSDT", order_id=order.order_id, lots=lots)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_pair_becomes_smaller_together(venue: Venue, alice: int, bob: int, carol: int, which: int) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    await venue.gateway.reduce_order(smaller(carol, placed.orders[which], 4))
+    assert [(order.lots, order.left_lots) for order in await orders_now(venue, placed)] == [(4, 4), (4, 4)]
+    assert await balance(venue, carol, "BTC") == (RICH_ATOMS - 4 * LOT, 4 * LOT)
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_100, 4)]
+
+
+async def test_a_pending_order_that_became_smaller_is_still_pending(venue: Venue, alice: int, carol: int) -> None:
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    await venue.gateway.reduce_order(smaller(carol, placed.orders[1], 2))
+    assert await statuses(venue, placed) == ["NEW", "PENDING_NEW"]
+    await take(venue, alice, SELL, 1_000, 5)
+    assert await statuses(venue, placed) == ["FILLED", "NEW"]
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_200, 2)]
+
+
+async def replaced(venue: Venue, account: int, order_id: int, new: PlaceOrder) -> Replaced:
+    return await venue.gateway.replace_order(ReplaceOrder(cancel=cancel(account, order_id), place=new))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_replaced_order_ends_its_list_before_the_new_one_is_placed(
+    venue: Venue, alice: int, bob: int, carol: int, which: int
+) -> None:
+    """The new order has the money of the whole pair, and does not meet the order that goes with the old one."""
+    await last_price(venue, alice, bob)
+    lots = RICH_ATOMS // LOT
+    placed = await venue.gateway.place_order_list(oco_sale(carol, lots))
+    outcome = await replaced(venue, carol, placed.orders[which].order_id, limit(carol, SELL, 1_200, lots))
+    assert isinstance(outcome.placed, Placed)
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["CANCELED", "CANCELED"], True)
+    assert (await venue.queries.depth("BTCUSDT", 5)).asks == [(1_200, lots)]
+
+
+async def test_nothing_waits_behind_a_replacement_that_was_refused(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    too_much = limit(carol, SELL, 1_200, RICH_ATOMS // LOT + 1)
+    outcome = await replaced(venue, carol, placed.orders[0].order_id, too_much)
+    assert isinstance(outcome.placed, Rejected)
+    assert await venue.runner.command("HGET", venue.keys.symbol("BTCUSDT"), "pending") == b""
+    assert (await statuses(venue, placed), await is_done(venue, placed)) == (["CANCELED", "CANCELED"], True)
+
+
+async def test_cancelling_all_ends_every_list_in_one_call(venue: Venue, alice: int, bob: int, carol: int) -> None:
+    """Steps of lists count as steps; they match nobody, so the number of matches that fit does not bound them."""
+    await last_price(venue, alice, bob)
+    lists = [msgspec.structs.replace(oco_sale(carol, lots), client_order_id=f"pair{lots}") for lots in range(1, 4)]
+    placed = [await venue.gateway.place_order_list(one) for one in lists]
+    shorten_steps(venue, 1)
+    await venue.gateway.cancel_all_orders(CancelAllOrders(account=carol, symbol="BTCUSDT"))
+    assert await venue.runner.command("HGET", venue.keys.symbol("BTCUSDT"), "pending") == b""
+    assert [await is_done(venue, one) for one in placed] == [True] * 3
+
+
+async def test_a_pending_order_is_not_new_to_a_cancel_that_is_restricted(venue: Venue, carol: int) -> None:
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    meant = msgspec.structs.replace(cancel(carol, placed.orders[1].order_id), only_status=OrderStatus.NEW)
+    assert await refused_without_a_trace(venue, venue.gateway.cancel_order(meant)) is Reason.CANCEL_RESTRICTED
+
+
+async def test_the_limit_of_a_take_profit_stands_on_its_side_of_the_last_price_too(
+    venue: Venue, alice: int, bob: int, carol: int
+) -> None:
+    """rest-api.md, New Order list - OCO: TAKE_PROFIT_LIMIT price > Last Traded Price of a sale."""
+    await last_price(venue, alice, bob)
+    stop = oco_sale(carol).orders[1]
+    for price, is_refused in ((1_000, True), (1_001, False)):
+        profit = leg(carol, OrderType.TAKE_PROFIT_LIMIT, SELL, 10, price=price, stop_ticks=1_100)
+        pair = msgspec.structs.replace(oco_sale(carol), orders=[profit, stop])
+        if is_refused:
+            reason = await refused_without_a_trace(venue, venue.gateway.place_order_list(pair))
+            assert reason is Reason.LIST_PRICES
+        else:
+            await venue.gateway.place_order_list(pair)

@@ -13,8 +13,17 @@ import msgspec
 
 from engine import events
 from engine.audit import audit
-from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
+from engine.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    PlaceOrder,
+    PlaceOrderList,
+    ReduceOrder,
+    ReplaceOrder,
+    Transfer,
+)
 from engine.errors import Rejected
+from engine.gateway import Placed
 from engine.registry import KeyRecord
 from engine.runner import Stale
 from engine.types import MAX_FILLS, Side, SymbolSpec, SymbolStatus
@@ -22,7 +31,7 @@ from engine.venue import Venue
 from tests.model.coverage import Coverage
 from tests.model.reference import PRECISE, Exchange
 from tests.model.small_steps import shorten_steps
-from tests.model.translation import SPECS, event_of, fill_of, order_of, prevented_of
+from tests.model.translation import SPECS, event_of, fill_of, list_of, order_of, prevented_of
 from tests.model.words import ATOM, Market, Purse, Refused, Terms
 
 ACCOUNTS = range(1, 8)
@@ -82,13 +91,15 @@ class Pair:
             reference = self._of_reference(step)
         assert engine == reference, f"{step}\n   engine    {engine}\n   reference {reference}"[:LONGEST_MESSAGE]
         self.played += 1
+        if step.name == "replace_order" and engine[0] == "ok":
+            self.coverage.note_replaced(*engine[1])
         return engine
 
     async def _of_engine(self, step: Step) -> Outcome:
         try:
             return ("ok", await ENGINE[step.name](self.venue, step.of))
         except Rejected as error:
-            return ("refused", str(error.reason), error.existing_order_id)
+            return _refusal(error)
         except Stale:
             self.venue.registry.forget()
             return ("refused", "STALE", None)
@@ -114,6 +125,8 @@ class Pair:
         self.seen += len(engine)
         for event in engine:
             self.coverage.note(event)
+        self.coverage.seen.update(self.reference.met)
+        self.reference.met.clear()
         self.reference.events.clear()
 
     async def compare_books(self) -> None:
@@ -130,7 +143,21 @@ class Pair:
         for symbol, spec in SPECS.items():
             await self._compare_market(symbol, spec)
 
+    async def _compare_lists(self, symbol: str) -> None:
+        """Every list there ever was, and the names that lead to the newest of each."""
+        found = await self.venue.runner.command("HGETALL", self.venue.keys.lists(symbol))
+        engine: dict[bytes, Any] = dict(zip(found[::2], found[1::2], strict=True))
+        expected: dict[bytes, Any] = {}
+        for order_list in self.reference.lists.values():
+            if order_list.symbol == symbol:
+                expected[b"%d" % order_list.id] = order_list
+                expected[f"{order_list.account}|{order_list.client_id}".encode()] = b"%d" % order_list.id
+        for key in filter(bytes.isdigit, engine):
+            engine[key] = list_of(events.decode_list(engine[key]), symbol)
+        assert engine == expected, symbol
+
     async def _compare_market(self, symbol: str, spec: SymbolSpec) -> None:
+        await self._compare_lists(symbol)
         depth, state = await self.venue.queries.depth(symbol, 100_000), await self.venue.queries.market_state(symbol)
         market, tick, lot = self.reference.markets[symbol], spec.tick_units * ATOM, spec.lot_units * ATOM
         for side, levels in (("BUY", depth.bids), ("SELL", depth.asks)):
@@ -173,9 +200,32 @@ def _market(spec: SymbolSpec) -> Market:
 
 
 async def _place(venue: Venue, order: PlaceOrder) -> Any:
-    placed, spec = await venue.gateway.place_order(order), SPECS[order.symbol]
+    return _placed(await venue.gateway.place_order(order), SPECS[order.symbol])
+
+
+def _placed(placed: Placed, spec: SymbolSpec) -> Any:
     fills = [fill_of(fill, spec) for fill in placed.fills]
     return order_of(placed.order, spec), fills, [prevented_of(match, spec) for match in placed.prevented]
+
+
+async def _place_list(venue: Venue, of: PlaceOrderList) -> Any:
+    symbol = of.orders[0].symbol
+    placed = await venue.gateway.place_order_list(of)
+    return list_of(placed.order_list, symbol), [order_of(record, SPECS[symbol]) for record in placed.orders]
+
+
+async def _replace(venue: Venue, of: ReplaceOrder) -> Any:
+    replaced, spec = await venue.gateway.replace_order(of), SPECS[of.place.symbol]
+    canceled, placed = replaced.canceled, replaced.placed
+    if not isinstance(canceled, Rejected):
+        canceled = ("ok", order_of(canceled.order, spec))
+    if isinstance(placed, Placed):
+        placed = ("ok", _placed(placed, spec))
+    return tuple(_refusal(half) if isinstance(half, Rejected) else half for half in (canceled, placed))
+
+
+def _refusal(error: Rejected) -> Outcome:
+    return ("refused", str(error.reason), error.existing_order_id)
 
 
 async def _cancel(venue: Venue, cancel: CancelOrder) -> Any:
@@ -215,6 +265,8 @@ async def _set_key(venue: Venue, of: tuple[str, int, bool]) -> None:
 
 ENGINE: dict[str, Callable[[Venue, Any], Awaitable[Any]]] = {
     "place_order": _place,
+    "place_order_list": _place_list,
+    "replace_order": _replace,
     "cancel_order": _cancel,
     "cancel_all_orders": _cancel_all,
     "reduce_order": _reduce,
@@ -250,12 +302,43 @@ def _reference_place(reference: Exchange, of: PlaceOrder) -> Any:
     )  # fmt: skip
 
 
+def _reference_list(reference: Exchange, of: PlaceOrderList) -> Any:
+    first, (tick, lot) = of.orders[0], _sizes(of.orders[0])
+    orders = [
+        {
+            "side": order.side.value, "type": order.type.value, "time_in_force": order.time_in_force.value,
+            "price": order.price_ticks * tick, "quantity": order.lots * lot,
+            "terms": _reference_terms(order, tick, lot), "client_id": order.client_order_id,
+        }
+        for order in of.orders
+    ]  # fmt: skip
+    return reference.place_list(
+        account=first.account, symbol=first.symbol, rules_version=first.rules_version, kind=of.kind.value,
+        client_id=of.client_order_id, key=first.key_digest, orders=orders,
+    )  # fmt: skip
+
+
+def _reference_cancel(reference: Exchange, of: CancelOrder) -> Any:
+    return reference.cancel(
+        account=of.account, symbol=of.symbol, order_id=of.order_id, client_id=of.client_order_id,
+        own_id=of.cancel_client_order_id, key=of.key_digest, only_status=of.only_status or "",
+    )  # fmt: skip
+
+
+def _reference_replace(reference: Exchange, of: ReplaceOrder) -> Any:
+    place = of.place
+    return reference.replace(
+        cancel=lambda: _reference_cancel(reference, of.cancel), place=lambda: _reference_place(reference, place),
+        account=place.account, symbol=place.symbol, rules_version=place.rules_version, key=place.key_digest,
+        is_placed_anyway=of.place_anyway,
+    )  # fmt: skip
+
+
 REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     "place_order": _reference_place,
-    "cancel_order": lambda reference, of: reference.cancel(
-        account=of.account, symbol=of.symbol, order_id=of.order_id, client_id=of.client_order_id,
-        own_id=of.cancel_client_order_id, key=of.key_digest,
-    ),
+    "place_order_list": _reference_list,
+    "replace_order": _reference_replace,
+    "cancel_order": _reference_cancel,
     "cancel_all_orders": lambda reference, of: reference.cancel_all(
         account=of.account, symbol=of.symbol, key=of.key_digest
     ),

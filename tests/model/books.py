@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from tests.model.words import ZERO, Market, Order, Purse
+from tests.model.words import ZERO, Market, Order, OrderList, Purse
 
 Snapshot = tuple[dict[tuple[str, int], Purse], dict[tuple[str, Decimal], Decimal]]  # purses, one symbol's depth
 
@@ -17,6 +17,8 @@ class Books:
     now_ms: int = 0
     seq: int = 0
     next_order_id: int = 1
+    next_list_id: int = 1
+    lists: dict[int, OrderList] = field(default_factory=dict)
     open: dict[int, Order] = field(default_factory=dict)
     purses: dict[tuple[str, int], Purse] = field(default_factory=dict)
     totals: dict[str, dict[str, Decimal]] = field(default_factory=dict)

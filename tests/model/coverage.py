@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.model.translation import SPECS
-from tests.model.words import ATOM, Order
+from tests.model.words import ATOM, Order, OrderList
 
 MODES = ("EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
 # About a fifth of what most seeds bring.
@@ -14,6 +14,13 @@ LEAST_PER_20_000 = {
     "continued": 400, "continued amid triggers": 80, "fill or kill triggered": 60, "rests after trigger": 100,
     "out of money": 6, "icebergs in prevention": 100, "waiting reduced": 50, "waiting cancelled": 100,
     **dict.fromkeys(MODES, 25), "transfers": 20,
+    "OCO list_placed": 70, "OTO list_placed": 70, "OTOCO list_placed": 70, "lists done": 200,
+    "working order filled at once": 20, "begun later": 60, "pending maker that would match": 5,
+    "pending stop that would trigger": 15, "pair ended by a fill": 8, "lists after prevention": 20,
+    "ended while it waited for its turn": 15, "inherited": 30, "list after order_placed": 30,
+    "list after order_triggered": 15, "list after order_continued": 15, "list after order_activated": 40,
+    "list after order_canceled": 30, "list after order_reduced": 10,
+    "replaced": 60, "replaced by nothing": 10, "replaced nothing": 10, "not replaced": 10,
 }  # fmt: skip
 
 
@@ -24,19 +31,31 @@ class Coverage:
     seen: Counter[str] = field(default_factory=Counter)
     queue_ids: dict[int, int] = field(default_factory=dict)
     last_kind: str = ""
+    last: dict[str, Any] = field(default_factory=dict)
 
     def note_opening(self) -> None:
-        self.queue_ids, self.last_kind = {}, ""
+        self.queue_ids, self.last_kind, self.last = {}, "", {}
+
+    def note_replaced(self, canceled: tuple[Any, ...], placed: tuple[Any, ...] | None) -> None:
+        """What became of the halves of a replacement."""
+        if canceled[0] == "ok":
+            self.seen["replaced" if placed and placed[0] == "ok" else "replaced by nothing"] += 1
+        else:
+            self.seen["replaced nothing" if placed and placed[0] == "ok" else "not replaced"] += 1
 
     def note(self, event: dict[str, Any]) -> None:
         kind = event["kind"]
-        if kind in ("order_placed", "order_continued", "order_triggered"):
+        if kind in ("order_placed", "order_continued", "order_triggered", "order_activated"):
             self._note_step(kind, event)
+        if kind in ("list_placed", "list_changed"):
+            self._note_list(kind, event)
+        if kind == "order_activated":
+            self._note_begun(event, event["order"])
         orders = event.get("orders", [event["order"]] if "order" in event else [])
         if kind in ("order_canceled", "orders_canceled", "order_reduced"):
             word = "waiting reduced" if kind == "order_reduced" else "waiting cancelled"
             self.seen[word] += sum(not order.terms.working_ms for order in orders)
-        self.last_kind = kind
+        self.last_kind, self.last = kind, event
 
     def _note_step(self, kind: str, event: dict[str, Any]) -> None:
         order: Order = event["order"]
@@ -56,6 +75,30 @@ class Coverage:
             self.seen["transfers"] += match.mode == "TRANSFER" and match.taker_account != match.maker_account
         if order.is_contingent and order.terms.working_ms:
             self.queue_ids[order.id] = order.terms.queue_id
+
+    def _note_list(self, kind: str, event: dict[str, Any]) -> None:
+        """A list placed, or what its orders did to each other, named by the event that was the cause."""
+        order_list: OrderList = event["order_list"]
+        self.seen[f"{order_list.kind} {kind}"] += 1
+        self.seen["lists done"] += order_list.is_done
+        if kind == "list_placed":
+            return
+        own = {order_id for order_id, _ in order_list.members}
+        stopped = {match.maker_id for match in self.last.get("prevented", []) if match.from_maker}
+        self.seen["lists after prevention"] += bool(own & stopped)
+        if event["orders"]:
+            self.seen[f"list after {self.last_kind}"] += 1
+            word = "pair" if order_list.kind == "OCO" else "chain"
+            self.seen[f"{word} ended by a fill"] += bool(own & {fill.maker_id for fill in self.last.get("fills", [])})
+
+    def _note_begun(self, event: dict[str, Any], order: Order) -> None:
+        filled_at_once = order.status == "FILLED" and self.last_kind == "list_placed"
+        self.seen["working order filled at once"] += filled_at_once
+        self.seen["begun later"] += self.last_kind == "list_changed"
+        self.seen["begun in steps"] += not event["is_final"]
+        if order.status == "EXPIRED" and not event["fills"]:
+            self.seen["pending maker that would match"] += order.type == "LIMIT_MAKER"
+            self.seen["pending stop that would trigger"] += order.is_contingent
 
     def _note_triggered(self, event: dict[str, Any], order: Order) -> None:
         self.seen["triggered"] += 1

@@ -50,6 +50,7 @@ class Matching(Triggers):
             if maker.is_in_book:
                 maker.terms.queue_id = self.take_id()
         self._settle(market, order, plan, reserve)
+        self.touch(market, makers + [order] * (order.id not in self.open or order.filled > 0))
         self.trigger(market, last_price, [fill.price for fill in fills])
         step = Step(kind, copied(order), fills, prevented, len(plan.meetings), plan.stop not in UNFINISHED)
         self.tell_market(
@@ -58,27 +59,13 @@ class Matching(Triggers):
         )  # fmt: skip
         return step
 
-    def follow_up(self, market: Market, order: Order, first: Step) -> list[Step]:
-        """Finishes an order that has steps left, then those that were triggered, each a new taker.
+    def touch(self, market: Market, orders: list[Order]) -> None:
+        """Something happened to these orders: the lists that they belong to are looked at before all else."""
+        lists = dict.fromkeys(order.terms.list_id for order in orders if order.terms.list_id >= 0)
+        market.upcoming = [("list", self.lists[list_id]) for list_id in lists] + market.upcoming
 
-        One call of the engine has room for as many meetings as one step; each step after the first costs one more.
-        """
-        steps = [first]
-        room = self.cap - first.matches
-        while not steps[-1].is_final or market.triggered:
-            if room <= 0:
-                room = self.cap
-            if steps[-1].is_final:
-                order = market.triggered.pop(0)
-                steps.append(self._trigger_step(market, order, room))
-            else:
-                plan = self.plan(market, self._rest_of(order), room)
-                steps.append(self.step("order_continued", market, order, plan, order.locked))
-            room -= 1 + steps[-1].matches
-        return steps
-
-    def _trigger_step(self, market: Market, order: Order, room: int) -> Step:
-        """A triggered order begins to take. A purchase without a limit may also spend what is free."""
+    def take(self, kind: str, market: Market, order: Order, room: int) -> Step:
+        """An order that was open already begins to take. A purchase without a limit may also spend what is free."""
         order.terms.working_ms = self.now_ms
         taker, reserve = Taker(order, left=order.left), order.locked
         if order.side == "BUY" and not order.has_limit:
@@ -87,10 +74,17 @@ class Matching(Triggers):
             reserve = min(order.locked + self.purse(market.quote, order.account).free, most)
             taker.money = reserve
         plan = self.plan_unless_killed(market, taker, room)
-        return self.step("order_triggered", market, order, plan, reserve)
+        return self.step(kind, market, order, plan, reserve)
+
+    def go_on(self, market: Market, order: Order, room: int) -> Step:
+        """The next step of an order that has some left."""
+        plan = self.plan(market, self._rest_of(order), room)
+        return self.step("order_continued", market, order, plan, order.locked)
 
     def plan_unless_killed(self, market: Market, taker: Taker, room: int) -> Plan:
-        """A fill-or-kill order that cannot be filled whole meets nobody."""
+        """A fill-or-kill order that cannot be filled whole meets nobody, nor does one that only makes."""
+        if taker.order.type == "LIMIT_MAKER" and self.would_match(market, taker.order):
+            return Plan(stop="killed")
         if taker.order.time_in_force == "FOK":
             whole = self.plan(market, replace(taker), None)
             if whole.filled < taker.order.left:
@@ -201,11 +195,12 @@ class Matching(Triggers):
             return "EXPIRED_IN_MATCH"
         if order.filled and plan.stop == "money" if order.quote_amount else not order.left:
             return "FILLED"
-        return order.open_status if order.has_limit and order.time_in_force == "GTC" else "EXPIRED"
+        may_rest = order.has_limit and order.time_in_force == "GTC" and plan.stop != "killed"
+        return order.open_status if may_rest else "EXPIRED"
 
     def _rest(self, market: Market, order: Order) -> None:
         """The order takes its place in the book: a triggered one behind all that are there."""
-        if order.is_contingent:
+        if order.is_contingent or order.terms.list_id >= 0:
             order.terms.queue_id = self.take_id()
         order.terms.visible = min(order.terms.iceberg, order.left)
         order.is_in_book = True
@@ -232,7 +227,7 @@ class Matching(Triggers):
 
     def _end(self, market: Market, order: Order, status: str) -> None:
         self._lock(market, order, ZERO)
-        order.status, order.updated_ms, order.is_in_book = status, self.now_ms, False
+        order.status, order.updated_ms, order.is_in_book, order.is_waiting = status, self.now_ms, False, False
         del self.open[order.id]
 
 

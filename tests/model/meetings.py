@@ -86,6 +86,9 @@ class Meetings(Books):
         plan.stop = "book"
         return plan
 
+    def would_match(self, market: Market, order: Order) -> bool:
+        return bool(self.plan(market, Taker(order, left=order.left), 1).meetings)
+
     def _levels(self, market: Market, order: Order) -> Iterator[tuple[Decimal, list[Tip]]]:
         """The other side's price levels within the order's limit, best first."""
         makers = self.queue(market.symbol, "SELL" if order.side == "BUY" else "BUY")

@@ -6,8 +6,18 @@ that most orders meet somebody, and cancels are frequent.
 
 from random import Random
 
-from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
-from engine.types import OrderType, Side, StpMode, TimeInForce
+import msgspec
+
+from engine.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    PlaceOrder,
+    PlaceOrderList,
+    ReduceOrder,
+    ReplaceOrder,
+    Transfer,
+)
+from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from tests.model.agreement import ACCOUNTS, ASSETS, Step
 from tests.model.reference import Exchange
 from tests.model.translation import SPECS
@@ -19,6 +29,7 @@ POOR_ATOMS = {"BTC": 15_000, "ETH": 150_000, "USDT": 60_000}
 DIGESTS = ("key-a", "key-b", "key-c")
 GROUPS = (-1, 7, 7, 7)  # trade groups; most accounts share one
 CONTINGENT = [type_ for type_ in OrderType if type_.is_contingent]
+RESTRICTIONS = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 GARBAGE_IDS = (0, 1, 10**9, 2**53 - 1, 2**53 + 1, 10**17)
 
 
@@ -29,6 +40,7 @@ class Commands:
         self._random = random
         self._reference = reference
         self._drawn = 0
+        self._only_symbol = ""  # the one that every command drawn now is for
 
     def opening(self) -> list[Step]:
         """Money to begin with: little for the poor, more than 2**53 atoms for the rich. Some share a trade group."""
@@ -44,6 +56,7 @@ class Commands:
         self._drawn += 1
         kinds = (
             (50, self._limit), (8, self._market), (18, self._contingent), (3, self._maker_only), (8, self._cancel),
+            (12, self._list), (3, self._replace),
             (0.3, self._cancel_all), (6, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
             (0.5, self._status), (0.5, self._key), (0.5, self._group), (1, self._clock),
         )  # fmt: skip
@@ -97,6 +110,100 @@ class Commands:
         if type_.has_limit and time_in_force is TimeInForce.GTC:
             terms["iceberg_lots"] = self._tip(lots)
         return self._place(account, symbol, side, type_, time_in_force, price_ticks=price_ticks, lots=lots, **terms)
+
+    def _list(self) -> Step:
+        """Pairs around the last price, and pending orders of which some cannot begin when their turn comes."""
+        symbol, account, side = self._symbol(), self._account(), self._random.choice(list(Side))
+        kind = self._random.choices(list(ListKind), weights=(5, 3, 3))[0]
+        lots = self._random.randint(1, LOTS[symbol])
+        orders: list[Step] = []
+        if kind is not ListKind.OCO:
+            orders.append(self._working(account, symbol))
+            lots = max(1, lots // 2)
+        if kind is ListKind.OTO:
+            orders.append(self._pending(account, symbol, side, lots))
+        else:
+            orders += self._pair(account, symbol, side, lots)
+        name = f"l{self._random.randint(1, 6)}" if self._random.random() < 0.1 else f"l{self._drawn}"
+        legs = [
+            msgspec.structs.replace(step.of, client_order_id=f"{step.of.client_order_id}-{number}")
+            for number, step in enumerate(orders)
+        ]
+        if self._random.random() < 0.02:
+            legs[1] = msgspec.structs.replace(legs[1], client_order_id=orders[0].of.client_order_id)
+        return Step("place_order_list", PlaceOrderList(kind=kind, client_order_id=name, orders=legs))
+
+    def _working(self, account: int, symbol: str) -> Step:
+        """It often finds somebody at once."""
+        side = self._random.choice(list(Side))
+        is_maker = self._random.random() < 0.3
+        price_ticks = CENTRES[symbol] + round(self._random.gauss((-4 if side is Side.BUY else 4) * is_maker, 4))
+        lots = self._random.randint(1, LOTS[symbol] // 2)
+        time_in_force = self._random.choices(list(TimeInForce), weights=(8, 1, 1))[0]
+        if is_maker:
+            time_in_force = TimeInForce.GTC
+        return self._place(
+            account, symbol, side, OrderType.LIMIT_MAKER if is_maker else OrderType.LIMIT, time_in_force,
+            price_ticks=price_ticks, lots=lots, iceberg_lots=self._tip(lots) if time_in_force is TimeInForce.GTC else 0,
+        )  # fmt: skip
+
+    def _pending(self, account: int, symbol: str, side: Side, lots: int) -> Step:
+        """Any kind; a step of a pair's, or a plain one close to the market."""
+        by = self._random.random()
+        if by < 0.5:
+            return self._random.choice(self._pair(account, symbol, side, lots))
+        price_ticks = CENTRES[symbol] + self._random.randint(-5, 5)
+        if by < 0.6:
+            return self._place(account, symbol, side, OrderType.MARKET, TimeInForce.GTC, lots=lots)
+        time_in_force = self._random.choice(list(TimeInForce))
+        return self._place(account, symbol, side, OrderType.LIMIT, time_in_force, price_ticks=price_ticks, lots=lots)
+
+    def _pair(self, account: int, symbol: str, side: Side, lots: int) -> list[Step]:
+        """A maker or a take profit on one side of the last price and a stop loss on the other, seldom on the wrong."""
+        last, sign = self._last_ticks(symbol), 1 if side is Side.SELL else -1
+        profit = self._random.choices(
+            (OrderType.LIMIT_MAKER, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT), weights=(6, 1, 2)
+        )[0]
+        stop = self._random.choice((OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT))
+        legs = []
+        for type_, way in ((profit, sign), (stop, -sign)):
+            at = max(1, last + way * self._random.choice((1, 1, 2, 2, 3, 4, 5, 0, -1)))
+            legs.append(self._leg(account, symbol, side, type_, at, lots))
+        self._random.shuffle(legs)
+        return legs
+
+    def _leg(self, account: int, symbol: str, side: Side, type_: OrderType, at: int, lots: int) -> Step:
+        """`at` is its price or its stop price; a contingent one may trail instead, or from there on."""
+        time_in_force, price_ticks, terms = TimeInForce.GTC, at, {}
+        if type_.is_contingent:
+            is_trailing = self._random.random() < 0.25
+            terms = {"stop_ticks": 0 if is_trailing and self._random.random() < 0.6 else at}
+            if is_trailing:
+                terms["trailing_bips"] = self._random.randint(1, 1 + 40_000 // CENTRES[symbol])
+            price_ticks = max(1, at + self._random.randint(-4, 4)) if type_.has_limit else 0
+            if type_.has_limit:
+                time_in_force = self._random.choices(list(TimeInForce), weights=(5, 1, 1))[0]
+        if type_.has_limit and time_in_force is TimeInForce.GTC:
+            terms["iceberg_lots"] = self._tip(lots)
+        return self._place(account, symbol, side, type_, time_in_force, price_ticks=price_ticks, lots=lots, **terms)
+
+    def _replace(self) -> Step:
+        """An own order, or seldom a stranger's or none at all, for another one of any kind."""
+        canceled = self._cancel()
+        if canceled.name != "cancel_order":
+            return canceled
+        cancel, self._only_symbol = canceled.of, canceled.of.symbol
+        placed = self._random.choice((self._limit, self._limit, self._contingent, self._market))().of
+        self._only_symbol = ""
+        placed = msgspec.structs.replace(
+            placed, account=cancel.account, symbol=cancel.symbol, key_digest=cancel.key_digest,
+            rules_version=self._reference.markets[cancel.symbol].rules_version,
+        )  # fmt: skip
+        if self._random.random() < 0.1:
+            cancel = msgspec.structs.replace(cancel, order_id=self._random.choice(GARBAGE_IDS))
+        return Step(
+            "replace_order", ReplaceOrder(cancel=cancel, place=placed, place_anyway=self._random.random() < 0.4)
+        )
 
     def _all_in(self, symbol: str, account: int, price_ticks: int) -> int:
         """Lots for all the money that is free: triggered at a worse price, the order will run out of it."""
@@ -163,7 +270,7 @@ class Commands:
         cancel = CancelOrder(
             account=account, symbol=order.symbol, order_id=order.id if by < 0.7 else None,
             client_order_id=order.client_id if by > 0.5 else "", cancel_client_order_id=f"x{self._drawn}",
-            key_digest=self._digest(),
+            key_digest=self._digest(), only_status=self._random.choice((*[None] * 8, *RESTRICTIONS)),
         )  # fmt: skip
         return Step("cancel_order", cancel)
 
@@ -228,7 +335,7 @@ class Commands:
         return Step("set_clock", self._random.choice(back) if is_back else now_ms + self._random.randint(0, 5_000))
 
     def _symbol(self) -> str:
-        return self._random.choice(list(SPECS))
+        return self._only_symbol or self._random.choice(list(SPECS))
 
     def _account(self) -> int:
         return self._random.choice(POOR) if self._random.random() < 0.85 else self._random.choice(RICH)

@@ -12,8 +12,16 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder, ReduceOrder, Transfer
-from engine.types import MAX_FILLS, OrderType, Side, StpMode, TimeInForce
+from engine.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    PlaceOrder,
+    PlaceOrderList,
+    ReduceOrder,
+    ReplaceOrder,
+    Transfer,
+)
+from engine.types import MAX_FILLS, ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import finish
 from tests.model.agreement import ASSETS, Pair, Step
@@ -26,6 +34,9 @@ SIDES = st.sampled_from(list(Side))
 CLOSE_PRICES = st.integers(96, 104)
 MODES = st.sampled_from([StpMode.NONE, *StpMode])
 CONTINGENT = st.sampled_from([kind for kind in OrderType if kind.is_contingent])
+PROFITS = [OrderType.LIMIT_MAKER, OrderType.LIMIT_MAKER, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT]
+STOPS = [OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT]
+WORKING = [OrderType.LIMIT, OrderType.LIMIT, OrderType.LIMIT_MAKER]
 LOTS = st.integers(1, 12) | st.integers(1, 2**45)
 PRICES = st.integers(98, 103) | st.sampled_from([1, 7, 33_333, 2**40])
 CLIENT_IDS = st.sampled_from(["", "", "a", "b"])
@@ -125,12 +136,63 @@ class Agreement(RuleBasedStateMachine):
         size = {"quote_order_atoms": quote_atoms} if is_by_quote else {"lots": lots}
         self._place(account, symbol, side, client_id, digest, type=OrderType.MARKET, stp=stp, **size)
 
+    @rule(
+        account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, profit=st.sampled_from(PROFITS), stop=st.sampled_from(STOPS),
+        prices=st.tuples(CLOSE_PRICES, CLOSE_PRICES, CLOSE_PRICES, CLOSE_PRICES), bips=st.sampled_from([0, 0, 0, 100]),
+        lots=LOTS, tip=st.integers(0, 3), stp=MODES, is_swapped=st.booleans(), name=st.sampled_from(["", "", "list"]),
+        working=st.none() | st.tuples(SIDES, CLOSE_PRICES, st.integers(1, 12), st.sampled_from(WORKING)),
+        single=st.none() | st.sampled_from(list(OrderType)),
+    )  # fmt: skip
+    def place_list(
+        self, account: int, symbol: str, side: Side, profit: OrderType, stop: OrderType,
+        prices: tuple[int, int, int, int], bips: int, lots: int, tip: int, stp: StpMode, is_swapped: bool, name: str,
+        working: tuple[Side, int, int, OrderType] | None, single: OrderType | None,
+    ) -> None:  # fmt: skip
+        """A pair, or one or two orders behind a working one."""
+        kinds = [single] if working and single else [stop, profit] if is_swapped else [profit, stop]
+        orders = []
+        if working:
+            orders.append(self._order(account, symbol, working[0], "w", "", type=working[3], price_ticks=working[1],
+                                      lots=working[2], stp=stp))  # fmt: skip
+        for number, kind in enumerate(kinds):
+            terms = {"price_ticks": prices[number] if kind.has_limit else 0}
+            if kind.is_contingent:
+                terms |= {"stop_ticks": prices[2 + number], "trailing_bips": bips}
+            if kind.has_limit and lots > 3:
+                terms["iceberg_lots"] = max(tip, tip and lots // 40)
+            orders.append(self._order(account, symbol, side, f"p{number}", "", type=kind, lots=lots, stp=stp, **terms))
+        kind = ListKind.OCO if not working else ListKind.OTO if single else ListKind.OTOCO
+        self._play(
+            "place_order_list",
+            PlaceOrderList(kind=kind, client_order_id=name or f"l{self._pair.played}", orders=orders),
+        )
+
+    @rule(
+        back=ORDERS, account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, price=CLOSE_PRICES, lots=LOTS, anyway=st.booleans(),
+        only=st.sampled_from([None, None, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED]), stp=MODES,
+        kind=st.sampled_from([OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.STOP_LOSS]),
+    )  # fmt: skip
+    def replace(
+        self, back: int, account: int, symbol: str, side: Side, price: int, lots: int, anyway: bool,
+        only: OrderStatus | None, stp: StpMode, kind: OrderType,
+    ) -> None:  # fmt: skip
+        order_id = self._pair.reference.next_order_id - 1 - back
+        order = self._pair.reference.open.get(order_id)
+        if order is not None:
+            account, symbol = order.account, order.symbol
+        ticks = {"price_ticks": price} if kind.has_limit else {"stop_ticks": price}
+        cancel = CancelOrder(account=account, symbol=symbol, order_id=order_id, only_status=only)
+        place = self._order(account, symbol, side, "", "", type=kind, lots=lots, stp=stp, **ticks)
+        self._play("replace_order", ReplaceOrder(cancel=cancel, place=place, place_anyway=anyway))
+
     def _place(self, account: int, symbol: str, side: Side, client_id: str, digest: str, **rest: object) -> None:
-        order = PlaceOrder(
+        self._play("place_order", self._order(account, symbol, side, client_id, digest, **rest))
+
+    def _order(self, account: int, symbol: str, side: Side, client_id: str, digest: str, **rest: object) -> PlaceOrder:
+        return PlaceOrder(
             account=account, symbol=symbol, side=side, rules_version=self._pair.reference.markets[symbol].rules_version,
             client_order_id=client_id or f"c{self._pair.played}", key_digest=digest, **rest,  # type: ignore[arg-type]
         )  # fmt: skip
-        self._play("place_order", order)
 
     @rule(account=ACCOUNTS, symbol=SYMBOLS, back=ORDERS, digest=DIGESTS, is_owner=st.booleans())
     def cancel(self, account: int, symbol: str, back: int, digest: str, is_owner: bool) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from engine import events
 from engine.types import SymbolSpec
 from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
-from tests.model.words import ATOM, Fill, Order, Prevented, Purse, Terms
+from tests.model.words import ATOM, Fill, Order, OrderList, Prevented, Purse, Terms
 
 # Rates that differ, or a mix-up of maker and taker could not be seen. Smallest notionals that some of the small orders
 # here miss: of the random commands on the first two, of the state machine on the last two.
@@ -41,7 +41,15 @@ def terms_of(terms: events.OrderTerms, spec: SymbolSpec) -> Terms:
         iceberg=terms.iceberg_lots * lot, stp=terms.stp.value, strategy_id=terms.strategy_id,
         strategy_type=terms.strategy_type, working_ms=terms.working_ms, trailing_ms=terms.trailing_ms,
         visible=terms.visible_lots * lot, queue_id=terms.queue_id, prevented=terms.prevented_lots * lot,
-        prevented_match=terms.prevented_match_id,
+        prevented_match=terms.prevented_match_id, list_id=terms.list_id,
+    )  # fmt: skip
+
+
+def list_of(record: events.OrderListRecord, symbol: str) -> OrderList:
+    return OrderList(
+        id=record.list_id, kind=record.kind.value, account=record.account, symbol=symbol,
+        client_id=record.client_order_id, created_ms=record.created_ms, updated_ms=record.updated_ms,
+        members=[(order.order_id, order.client_order_id) for order in record.orders], is_done=record.is_done,
     )  # fmt: skip
 
 
@@ -82,7 +90,7 @@ def event_of(event: events.AnyEvent) -> dict[str, Any]:
             return told | {"account": account}
         case events.TradeGroupSet(account=account, trade_group=trade_group):
             return told | {"account": account, "trade_group": trade_group}
-        case events.OrderStep() | events.OrderCanceled() | events.OrdersCanceled() | events.OrderReduced():
+        case events.MarketEvent():
             return told | _market_event(event, SPECS[event.symbol])
     return told
 
@@ -98,6 +106,9 @@ def _market_event(event: Any, spec: SymbolSpec) -> dict[str, Any]:
         "makers": [order_of(record, spec) for record in event.makers],
     }
     match event:
+        case events.ListPlaced(order_list=record, orders=orders) | events.ListChanged(order_list=record, orders=orders):
+            changed = [order_of(order, spec) for order in orders]
+            return told | {"order_list": list_of(record, spec.symbol), "orders": changed}
         case events.OrdersCanceled(orders=orders):
             return told | {"orders": [order_of(record, spec) for record in orders]}
         case events.OrderCanceled(order=order, cancel_client_order_id=own_id):

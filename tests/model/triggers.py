@@ -17,7 +17,7 @@ ALL_BIPS = 10_000
 
 @dataclass
 class Triggers(Meetings):
-    """An order waits while it is open and has no `working_ms`; `trigger` puts it into `Market.triggered`."""
+    """An order waits while it says so; `trigger` puts it into `Market.upcoming`."""
 
     def trigger(self, market: Market, before: Decimal | None, prices: list[Decimal]) -> None:
         """Shows the waiting orders of a market the prices of a step. `before` is the last price ahead of them."""
@@ -34,14 +34,23 @@ class Triggers(Meetings):
                         at = None
                 if at is not None:
                     reached.append(((not rises, at if rises else -at, order.id), order))
-            market.triggered += [order for _, order in sorted(reached, key=lambda item: item[0])]
+            for _, order in sorted(reached, key=lambda item: item[0]):
+                order.is_waiting = False
+                market.upcoming.append(("trigger", order))
 
     def waiting(self, market: Market) -> list[Order]:
         """Contingent orders of a market whose price has not come yet."""
-        return [
-            order for order in self.open.values()
-            if order.symbol == market.symbol and not order.terms.working_ms and order not in market.triggered
-        ]  # fmt: skip
+        return [order for order in self.open.values() if order.symbol == market.symbol and order.is_waiting]
+
+    def is_reached(self, market: Market, order: Order) -> bool:
+        """The last price is at or beyond the order's stop price already."""
+        stop, last = order.terms.stop, market.last_price
+        return bool(stop) and last is not None and (last >= stop if order.waits_above else last <= stop)
+
+    def begin_to_wait(self, market: Market, order: Order) -> None:
+        order.is_waiting = True
+        if order.terms.trailing_bips and not order.terms.stop and market.last_price is not None:
+            self.begin_to_trail(order, market.last_price)
 
     def begin_to_trail(self, order: Order, price: Decimal) -> None:
         order.best, order.terms.trailing_ms = price, self.now_ms

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
+from typing import Any
 
 ZERO = Decimal(0)
 ATOM = Decimal("1e-8")
@@ -19,7 +20,9 @@ class Refused(Exception):
 
 @dataclass
 class Market:
-    """`triggered` are orders whose price has come, in the order in which they will take."""
+    """`upcoming` is what follows from the steps that were made, in the order in which it will happen: ("trigger", order
+    whose price has come), ("begin", order of a list), ("list", list that something happened to).
+    """
 
     symbol: str
     base: str
@@ -36,7 +39,7 @@ class Market:
     next_prevented_id: int = 0
     last_price: Decimal | None = None
     changed_ms: int = 0
-    triggered: list["Order"] = field(default_factory=list)
+    upcoming: list[tuple[str, Any]] = field(default_factory=list)
 
     def steps(self) -> tuple[int, int]:
         """(multiplier, divisor): atoms of quote = ticks * lots * multiplier / divisor."""
@@ -59,6 +62,7 @@ class Terms:
     queue_id: int = 0
     prevented: Decimal = ZERO
     prevented_match: int = -1
+    list_id: int = -1
 
 
 @dataclass
@@ -85,6 +89,7 @@ class Order:
     locked: Decimal = ZERO
     filled: Decimal = field(default=ZERO, compare=False)
     is_in_book: bool = field(default=False, compare=False)
+    is_waiting: bool = field(default=False, compare=False)  # for its price
     best: Decimal | None = field(default=None, compare=False)  # the price that a trailing order follows
     quote_prevented: Decimal = field(default=ZERO, compare=False)  # of its quote amount, what prevention took
 
@@ -111,6 +116,42 @@ class Order:
     @property
     def open_status(self) -> str:
         return "PARTIALLY_FILLED" if self.filled else "NEW"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in ("PENDING_NEW", "NEW", "PARTIALLY_FILLED")
+
+    @property
+    def has_begun(self) -> bool:
+        """Of a pair: something of it was matched, or its price has come."""
+        return self.left < self.quantity or (self.is_contingent and self.terms.working_ms > 0)
+
+
+@dataclass
+class OrderList:
+    """`members` are (id, client order id); `orders` are the reference's own memory, the working one first."""
+
+    id: int
+    kind: str
+    account: int
+    symbol: str
+    client_id: str
+    created_ms: int
+    updated_ms: int
+    members: list[tuple[int, str]]
+    is_done: bool = False
+    orders: list[Order] = field(default_factory=list, compare=False)
+
+    @property
+    def working(self) -> Order | None:
+        return None if self.kind == "OCO" else self.orders[0]
+
+    @property
+    def pair(self) -> list[Order]:
+        """The two that exclude each other, the one first that locks what both need: others can meet it in the book."""
+        if self.kind == "OTO":
+            return []
+        return sorted(self.orders[-2:], key=lambda order: order.type != "LIMIT_MAKER")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ local function find_open_order(member, account)
   if not text then return nil end
   local order = read_record(text)
   if order.account ~= account then return nil end
-  order.member = member
+  order.member, order.status = member, string.match(text, '"([A-Z_]+)"')
   order.side, order.price = side_and_price(order)
   return order
 end
@@ -91,7 +91,7 @@ end
 -- Takes one order off the book as a step of its own; cancel_order's reply. `restriction` is the status it must have.
 local function commit_cancel(market, order, own_id, restriction)
   if not order then return { "rejected", "UNKNOWN_ORDER" } end
-  if restriction ~= "" and open_status(order) ~= restriction then return { "rejected", "CANCEL_RESTRICTED" } end
+  if restriction ~= "" and order.status ~= restriction then return { "rejected", "CANCEL_RESTRICTED" } end
   local leaving = new_leaving()
   local record = plan_end(market, leaving, order, "CANCELED")
   finish_leaving(market, leaving)

@@ -3,17 +3,18 @@
 
 -- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO). What happens to an
 -- order of a list has consequences for the others; they are a step of their own, right behind the step that caused
--- them. Of a pair only one order locks what both need; the other locks what it needs beyond that.
+-- them. Of a pair only one order locks what both need, the one that others can meet in the book; the other locks what
+-- it needs beyond that. An order has begun when something of it was matched (traded, or lost to self-trade prevention).
 
-local write_list, need_of, commit_list
+local write_list, need_of, main_of_pair, pair_of, commit_list
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
 -- A list from its record; members[1] of OTO and OTOCO is the working order.
 local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
-  local kind, account, tail = string.match(text, '^%[%d+,%d+,%a+,"(%u+)",(%d+),(.*)$')
-  local list = { id = id, kind = kind, account = account, tail = tail, members = {} }
+  local is_done, kind, account, tail = string.match(text, '^%[%d+,%d+,(%a+),"(%u+)",(%d+),(.*)$')
+  local list = { id = id, is_done = is_done == "true", kind = kind, account = account, tail = tail, members = {} }
   for order_id in string.gmatch(tail, '%[(%d+),"') do
     list.members[#list.members + 1] = member_of(tonumber(order_id))
   end
@@ -36,7 +37,7 @@ local function read_legs(list)
     if leg.is_open then
       leg.side, leg.price = side_and_price(leg)
       leg.type = string.match(leg.tail, '^"%u+",%d+,"([A-Z_]+)"')
-      leg.has_begun = filled_of(leg) > 0 or is_working(leg) and leg.type ~= "LIMIT_MAKER"
+      leg.has_begun = leg.left < leg.lots or is_working(leg) and leg.type ~= "LIMIT_MAKER"
     end
     legs[i] = leg
   end
@@ -82,15 +83,16 @@ local function consequences(list, legs, chosen)
       if legs[i].is_open then ends[legs[i]] = status_after(working) end
     end
   else
+    if #legs == first + 1 then ends_of_pair(legs[first], legs[first + 1], chosen, ends) end
     for i = first, #legs do
-      if legs[i].status == "PENDING_NEW" and legs[i].is_open then begins[#begins + 1] = legs[i] end
+      local leg = legs[i]
+      if leg.status == "PENDING_NEW" and leg.is_open and not ends[leg] then begins[#begins + 1] = leg end
     end
-    if #legs == first + 1 and #begins == 0 then ends_of_pair(legs[first], legs[first + 1], chosen, ends) end
   end
   return ends, begins
 end
 
--- What a leg must lock for its rest.
+-- What a leg must lock for its rest; nil: too large to be computed exactly.
 function need_of(market, leg)
   if leg.side == "SELL" then return leg.left * market.base_atoms_per_lot end
   local price, stop = leg.price, tonumber(leg.terms[STOP])
@@ -98,11 +100,28 @@ function need_of(market, leg)
   return notional_ceil(market, price, leg.left)
 end
 
+-- The orders of a pair, the one first that locks what both need.
+function main_of_pair(one, other)
+  if other.type == "LIMIT_MAKER" then return other, one end
+  return one, other
+end
+
+-- Both orders of the pair that an order belongs to, in that order; nil without a pair, or when the other has ended.
+function pair_of(order)
+  local id = list_of(order)
+  local list = id and read_list(id)
+  local first = list and #list.members > 2 and 2 or 1
+  if not list or list.kind == "OTO" or first == 2 and list.members[1] == order.member then return nil end
+  local legs = read_legs(list)
+  if not legs[first].is_open or not legs[first + 1].is_open then return nil end
+  local main, extra = main_of_pair(legs[first], legs[first + 1])
+  return main, extra, list
+end
+
 -- A leg that goes on takes from one that ends what it lacks; returns its record when it did.
 local function plan_inheritance(market, leg, ending)
-  local lacking = need_of(market, leg) - leg.locked
-  if lacking <= 0 or leg.side ~= ending.side then return nil end
-  local taken = math.min(lacking, ending.locked)
+  local taken = math.min((need_of(market, leg) or EXACT) - leg.locked, ending.locked)
+  if taken <= 0 or leg.side ~= ending.side then return nil end
   leg.locked, ending.locked = leg.locked + taken, ending.locked - taken
   return write_record(leg, leg.status, int(market.now_ms))
 end
@@ -128,8 +147,8 @@ function commit_list(market, id, chosen, is_queued)
       open = open + 1
     end
   end
-  local changes = #records + #begins
-  if changes == 0 and open > 0 and not is_queued then return false end
+  local is_changed = #records + #begins > 0 or open == 0 and not list.is_done
+  if not is_changed and not is_queued then return false end
   if #records > 0 then finish_leaving(market, leaving) end
   market.touched_lists = {}
   local record = write_list(market, list, open == 0)
@@ -141,6 +160,7 @@ function commit_list(market, id, chosen, is_queued)
   end
   for _, member in ipairs(queued) do
     market.waiting = market.waiting - redis.call("LREM", TRIGGERED, "0", member)
+      - redis.call("LREM", TRIGGERED, "0", "+" .. member)
   end
   for i = #begins, 1, -1 do
     redis.call("LPUSH", TRIGGERED, "+" .. begins[i].member)
@@ -149,7 +169,7 @@ function commit_list(market, id, chosen, is_queued)
   if #kept > 0 then redis.call("HSET", ORDERS, unpack(kept)) end
   if #records > 0 then commit_leaving(market, leaving) end
   commit_gate(market)
-  if changes == 0 and open > 0 then return true end
+  if not is_changed then return true end
   redis.call("HSET", LISTS, id, record)
   commit_market(market, "list_changed", record .. ",[" .. table.concat(records, ",") .. "]")
   return true

@@ -1,0 +1,150 @@
+"""Order lists, and everything that follows from a step: lists looked at, orders that begin, triggered orders.
+
+The fact a newcomer would get wrong: what happens to one order of a list never changes another in the same step. The
+list is looked at right behind it, before all else that waits; what it then ends or begins has events of its own. Of a
+pair one order locks what both need; the other locks no more than it needs beyond that.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from tests.model.matching import Matching, Step, copied
+from tests.model.words import EXACT, ZERO, Market, Order, OrderList, ceil
+
+FOREVER = Decimal("Infinity")
+BEGINS_BY_TAKING = ("LIMIT", "LIMIT_MAKER", "MARKET")
+
+
+@dataclass
+class Lists(Matching):
+    """`met` counts what the events do not show."""
+
+    met: Counter[str] = field(default_factory=Counter)
+
+    def follow_up(self, market: Market, order: Order | None = None, first: Step | None = None) -> list[Step]:
+        """Finishes an order that has steps left, then all that follows. The orders' steps, with the first.
+
+        One call of the engine has room for as many meetings as one step; each step after the first costs one more, as
+        does a look at a list that changes nothing.
+        """
+        steps = [first] if first else []
+        unfinished = order if first and not first.is_final else None
+        room = self.cap - (first.matches if first else 0)
+        while unfinished or market.upcoming:
+            room = room if room > 0 else self.cap
+            if unfinished:
+                order, step = unfinished, self.go_on(market, unfinished, room)
+            else:
+                order, step = self._next(market, room)
+            room -= 1 + (step.matches if step else 0)
+            if step:
+                steps.append(step)
+                unfinished = None if step.is_final else order
+        return steps
+
+    def _next(self, market: Market, room: int) -> tuple[Order | None, Step | None]:
+        """The first of what is upcoming, and the step it brought if an order took."""
+        what, whose = market.upcoming.pop(0)
+        if what == "list":
+            self._look_at(market, whose, None)
+            return None, None
+        if what == "begin":
+            return whose, self._begin(market, whose, room)
+        own_list = self.lists.get(whose.terms.list_id)
+        if own_list and self._look_at(market, own_list, whose):
+            market.upcoming.insert(0, (what, whose))  # the other order of its pair had to go first
+            return None, None
+        return whose, self.take("order_triggered", market, whose, room)
+
+    def _begin(self, market: Market, order: Order, room: int) -> Step | None:
+        """An order of a list takes, rests, or begins to wait; it expires where a new one would have been refused."""
+        if order.type in BEGINS_BY_TAKING:
+            return self.take("order_activated", market, order, room)
+        before = self.copy(market.symbol)
+        order.status, order.updated_ms = "NEW", self.now_ms
+        if self.is_reached(market, order):
+            self._end(market, order, "EXPIRED")
+            self.touch(market, [order])
+        else:
+            self.begin_to_wait(market, order)
+        self.tell_market("order_activated", market, before, order=copied(order), is_final=True, prevented=[])
+        return None
+
+    def _look_at(self, market: Market, order_list: OrderList, chosen: Order | None) -> bool:
+        """Ends and begins orders of a list as what has happened to the others demands. Did anything change?
+
+        `chosen` is about to take, for its price has come.
+        """
+        if order_list.is_done:
+            return False
+        ends, begins = self._consequences(order_list, chosen)
+        is_done = all(not order.is_open or order.id in ends for order in order_list.orders)
+        if not ends and not begins and not is_done:
+            return False
+        before, told = self.copy(market.symbol), []
+        for order in [order for order in order_list.orders if order.id in ends]:
+            heirs = [heir for heir in order_list.orders if heir.is_open and heir.id not in ends]
+            told += [self._inherit(market, heir, order) for heir in heirs]
+            self._end(market, order, ends[order.id])
+            told.append(copied(order))
+            self._forget(market, order)
+        market.upcoming = [("begin", order) for order in begins] + market.upcoming
+        order_list.is_done, order_list.updated_ms = is_done, self.now_ms
+        orders = [order for order in told if order]
+        self.tell_market("list_changed", market, before, order_list=replace(order_list), orders=orders)
+        return True
+
+    def _consequences(self, order_list: OrderList, chosen: Order | None) -> tuple[dict[int, str], list[Order]]:
+        """{id of an order that ends: its status}, and orders that begin."""
+        working, orders = order_list.working, order_list.orders
+        if working and working.status != "FILLED":
+            gone = [order for order in orders if not order.is_open]
+            return {order.id: end_word(gone[-1]) for order in orders if gone and order.is_open}, []
+        ends: dict[int, str] = {}
+        for order, other in ((order, other) for order in order_list.pair for other in order_list.pair):
+            goes_on = order is chosen or order.has_begun
+            if order is other or not order.is_open or goes_on:
+                continue
+            if not other.is_open:
+                ends[order.id] = end_word(other)
+            elif other is chosen or other.has_begun:
+                ends[order.id] = "EXPIRED"
+        return ends, [order for order in orders if order.status == "PENDING_NEW" and order.id not in ends]
+
+    def _inherit(self, market: Market, heir: Order, ending: Order) -> Order | None:
+        """The order that goes on takes over what it lacks; how it is then, if it did."""
+        taken = min(self.need(market, heir) - heir.locked, ending.locked)
+        if taken <= 0 or heir.side != ending.side:
+            return None
+        heir.locked += taken
+        ending.locked -= taken
+        heir.updated_ms = self.now_ms
+        self.met["inherited"] += 1
+        return copied(heir)
+
+    def _forget(self, market: Market, order: Order) -> None:
+        """An order that has ended neither begins nor takes any more."""
+        upcoming = [item for item in market.upcoming if item[1] is not order]
+        self.met["ended while it waited for its turn"] += len(upcoming) < len(market.upcoming)
+        market.upcoming = upcoming
+
+    def need(self, market: Market, order: Order) -> Decimal:
+        """What an order of a list has to lock for its rest; infinite when the engine cannot tell exactly."""
+        if order.side == "SELL":
+            return order.left
+        price = order.price or order.terms.stop or market.last_price or ZERO
+        multiplier, divisor = market.steps()
+        product = price / market.tick * (order.left / market.lot) * multiplier
+        return ceil(price * order.left) if product + divisor - 1 < EXACT else FOREVER
+
+    def open_pair_of(self, order: Order) -> list[Order]:
+        """Both orders of the pair that an order belongs to while both are open, the one with the larger lock first."""
+        order_list = self.lists.get(order.terms.list_id)
+        pair = order_list.pair if order_list else []
+        return pair if order in pair and all(one.is_open for one in pair) else []
+
+
+def end_word(order: Order) -> str:
+    """How the other orders of a list end when this one has."""
+    return "CANCELED" if order.status == "CANCELED" else "EXPIRED"
