@@ -260,7 +260,10 @@ async def read_exchange(request: Nothing, caller: Caller, runtime: Runtime) -> d
 @ENDPOINTS.endpoint("PUT", "/exchange")
 async def change_exchange(request: ExchangeChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Change it; what is left out stays."""
-    return _exchange_shown(await _in_sql(markets.set_exchange_rules, **structs.asdict(request)))
+    rules = structs.asdict(request)
+    if all(text is None for text in rules.values()):
+        raise BadParameter("maxOrders", "MISSING", detail="say what is to change: maxOrders, maxAlgoOrders ...")
+    return _exchange_shown(await _in_sql(markets.set_exchange_rules, **rules))
 
 
 @ENDPOINTS.endpoint("POST", "/credit")

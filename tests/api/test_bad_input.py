@@ -64,6 +64,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/myTrades", SPAN | {"orderId": "1", "fromId": "1"}),
     ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT", "preventedMatchId": "0", "limit": "10"}),
     ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT", "orderId": "1", "fromPreventedMatchId": "0"}),
+    ("GET", "/myFilters", {"symbol": "BTCUSDT"}),
     ("GET", "/account", {"omitZeroBalances": "true"}),
     ("POST", "/deposit", {"asset": "BTC", "amount": "1"}),
     ("POST", "/withdraw", {"asset": "BTC", "amount": "1"}),

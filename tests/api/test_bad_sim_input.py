@@ -21,7 +21,7 @@ from accounts.services import create_user
 from api.router import Router
 from api.runtime import Runtime
 from engine.venue import Venue
-from markets.models import Asset, Symbol
+from markets.models import Asset, Exchange, Symbol
 from simulation.endpoints import ENDPOINTS as SIM
 from tests.api.conftest import state_of
 from tests.api.test_bad_input import BAD_DECIMAL, BAD_INTEGER, NO_NUMBER, UNREADABLE, refusal
@@ -32,7 +32,10 @@ SAMPLE = Path(__file__).resolve().parents[2] / "simulation" / "recordings" / "sa
 RULES = {"tickSize": "0.01", "lotSize": "0.001", "minPrice": "0.01", "maxPrice": "1000", "minQuantity": "0.001",
          "maxQuantity": "100", "minNotional": "5", "makerFee": "0.001", "takerFee": "0.001",
          "minMarketQuantity": "0.001", "maxMarketQuantity": "100", "maxIcebergParts": "10", "minTrailingAbove": "10",
-         "maxTrailingAbove": "20", "minTrailingBelow": "10", "maxTrailingBelow": "20"}  # fmt: skip
+         "maxTrailingAbove": "20", "minTrailingBelow": "10", "maxTrailingBelow": "20",
+         "maxOrderAmends": "5", "priceUp": "1.3", "priceDown": "0.7", "bidPriceUp": "1.3", "bidPriceDown": "0.7",
+         "askPriceUp": "1.3", "askPriceDown": "0.7", "haltPercent": "10", "haltSeconds": "60"}  # fmt: skip
+COUNTS = {"maxOrders": "5", "maxAlgoOrders": "5", "maxIcebergOrders": "5", "maxOrderLists": "5"}
 WORDS = {"orderTypes": "LIMIT,MARKET", "defaultStp": "EXPIRE_BOTH", "allowedStp": "NONE,EXPIRE_BOTH"}
 MONEY = {"user": "alice", "asset": "BTC", "amount": "1"}
 
@@ -41,21 +44,42 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/users", {"name": "alice"}),
     ("POST", "/users", {"name": "bob", "displayName": "Bob"}),
     ("POST", "/keys", {"user": "alice", "label": "mine", "permissions": "R", "requiresSignature": "true"}),
-    ("POST", "/symbols", {"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", **RULES, **WORDS}),
-    ("PUT", "/users", {"name": "alice", "tradeGroup": "7"}),
+    (
+        "POST",
+        "/symbols",
+        {"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", **RULES, **COUNTS, **WORDS, "maxPosition": "100"},
+    ),
+    ("PUT", "/symbols", {"symbol": "BTCUSDT", "status": "HALT"}),
+    ("PUT", "/exchange", COUNTS),
+    (
+        "PUT",
+        "/users",
+        {
+            "name": "alice",
+            "tradeGroup": "7",
+            "maxOrder": "BTC=1",
+            "maxDaily": "USDT=1",
+            "maxPosition": "BTC=1",
+            "maxOpenOrders": "5",
+            "killed": "true",
+        },
+    ),
     ("POST", "/credit", MONEY),
     ("POST", "/debit", MONEY),
     ("POST", "/clock", {"mode": "virtual", "nowMs": "4000000000000", "clear": "true"}),
     ("POST", "/replay", {"file": str(SAMPLE), "symbol": "BTCUSDT", "speed": "1", "clear": "true"}),
     ("PUT", "/replay", {"speed": "2", "paused": "true"}),  # none runs: refused anyhow
 ]
-WITHOUT_PARAMETERS = {("GET", path) for path in ("/info", "/symbols", "/clock", "/replay")} | {("DELETE", "/replay")}
+WITHOUT_PARAMETERS = {("GET", path) for path in ("/info", "/symbols", "/exchange", "/clock", "/replay")} | {
+    ("DELETE", "/replay")
+}
 FREE_TEXTS = ("name", "displayName", "label", "tradeGroup")  # may be called -1
 
 BAD_USER = ["", " ", "nobody", "Alice", "alice ", "x" * 5000, "\x00", "a@b", "{other}:meta"]
 BAD_ASSET = ["", " ", "btc", "BTC/", "x" * 5000, "BTC\x00", "#fees", "\u00fc"]
 BAD_RULE = [*(text for text in NO_NUMBER if text == "" or text.strip() == text), "1e-20", "1e30"]  # spaces are stripped
 BAD_WORDS = ["", ",", "STOP", "LIMIT;MARKET", "limit", "NONE,X", "TRANSFER\x00", "x" * 5000]
+BAD_AMOUNTS = ["", "BTC", "BTC=", "=1", "BTC=x", "BTC=-1", "BTC=1,BTC=2", "NOPE=1", "BTC=1e30", "BTC=1\x00", "B" * 5000]
 BAD_TRUTH = ["", " ", "yes", "1", "True", "x" * 5000]
 BAD: dict[str, list[str]] = {
     "name": ["", " ", "a@b", "a|b", "#a", "BTCUSDT", "btcusdt", " a", "a\tb", "a\x00", "x" * 37, "x" * 5000],
@@ -67,7 +91,9 @@ BAD: dict[str, list[str]] = {
     "file": ["", " ", "relative", "/nowhere", "/", "/" + "x" * 5000, "/a\x00", __file__],
     "speed": [*NO_NUMBER, "0", "1e3", "MAX", "1000001"],
     "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH,
-    **dict.fromkeys(RULES, BAD_RULE), **dict.fromkeys(WORDS, BAD_WORDS),
+    "killed": BAD_TRUTH, **dict.fromkeys(("maxOrder", "maxDaily", "maxPosition"), BAD_AMOUNTS),
+    "maxOpenOrders": [*NO_NUMBER, "1.5", "1e3"], "status": ["", " ", "halt", "OPEN", "HALT\x00", "x" * 5000],
+    **dict.fromkeys(RULES | COUNTS, BAD_RULE), **dict.fromkeys(WORDS, BAD_WORDS),
     "tradeGroup": [*(text for text in NO_NUMBER if text != "-1"), "1.5", "-2", str(2**31), str(2**63)],
 }  # fmt: skip
 
@@ -92,7 +118,7 @@ async def sim(
 
 async def everything(venue: Venue) -> dict[str, Any]:
     """The engine's state and SQL's rows; how the last replay ended is no state of the exchange."""
-    kinds: list[Any] = [Asset, Symbol, Trader, ApiKey]
+    kinds: list[Any] = [Asset, Symbol, Exchange, Trader, ApiKey]
     rows = database_sync_to_async(lambda: {kind.__name__: list(kind.objects.values()) for kind in kinds})
     state = {key: content for key, content in (await state_of(venue)).items() if not key.endswith("}:replay")}
     return state | await rows()

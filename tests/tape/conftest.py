@@ -24,6 +24,7 @@ class Tape:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.now_ms = START_MS
+        self.rules_version = 1
 
     async def frame(self, bids: dict[int, int] | None = None, asks: dict[int, int] | None = None) -> None:
         levels = [
@@ -43,7 +44,7 @@ class Tape:
     def _shared(self) -> dict[str, Any]:
         self.now_ms += 1
         return {
-            "symbol": "BTCUSDT", "rules_version": 1, "now_ms": self.now_ms, "maker_account": MAKER,
+            "symbol": "BTCUSDT", "rules_version": self.rules_version, "now_ms": self.now_ms, "maker_account": MAKER,
             "taker_account": TAKER,
         }  # fmt: skip
 

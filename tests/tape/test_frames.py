@@ -254,3 +254,19 @@ async def test_a_command_must_follow_the_newest_mark(tape: Tape) -> None:
     with pytest.raises(Stale):
         await tape.venue.gateway.apply_frame(TapeFrame(after="a:1", mark="a:2", **{**shared, "rules_version": 7}))
     assert await tape.venue.queries.clock() == before
+
+
+async def test_recorded_history_is_exempt_from_the_symbols_limits(tape: Tape, alice: int) -> None:
+    rules = {"max_orders": 1, "price_up_e4": 11_000, "price_down_e4": 9_000, "max_position_lots": 1, "halt_bips": 100}
+    spec = msgspec.structs.replace(SPECS["BTCUSDT"], halt_seconds=60, min_notional_atoms=10**12, **rules)  # type: ignore[arg-type]
+    await tape.venue.registry.define_symbol(spec)
+    tape.rules_version = 2
+    await tape.frame({6_000_000: 50, 5_000_000: 70}, {6_000_100: 20, 9_000_000: 30})
+    await tape.trade(6_000_000, 1, is_buyer_maker=True)
+    await tape.trade(9_000_000, 1, is_buyer_maker=False)
+    assert (await tape.venue.queries.market_state("BTCUSDT")).last_price_ticks == 9_000_000
+    assert (await tape.venue.registry.spec("BTCUSDT")).status is SymbolStatus.TRADING
+    order = msgspec.structs.replace(limit(alice, BUY, 5_000_000, 1), rules_version=2)
+    with pytest.raises(Rejected) as caught:  # users are not
+        await tape.venue.gateway.place_order(order)
+    assert caught.value.reason is Reason.FILTER_PERCENT_PRICE
