@@ -20,6 +20,7 @@ from msgspec import Struct
 from accounts.journal_story import Story
 from accounts.journal_triggers import Followed, Step, follow
 from accounts.journal_words import Line, Words
+from accounts.orders import is_client_id
 from archive import queries as archive
 from archive import traces
 from archive.traces import Trace
@@ -134,9 +135,13 @@ async def journal_of_client_id(venue: Venue, user: str, symbol: str, client_orde
     Raises Rejected UNKNOWN_USER, NO_SUCH_ORDER (neither order nor refusal), EngineUnavailable.
     """
     account = await venue.registry.account_number(user)
-    order_id = await _newest_id(venue, account, symbol, client_order_id)
-    if order_id is not None:
-        return await journal_of(venue, order_id)
+    words: Words | None = None
+    with suppress(Rejected):  # a symbol that is none, or a name that no order can have: that may be what was refused
+        words = Words(await venue.registry.spec(symbol))
+    if words is not None and is_client_id(client_order_id):
+        order_id = await _newest_id(venue, account, symbol, client_order_id)
+        if order_id is not None:
+            return await journal_of(venue, order_id)
 
     def is_wanted(refusal: Refusal) -> bool:
         return _names(refusal, symbol, None, client_order_id)
@@ -144,9 +149,6 @@ async def journal_of_client_id(venue: Venue, user: str, symbol: str, client_orde
     refusals = await read_refusals(venue, is_wanted, account=account, limit=MOST_REFUSALS)
     if not refusals:
         raise Rejected(Reason.NO_SUCH_ORDER)
-    words: Words | None = None
-    with suppress(Rejected):  # a symbol that is none: that may be what was refused
-        words = Words(await venue.registry.spec(symbol))
     return Journal(
         order_id=None, client_order_id=client_order_id, symbol=symbol, account=account, user=user, status=None,
         is_complete=True, lines=[_refusal_line(refusal, words) for refusal in refusals],

@@ -29,7 +29,7 @@ from engine.events import (
     TapeFrameApplied,
     TapeTradePlayed,
 )
-from engine.types import OrderStatus, OrderType, Side, TimeInForce
+from engine.types import OrderStatus, OrderType, PegPrice, Side, TimeInForce
 
 
 class Story:
@@ -206,6 +206,9 @@ class Story:
                 return "it would have matched at once, which a LIMIT_MAKER must not"
             if order.type.is_contingent and not order.working_ms:
                 return "its stop price had been reached before its list let it begin"
+        is_pegged = order.terms is not None and order.terms.peg is not PegPrice.NONE
+        if is_pegged and not order.filled_lots and order.time_in_force is TimeInForce.GTC:
+            return "the book had no level to take its price from, or at that price it was worth too little or too dear"
         if order.time_in_force is TimeInForce.FOK and not order.filled_lots:
             return "FOK, and the book could not fill all of it within its limit"
         if order.price_ticks:

@@ -78,6 +78,8 @@ class Words:
             words.append(f"stop price {self.price(terms.stop_ticks)}")
         if terms.trailing_bips:
             words.append(f"trailing by {percent(terms.trailing_bips)}")
+        if terms.peg:
+            words.append(f"pegged to {terms.peg} level {terms.peg_offset}")
         if terms.iceberg_lots:
             words.append(f"showing {self.quantity(terms.iceberg_lots)}")
         if terms.stp != "NONE":
@@ -100,6 +102,8 @@ class Words:
                 "stopPrice": terms.stop_ticks and self.price(terms.stop_ticks),
                 "trailingDelta": terms.trailing_bips,
                 "icebergQty": terms.iceberg_lots and self.quantity(terms.iceberg_lots),
+                "pegPriceType": terms.peg.value,
+                "pegOffsetValue": terms.peg_offset,
             }
             numbers |= {name: value for name, value in shown.items() if value}
             numbers["selfTradePreventionMode"] = terms.stp.value

@@ -195,9 +195,14 @@ def checked_client_id(text: str | None, name: str) -> str:
     """A client's own id, "" when none came. Raises BadParameter."""
     if text is None:
         return ""
-    if not _CLIENT_ORDER_ID.fullmatch(text):
+    if not is_client_id(text):
         raise BadParameter(name, "ILLEGAL_CHARACTERS", value=text)
     return text
+
+
+def is_client_id(text: str) -> bool:
+    """Whether an order may be called so by its client."""
+    return _CLIENT_ORDER_ID.fullmatch(text) is not None
 
 
 def new_client_id() -> str:

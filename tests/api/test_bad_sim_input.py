@@ -7,6 +7,7 @@ So what is too long for its column is tried too.
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -69,7 +70,9 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/clock", {"mode": "virtual", "nowMs": "4000000000000", "clear": "true"}),
     ("POST", "/replay", {"file": str(SAMPLE), "symbol": "BTCUSDT", "speed": "1", "clear": "true"}),
     ("PUT", "/replay", {"speed": "2", "paused": "true"}),  # none runs: refused anyhow
+    ("GET", "/orders/journal", {"user": "alice", "symbol": "BTCUSDT", "clientOrderId": "mine"}),  # no order: likewise
 ]
+IN_PATH = ("GET", "/orders/{orderId}/journal", "orderId")
 WITHOUT_PARAMETERS = {("GET", path) for path in ("/info", "/symbols", "/exchange", "/clock", "/replay")} | {
     ("DELETE", "/replay")
 }
@@ -84,6 +87,7 @@ BAD_TRUTH = ["", " ", "yes", "1", "True", "x" * 5000]
 BAD: dict[str, list[str]] = {
     "name": ["", " ", "a@b", "a|b", "#a", "BTCUSDT", "btcusdt", " a", "a\tb", "a\x00", "x" * 37, "x" * 5000],
     "displayName": ["", "x" * 101, "a\x00b", "a\nb"],
+    "clientOrderId": ["", " ", "nobody's", "x" * 5000, "\x00"],
     "user": BAD_USER, "label": ["", "x" * 101, "a\x00b"], "permissions": ["", "X", "RX", "RR", "r", "R" * 1000],
     "symbol": ["", " ", "B", "solusdt", "SOL/USDT", "X" * 21, "ALICE", "SOL\x00"],
     "base": [*BAD_ASSET, "USDT"], "quote": [*BAD_ASSET, "SOL"], "asset": [*BAD_ASSET, "NOPE"], "amount": BAD_DECIMAL,
@@ -125,12 +129,12 @@ async def everything(venue: Venue) -> dict[str, Any]:
 
 
 def test_every_endpoint_and_parameter_is_tried() -> None:
-    assert {(row.method, row.path) for row in SIM} == {row[:2] for row in GOOD} | WITHOUT_PARAMETERS
+    assert {(row.method, row.path) for row in SIM} == {row[:2] for row in (*GOOD, IN_PATH)} | WITHOUT_PARAMETERS
     parameters = {
         (row.method, row.path, field.encode_name) for row in SIM for field in msgspec.structs.fields(row.request)
     }
-    assert parameters == {(method, path, name) for method, path, good in GOOD for name in good}
-    assert {name for _, _, name in parameters} == set(BAD)
+    assert parameters == {(method, path, name) for method, path, good in GOOD for name in good} | {IN_PATH}
+    assert {name for _, _, name in parameters} == {*BAD, IN_PATH[2]}
 
 
 @pytest.mark.parametrize(("method", "path", "good"), GOOD)
@@ -148,6 +152,16 @@ async def test_one_bad_parameter(
             for written in ([], {}, [1], {"a": 1}, *(() if name in FREE_TEXTS else (-1, 1e300))):
                 refused = await sim.request(method, path, json=good | {name: written})
                 assert refusal(refused) != -1000, (name, written)
+    assert await everything(venue) == before
+
+
+@pytest.mark.parametrize("value", [*BAD_INTEGER, "77", "0", "a/b", "\x00", "x" * 5000])
+async def test_a_bad_parameter_in_the_path(sim: httpx.AsyncClient, venue: Venue, value: str) -> None:
+    before = await everything(venue)
+    method, path, name = IN_PATH
+    response = await sim.request(method, path.replace("{" + name + "}", quote(value, safe="")))
+    is_no_path = value == "" or "/" in value
+    assert (refusal(response) == -1000) is is_no_path, response.text
     assert await everything(venue) == before
 
 

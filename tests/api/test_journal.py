@@ -33,7 +33,7 @@ from engine.events import (
     decode_entry,
 )
 from engine.refusals import KEPT, read_refusals
-from engine.types import ListKind, OrderType, Side, StpMode, TimeInForce
+from engine.types import ListKind, OrderType, PegPrice, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from simulation.endpoints import ENDPOINTS as SIMULATION
 from tests.api.conftest import Api, limit_order
@@ -172,6 +172,22 @@ async def test_a_trailing_order_tells_from_where_it_followed_to_where(venue: Ven
     numbers = line(told, "triggered").numbers
     assert (numbers["tradeId"], numbers["price"]) == (4, "61300")
     assert (numbers["bestPrice"], numbers["triggerPrice"]) == ("62000", "61380")
+
+
+async def test_a_pegged_order_tells_to_what_and_why_it_could_not_be(venue: Venue, rich: None) -> None:
+    await place(venue, ALICE, SELL, 6_000_000, 100)
+    await place(venue, BOB, BUY, 6_000_000, 50)
+    pegged = await place(venue, BOB, SELL, 0, 100, peg=PegPrice.PRIMARY_PEG)
+    told = line(await journal_of(venue, pegged), "accepted")
+    assert "at 60000, pegged to PRIMARY_PEG level 0" in told.text
+    assert told.numbers["pegPriceType"] == "PRIMARY_PEG"
+    waiting = await place(
+        venue, CAROL, SELL, 0, 100, type=OrderType.STOP_LOSS_LIMIT, stop_ticks=5_900_000, peg=PegPrice.MARKET_PEG
+    )
+    await place(venue, ALICE, BUY, 5_900_000, 30)
+    await place(venue, BOB, SELL, 5_900_000, 30)
+    told = line(await journal_of(venue, waiting), "expired")
+    assert "the book had no level to take its price from" in told.text
 
 
 async def test_an_iceberg_tells_when_it_was_refilled(venue: Venue, rich: None) -> None:
