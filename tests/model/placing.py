@@ -181,8 +181,8 @@ class Placing(Lists):
             raise Refused("KEY_INVALID")
 
     def _check_product(self, market: Market, price: Decimal, quantity: Decimal) -> None:
-        multiplier, _ = market.steps()
-        if price / market.tick * (quantity / market.lot) * multiplier >= EXACT:
+        multiplier, divisor = market.steps()
+        if price / market.tick * (quantity / market.lot) * multiplier + divisor - 1 >= EXACT:  # it is rounded up
             raise Refused("AMOUNT_TOO_LARGE")
 
     def _check_size(self, market: Market, order: Order) -> None:

@@ -230,8 +230,10 @@ class Commands:
         lots, quote_atoms = self._random.randint(1, 2 * LOTS[symbol]), 0
         if account in RICH and self._random.random() < 0.3:
             lots = self._huge(symbol)[0]
-        if self._random.random() < 0.5:
-            spec = SPECS[symbol]
+        spec = SPECS[symbol]
+        if self._random.random() < 0.1:  # about the smallest notional
+            lots = max(1, spec.min_notional_atoms // max(1, spec.notional_ceil(self._last_ticks(symbol), 1)))
+        elif self._random.random() < 0.5:
             quote_atoms = max(1, spec.notional_floor(CENTRES[symbol], lots) + self._random.randint(-9, 9))
             lots = 0
         side = self._random.choice(list(Side))

@@ -1,19 +1,20 @@
 """A venue whose scripts fit only a few matches into one step, so that a few orders are enough for many steps."""
 
 import hashlib
-from functools import cache
+from functools import lru_cache
+from pathlib import Path
 
-from engine.scripts import Script, load_scripts
+from engine.scripts import LUA_FOLDER, Script, load_scripts
 from engine.types import MAX_FILLS
 from engine.venue import Venue
 
 LINE = "local MAX_FILLS = {}"
 
 
-@cache
-def _scripts(cap: int) -> dict[str, Script]:
+@lru_cache(maxsize=8)
+def _scripts(cap: int, folder: Path) -> dict[str, Script]:
     scripts = {}
-    for name, script in load_scripts().items():
+    for name, script in load_scripts(folder).items():
         assert (LINE.format(MAX_FILLS) in script.text) == ("MAX_FILLS" in script.text), name
         text = script.text.replace(LINE.format(MAX_FILLS), LINE.format(cap))
         sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
@@ -21,6 +22,6 @@ def _scripts(cap: int) -> dict[str, Script]:
     return scripts
 
 
-def shorten_steps(venue: Venue, cap: int) -> None:
-    """From here on a step of this venue has at most `cap` matches."""
-    venue.runner._scripts = _scripts(cap)
+def shorten_steps(venue: Venue, cap: int, folder: Path = LUA_FOLDER) -> None:
+    """From here on a step of this venue has at most `cap` matches; its scripts are those of `folder`."""
+    venue.runner._scripts = _scripts(cap, folder)

@@ -1,0 +1,329 @@
+"""Fifty mistakes that somebody could make in the Lua scripts, each as one replacement of text.
+
+The fact a newcomer would get wrong: a row whose old text stands in its file not exactly once is an error of this table,
+not a killed mutant. Whoever changes a script mends the rows that name what he changed.
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """`old` stands in `file` (below engine/lua) exactly once and becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+    what: str
+
+
+MUTANTS = [
+    # Meeting the book.
+    Mutant(
+        "lib/matching.lua",
+        "taker_is_buy and price > limit",
+        "taker_is_buy and price >= limit",
+        "a purchase stops before its own limit",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "not taker_is_buy and price < limit",
+        "not taker_is_buy and price <= limit",
+        "a sale stops before its own limit",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "if again and (not upcoming or upcoming.price ~= again.price) then",
+        "if again then",
+        "a refilled iceberg keeps its place in front",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "maker.queues_again, maker.is_waiting = true, true",
+        "maker.queues_again, maker.is_waiting = false, true",
+        "a refilled iceberg gets no new place in the queue",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "shown = math.min(tonumber(maker.terms[ICEBERG]), maker.left)",
+        "shown = maker.left",
+        "a refilled iceberg shows all it has",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "taker_fee, maker_fee = share_of(base, market.taker_fee_e8), share_of(quote, market.maker_fee_e8)",
+        "taker_fee, maker_fee = share_of(base, market.maker_fee_e8), share_of(quote, market.taker_fee_e8)",
+        "maker and taker pay each other's rate",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "plan.received = plan.received + base - taker_fee",
+        "plan.received = plan.received + base",
+        "a buying taker pays no fee",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "move(market.base, maker.account, base - maker_fee, 0)",
+        "move(market.base, maker.account, base, 0)",
+        "a buying maker pays no fee",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "local rest = maker.left == 0 and maker.locked or 0",
+        "local rest = 0",
+        "what rounding left over of a purchase stays locked",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "  market.last_price = price\n",
+        "",
+        "a trade does not move the last price",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "if price ~= market.last_price then market.path",
+        "if not market.path[1] then market.path",
+        "only the first price of a step is shown to stops",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "return math.floor(budget * market.divisor / (price * market.multiplier))",
+        "return math.ceil(budget * market.divisor / (price * market.multiplier))",
+        "money buys a lot too many",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "if met == room then",
+        "if met > room then",
+        "one match too many in a step",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "local take = math.min(shown, lots - found)",
+        "local take = math.min(maker.left, lots - found)",
+        "a fill-or-kill order counts an iceberg's rest before its turn",
+    ),
+    # Self-trade prevention.
+    Mutant(
+        "lib/matching.lua",
+        'if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" then from_taker',
+        'if mode == "EXPIRE_MAKER" or mode == "EXPIRE_BOTH" then from_taker',
+        "prevention takes from the wrong side",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        '    plan_unlock(market, maker, taker.side == "SELL")\n',
+        "",
+        "what prevention takes from a maker stays locked",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        'if taker.stp ~= "TRANSFER" or maker.terms',
+        "if true or maker.terms",
+        "money is moved without the maker's consent",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        "maker.terms[PREVENTED] = int(tonumber(maker.terms[PREVENTED]) + from_maker)",
+        "maker.terms[PREVENTED] = int(from_maker)",
+        "a maker forgets what earlier matches prevented",
+    ),
+    Mutant(
+        "lib/matching.lua",
+        'elseif taker.stp ~= "EXPIRE_MAKER" then',
+        "else",
+        "a fill-or-kill order is killed for an own one that would only go away",
+    ),
+    Mutant(
+        "lib/execution.lua",
+        "taker.own[member] = true",
+        "taker.own[member] = nil",
+        "a trade group trades with itself",
+    ),
+    # Numbers and money.
+    Mutant(
+        "lib/market.lua",
+        "local product = price * lots * market.multiplier + market.divisor - 1",
+        "local product = price * lots * market.multiplier",
+        "a lock is rounded down",
+    ),
+    Mutant(
+        "lib/number.lua",
+        'return tonumber(text or "0") >= atoms',
+        'return tonumber(text or "0") > atoms',
+        "all the money there is is not enough",
+    ),
+    Mutant(
+        "lib/number.lua",
+        "math.floor(low * rate_e8 / E8)",
+        "math.ceil(low * rate_e8 / E8)",
+        "fees are rounded up",
+    ),
+    Mutant(
+        "lib/ledger.lua",
+        'if ledger.fees ~= 0 then redis.call("HINCRBY", ledger.key, "#fees", int(ledger.fees)) end',
+        "",
+        "fees vanish",
+    ),
+    # A step and its order.
+    Mutant(
+        "lib/execution.lua",
+        "move(pays, order.account, order.locked - locked - plan.spent, locked - order.locked)",
+        "move(pays, order.account, order.locked - locked - plan.spent, locked)",
+        "a taker's lock is never released",
+    ),
+    Mutant(
+        "lib/execution.lua",
+        "if order.is_late then",
+        "if false then",
+        "a triggered order queues by its age",
+    ),
+    Mutant(
+        "lib/execution.lua",
+        "order.lots = order.lots + plan.lots + plan.prevented",
+        "order.lots = order.lots + plan.lots",
+        "an order by quote amount loses what was prevented",
+    ),
+    Mutant(
+        "lib/execution.lua",
+        ' and plan.stop ~= "killed" then',
+        " then",
+        "a killed maker-only order rests",
+    ),
+    Mutant(
+        "lib/execution.lua",
+        'plan.status = "EXPIRED_IN_MATCH"',
+        'plan.status = "EXPIRED"',
+        "an order that prevention stopped only expires",
+    ),
+    Mutant(
+        "lib/placing.lua",
+        "if notional < market.min_notional then",
+        "if notional <= market.min_notional then",
+        "the smallest notional itself is refused",
+    ),
+    Mutant(
+        "lib/placing.lua",
+        "if order.quote_order == 0 then return order.lots * market.base_atoms_per_lot end",
+        "if order.quote_order == 0 then return plan.lots * market.base_atoms_per_lot end",
+        "a market sale need not have all that it offers",
+    ),
+    Mutant(
+        "lib/resting.lua",
+        "tonumber(best) <= price",
+        "tonumber(best) < price",
+        "a purchase at the best ask rests",
+    ),
+    Mutant(
+        "lib/leaving.lua",
+        "plan_shrink(market, leaving, order, is_working(order) and shown_of(order) or 0, order.locked)",
+        "plan_shrink(market, leaving, order, is_working(order) and order.left or 0, order.locked)",
+        "a cancelled iceberg takes its hidden part off the level",
+    ),
+    Mutant(
+        "reduce_order.lua",
+        "if lots <= order.lots - order.left or lots >= order.lots then",
+        "if lots <= order.lots - order.left or lots > order.lots then",
+        "an order is reduced to what it was",
+    ),
+    # Triggers.
+    Mutant(
+        "lib/triggers.lua",
+        "stops[stops.next].trigger <= price",
+        "stops[stops.next].trigger < price",
+        "a price at a stop does not trigger it from below",
+    ),
+    Mutant(
+        "lib/triggers.lua",
+        "return a.member < b.member\nend",
+        "return a.member > b.member\nend",
+        "of stops at one price the youngest comes first",
+    ),
+    Mutant(
+        "lib/triggers.lua",
+        "if a.rank ~= b.rank then return a.rank < b.rank end",
+        "if a.rank ~= b.rank then return a.rank > b.rank end",
+        "the farthest stop comes first",
+    ),
+    Mutant(
+        "lib/triggers.lua",
+        "local trigger = math.floor(order.best * (BIPS - order.bips) / BIPS)",
+        "local trigger = math.ceil(order.best * (BIPS - order.bips) / BIPS)",
+        "a trail is rounded the wrong way",
+    ),
+    Mutant(
+        "lib/triggers.lua",
+        "if is_sell and price > order.best or not is_sell and price < order.best then",
+        "if is_sell and price > order.best then",
+        "a purchase does not trail",
+    ),
+    Mutant(
+        "lib/triggers.lua",
+        'commit_pages("RPUSH", TRIGGERED, plan.members)',
+        'commit_pages("LPUSH", TRIGGERED, plan.members)',
+        "the last that was triggered takes first",
+    ),
+    Mutant(
+        "lib/triggers.lua",
+        '  redis.call("ZREM", STOPS, unpack(members))\n',
+        "",
+        "a cancelled stop still waits",
+    ),
+    Mutant(
+        "lib/contingent.lua",
+        "return stop > 0 and last > 0 and (order.above and last >= stop",
+        "return stop > 0 and last > 0 and (order.above and last > stop",
+        "a stop at the last price is accepted",
+    ),
+    Mutant(
+        "lib/contingent.lua",
+        "if price == 0 then price = stop > 0 and stop or market.last_price end",
+        "if price == 0 then price = market.last_price end",
+        "a stop without a limit locks too little",
+    ),
+    # Order lists.
+    Mutant(
+        "lib/lists.lua",
+        'if other.type == "LIMIT_MAKER" then return other, one end',
+        "",
+        "of a pair the stop locks what the order in the book will spend",
+    ),
+    Mutant(
+        "lib/lists.lua",
+        "leg.has_begun = leg.left < leg.lots or",
+        "leg.has_begun =",
+        "a fill of one order of a pair leaves the other alone",
+    ),
+    Mutant(
+        "lib/lists.lua",
+        'return leg.status == "CANCELED" and "CANCELED" or "EXPIRED"',
+        'return "EXPIRED"',
+        "a cancelled order makes the other expire",
+    ),
+    Mutant(
+        "lib/lists.lua",
+        (
+            '    market.waiting = market.waiting - redis.call("LREM", TRIGGERED, "0", member)\n    '
+            '  - redis.call("LREM", TRIGGERED, "0", "+" .. member)\n'
+        ),
+        "",
+        "an order that its list ended still takes when its turn comes",
+    ),
+    Mutant(
+        "lib/lists.lua",
+        "local record = other.is_open and not ends[other] and plan_inheritance(market, other, leg)",
+        "local record = nil",
+        "the stop of a pair takes over nothing",
+    ),
+    Mutant(
+        "lib/lists.lua",
+        'elseif working and working.status ~= "FILLED" then',
+        "elseif false then",
+        "pending orders begin although the working order expired",
+    ),
+    Mutant(
+        "replace_order.lua",
+        "commit_cascade(market, MAX_STEPS)",
+        "local _ = MAX_STEPS",
+        "a replaced order's list ends behind the new order",
+    ),
+]

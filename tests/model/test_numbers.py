@@ -1,0 +1,127 @@
+"""The number corpus: what texts are numbers, and that engine and reference write the same bytes for each that is one.
+
+The fact a newcomer would get wrong: a text that is refused here is refused before the engine is asked; what is a number
+may still be outside of a filter, which only the last two tests look at.
+"""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal, localcontext
+
+import msgspec
+import pytest
+
+from engine.amounts import to_atoms, to_text
+from engine.commands import Transfer
+from engine.errors import BadParameter, Rejected
+from engine.filters import check_order, read_price, read_quantity
+from engine.types import BALANCE_LIMIT, ORDER_LIMIT, OrderType, Side
+from engine.venue import Venue
+from tests.conftest import BTCUSDT, limit
+from tests.model.agreement import ASSETS, Pair, Step
+from tests.model.reference import PRECISE
+from tests.model.translation import SPECS
+from tests.model.words import ATOM
+
+
+def written(atoms: int) -> str:
+    return f"{Decimal(atoms) * ATOM:.8f}"
+
+
+# text: why it is refused as an amount of eight decimals, or None for a number.
+CORPUS: dict[str, str | None] = {
+    "1": None, "1.": "ILLEGAL_CHARACTERS", "5.": "ILLEGAL_CHARACTERS", ".5": "ILLEGAL_CHARACTERS", "00.1": None,
+    "0x10": "ILLEGAL_CHARACTERS", "1e3": None, "1E3": None, "1e-8": None, "1e-9": "TOO_MANY_DECIMALS",
+    "1e400": "ILLEGAL_CHARACTERS", "1e99": "TOO_LARGE", " 12": "ILLEGAL_CHARACTERS", "12 ": "ILLEGAL_CHARACTERS",
+    "nan": "ILLEGAL_CHARACTERS", "inf": "ILLEGAL_CHARACTERS", "-0": "NEGATIVE", "-1": "NEGATIVE", "0": None,
+    "+5": "ILLEGAL_CHARACTERS", "\uff11\uff12": "ILLEGAL_CHARACTERS", "\u0661\u0662": "ILLEGAL_CHARACTERS",
+    "1_000": "ILLEGAL_CHARACTERS", "1,000": "ILLEGAL_CHARACTERS", "": "ILLEGAL_CHARACTERS",
+    "1\x00": "ILLEGAL_CHARACTERS",
+    "0.000000001": "TOO_MANY_DECIMALS", "0.123456789": "TOO_MANY_DECIMALS", "0.100000000": None, "0.00000001": None,
+    written(2**53 - 1): None, written(2**53): None, written(2**53 + 1): None, written(BALANCE_LIMIT): None,
+    written(BALANCE_LIMIT + 1): "TOO_LARGE", written(2**63 - 1): "TOO_LARGE", written(2**63): "TOO_LARGE",
+    written(2**63 + 1): "TOO_LARGE", str(10**30): "ILLEGAL_CHARACTERS", "9" * 20: "TOO_LARGE", str(10**19): "TOO_LARGE",
+}  # fmt: skip
+NUMBERS = [text for text, problem in CORPUS.items() if problem is None]
+
+
+@pytest.fixture
+async def pair(redis_url: str, venue_name: str) -> AsyncIterator[Pair]:
+    venue = await Venue.connect(redis_url, venue_name)
+    pair = await Pair.start(venue)
+    for asset in ASSETS:
+        await pair.play(Step("credit", Transfer(account=1, asset=asset, atoms=2**60)))
+    yield pair
+    try:
+        await pair.compare()
+    finally:
+        await venue.close()
+
+
+@pytest.mark.parametrize(("text", "problem"), CORPUS.items())
+def test_a_text_is_a_number_or_says_why_it_is_none(text: str, problem: str | None) -> None:
+    if problem:
+        with pytest.raises(BadParameter) as caught:
+            to_atoms(text, decimals=8, limit=BALANCE_LIMIT, field="x")
+        assert caught.value.problem == problem
+        return
+    with localcontext(PRECISE):
+        atoms = to_atoms(text, decimals=8, limit=BALANCE_LIMIT, field="x")
+        assert atoms == Decimal(text) / ATOM
+        assert to_text(atoms) == f"{Decimal(text):.8f}"
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+async def test_money_by_that_text_is_the_same_to_the_byte_in_both(pair: Pair, text: str) -> None:
+    atoms = to_atoms(text, decimals=8, limit=BALANCE_LIMIT, field="x")
+    for name in ("credit", "debit"):
+        if 0 < atoms < 2**60:
+            outcome = await pair.play(Step(name, Transfer(account=2, asset="BTC", atoms=atoms)))
+            assert outcome[0] == "ok"
+            (held,) = await pair.venue.queries.balances(2, ["BTC"])
+            with localcontext(PRECISE):
+                assert to_text(held.free_atoms) == f"{pair.reference.purse('BTC', 2).free:.8f}"
+        await pair.compare()
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHBTC"])
+async def test_orders_at_the_edges_of_exactness_are_the_same_in_both(pair: Pair, symbol: str) -> None:
+    spec = SPECS[symbol]
+    multiplier, _ = spec.notional_ratio
+    edges = {1, 2, spec.max_lots, ORDER_LIMIT // spec.base_atoms_per_lot}
+    outcomes = set()
+    for lots in sorted({edge + by for edge in edges for by in (-1, 0, 1) if edge + by > 0}):
+        for edge in sorted({1, spec.max_price_ticks, ORDER_LIMIT // (lots * multiplier)} - {0}):
+            for order in (limit(1, side, edge + by, lots, symbol=symbol) for by in (0, 1) for side in Side):
+                maker = msgspec.structs.replace(order, type=OrderType.LIMIT_MAKER)
+                outcome = await pair.play(Step("place_order", maker))
+                outcomes.add(outcome[1] if outcome[0] == "refused" else "ok")
+                if outcome[0] == "ok":
+                    placed = outcome[1][0]
+                    record = await pair.venue.queries.order(1, symbol, order_id=placed.id)
+                    with localcontext(PRECISE):
+                        assert to_text(record.locked_atoms) == f"{placed.locked:.8f}"
+    assert outcomes >= {"ok", "AMOUNT_TOO_LARGE"}
+
+
+def judged(price: str, quantity: str) -> str:
+    """ "ok", or what the symbol's filters say."""
+    try:
+        ticks, lots = read_price(price, BTCUSDT), read_quantity(quantity, BTCUSDT)
+        check_order(limit(1, Side.BUY, ticks, lots), BTCUSDT)
+    except Rejected as error:
+        return str(error.reason)
+    return "ok"
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "verdict"),
+    [
+        ("0.00", "1", "FILTER_PRICE"), ("0.01", "500", "ok"), ("0.011", "500", "FILTER_PRICE"),
+        ("1000000.00", "0.00001", "ok"), ("1000000.01", "0.00001", "FILTER_PRICE"),
+        ("999999.99", "0.00001", "ok"), ("5000", "0.001", "ok"), ("5000", "0.00099", "FILTER_NOTIONAL"),
+        ("5000", "0.000999", "FILTER_LOT_SIZE"), ("5000", "0", "FILTER_LOT_SIZE"), ("1", "9000", "ok"),
+        ("1", "9000.00001", "FILTER_LOT_SIZE"), ("1", "8999.99999", "ok"), ("0.01", "499.99999", "FILTER_NOTIONAL"),
+    ],
+)  # fmt: skip
+def test_each_filter_at_its_edge_and_a_step_beyond(price: str, quantity: str, verdict: str) -> None:
+    assert judged(price, quantity) == verdict
