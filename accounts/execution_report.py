@@ -46,6 +46,7 @@ class Moment(NamedTuple):
     fill: Fill | None = None
     prevention: Prevention | None = None
     cancel_id: str = ""
+    expiry: str = ""  # why it has EXPIRED, where the order alone does not tell
 
 
 def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str:
@@ -77,7 +78,7 @@ def _special_fields(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str
     text, terms, progress = "", order.terms, moment.progress
     if order.working_ms:
         text += f',"W":{order.working_ms}'
-    if moment.status is OrderStatus.EXPIRED and (reason := expiry_reason(order)):
+    if moment.status is OrderStatus.EXPIRED and (reason := moment.expiry or expiry_reason(order)):
         text += f',"eR":"{reason}"'
     if terms is None:
         return text

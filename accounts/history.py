@@ -43,7 +43,7 @@ class Span:
 
 async def all_orders(venue: Venue, account: int, symbol: str, span: Span) -> list[OrderRecord]:
     """Orders in any state, oldest first; a span's times are when they were placed. Raises EngineUnavailable."""
-    is_complete = await _wait_for_archive(venue)
+    is_complete = await wait_for_archive(venue)
     try:
         stored = await archive.orders(
             venue.name, account, symbol,
@@ -95,7 +95,7 @@ async def trades_of(
     venue: Venue, account: int, symbol: str, span: Span, *, order_id: int | None = None
 ) -> list[PublicTrade]:
     """Trades of the account (with `order_id`: of that order), oldest first. Raises EngineUnavailable."""
-    is_complete = await _wait_for_archive(venue)
+    is_complete = await wait_for_archive(venue)
     try:
         stored, newest = await asyncio.gather(
             archive.trades_of(
@@ -115,11 +115,23 @@ async def trades_of(
     return [found[trade_id] for trade_id in span.ids_shown(list(found))]
 
 
+async def list_ids_of(venue: Venue, account: int, symbol: str, order_ids: set[int]) -> dict[int, int]:
+    """Which of the account's orders belong to an order list, and to which. Raises EngineUnavailable."""
+    known = await venue.queries.orders_by_id(account, symbol, order_ids)
+    found = {order.order_id: order.terms.list_id for order in known if order.terms is not None}
+    unknown = order_ids - {order.order_id for order in known}
+    try:
+        found |= await archive.list_ids(venue.name, unknown) if unknown else {}
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    return found
+
+
 async def prevented_matches_of(
     venue: Venue, account: int, symbol: str, *, match_id: int | None, order_id: int | None, from_id: int, limit: int
 ) -> list[PreventedAt]:
     """Matches that the account's orders were kept from, oldest first. Raises EngineUnavailable."""
-    is_complete = await _wait_for_archive(venue)
+    is_complete = await wait_for_archive(venue)
     _, archived_seq = await archive.archived_up_to(venue)
     try:
         stored = await archive.prevented_matches(
@@ -155,7 +167,8 @@ def _is_prevented_for(prevented: PreventedAt, account: int, order_id: int | None
     return is_taker or is_maker
 
 
-async def _wait_for_archive(venue: Venue) -> bool:
+async def wait_for_archive(venue: Venue) -> bool:
+    """Whether SQL has all that has happened up to now, after waiting for it a little."""
     clock = await venue.queries.clock()
     return await archive.wait_until_archived(venue, clock.seq, WAIT_SECONDS)
 

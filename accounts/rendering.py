@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from accounts.match_rendering import received_asset
+from accounts.orders import ResponseKind
 from engine.events import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.gateway import Placed
 from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
@@ -196,6 +197,13 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
     if placed.prevented and in_full:
         view.prevented_matches = [_prevented_view(spec, match) for match in placed.prevented]
     return _with_special_fields(view, spec, order)
+
+
+def new_order_view(spec: SymbolSpec, placed: Placed, kind: ResponseKind) -> PlacedView | AcceptedView:
+    """A new order as its sender wants to be told of it."""
+    if kind is ResponseKind.ACK:
+        return accepted_view(spec, placed)
+    return placed_view(spec, placed, in_full=kind is ResponseKind.FULL)
 
 
 def list_of(order: OrderRecord) -> int:

@@ -1,4 +1,4 @@
-"""What an account hears of an event, in the order it hears it: NEW, matches, the end, and then its balances.
+"""What an account hears of an event, in the order it hears it: NEW, matches, the end, its list, and then its balances.
 
 The data is the same in every dialect; only what stands around it differs. The fact a newcomer would get wrong: an
 event carries an order as it is after the command. What it was at each fill on the way is counted back from there, so
@@ -10,7 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from accounts.execution_report import Moment, Prevention, Progress, execution_report
+from accounts.list_rendering import contingency, statuses
 from engine.amounts import to_text
 from engine.events import (
     AnyEvent,
@@ -23,6 +26,7 @@ from engine.events import (
     MarketEvent,
     OrderActivated,
     OrderCanceled,
+    OrderListRecord,
     OrderPlaced,
     OrderRecord,
     OrderReduced,
@@ -33,13 +37,16 @@ from engine.events import (
     TapeFrameApplied,
     TapeTradePlayed,
 )
-from engine.types import OrderStatus, StpMode, SymbolSpec
+from engine.types import ListKind, OrderStatus, StpMode, SymbolSpec
 
 REPORTS_PER_EVENT = 10_000  # more than one event can have for one account; makes execution ids unique
 
 
 class Report(NamedTuple):
-    """One event for a user: `kind` "order", "trade" (an executionReport too) or "account"; `data` is JSON text."""
+    """One event for a user: `kind` "order" (executionReport, listStatus), "trade" (an executionReport too), "account".
+
+    `data` is JSON text.
+    """
 
     kind: str
     data: str
@@ -50,7 +57,8 @@ def accounts_of(event: AnyEvent) -> set[int]:
     if isinstance(event, BalanceCredited | BalanceDebited):
         return {event.balance.account}
     if isinstance(event, MarketEvent):
-        return {order.account for order in _orders(event)} | {change.account for change in event.balances}
+        heard = {order.account for order in _orders(event)} | {change.account for change in event.balances}
+        return heard | {event.order_list.account} if isinstance(event, ListPlaced | ListChanged) else heard
     return set()
 
 
@@ -138,9 +146,12 @@ class _OrderReports:
                 yield self._report(order, "NEW", status)
         yield from self._met()
         cancel_id = event.cancel_client_order_id if isinstance(event, OrderCanceled) else ""
+        expiry = _expiry_by_list(event) if isinstance(event, ListChanged) else ""
         for order, execution in self._changed():
             if order.order_id in self._own:
-                yield self._report(order, execution, order.status, cancel_id=cancel_id)
+                yield self._report(order, execution, order.status, cancel_id=cancel_id, expiry=expiry)
+        if isinstance(event, ListPlaced | ListChanged) and event.order_list.account == self._account:
+            yield Report("order", list_status(event.symbol, event.order_list, event.now_ms))
 
     def _begun(self) -> list[tuple[OrderRecord, OrderStatus]]:
         """Orders that are new. Of a list those that wait for another; the rest is told as it is activated."""
@@ -237,13 +248,32 @@ class _OrderReports:
         fill: Fill | None = None,
         prevention: Prevention | None = None,
         cancel_id: str = "",
+        expiry: str = "",
     ) -> Report:
         self._count += 1
         moment = Moment(
             execution, status, self._event.now_ms, execution_id(self._event.seq, self._count),
-            self._progress[order.order_id], fill, prevention, cancel_id,
+            self._progress[order.order_id], fill, prevention, cancel_id, expiry,
         )  # fmt: skip
         return Report("order", execution_report(self._spec, order, moment))
+
+
+def list_status(symbol: str, order_list: OrderListRecord, now_ms: int, told: tuple[str, str] | None = None) -> str:
+    """The data of a listStatus. `told`: the list's status where it is not what the list says of itself."""
+    status_type, order_status = told or statuses(order_list)
+    orders = [{"s": symbol, "i": order.order_id, "c": order.client_order_id} for order in order_list.orders]
+    members = {
+        "e": "listStatus", "E": now_ms, "s": symbol, "g": order_list.list_id, "c": contingency(order_list),
+        "l": status_type, "L": order_status, "r": "NONE", "C": order_list.client_order_id, "T": now_ms, "O": orders,
+    }  # fmt: skip
+    return msgspec.json.encode(members).decode()
+
+
+def _expiry_by_list(event: ListChanged) -> str:
+    """Why orders EXPIRED by their list: one of a pair since the other goes on, or all since the first is no more."""
+    ended = [order for order in event.orders if not order.status.is_open]
+    is_pair = event.order_list.kind is ListKind.OCO or (event.order_list.kind is ListKind.OTOCO and len(ended) == 1)
+    return "OCO_TRIGGER" if is_pair else "OTO_PHASE_ONE_EXPIRED"
 
 
 def _progress_of(order: OrderRecord) -> Progress:

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from archive.models import (
     ArchivedAccount,
     ArchivedOrder,
+    ArchivedOrderList,
     ArchivedPreventedMatch,
     ArchivedSymbol,
     ArchivedTrade,
@@ -316,6 +317,23 @@ class ArchivedPreventedMatchAdmin(ReadOnlyAdmin):
 
     def maker_lost(self, row: Any) -> str:
         return labels_of(row).quantity(row.venue, row.symbol, row.maker_prevented_lots)
+
+
+@admin.register(ArchivedOrderList)
+class ArchivedOrderListAdmin(ReadOnlyAdmin):
+    list_display = ["list_id", "symbol", "user", "kind", "placed", "of_orders", "client_order_id"]
+    list_filter = [RecentFilter, VenueFilter, SymbolFilter, "kind", VoidFilter]
+    search_fields = ["=list_id", "=client_order_id"]
+    search_help_text = "List id, the list's client order id, or part of a user's name."
+
+    @admin.display(ordering="time_ms")
+    def placed(self, row: Any) -> str:
+        return moment(row.time_ms)
+
+    @admin.display(description="orders")
+    def of_orders(self, row: Any) -> str:
+        """Their ids; the one that the others wait for comes first."""
+        return ", ".join(map(str, row.order_ids))
 
 
 @admin.register(ArchivedTransfer)

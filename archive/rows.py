@@ -16,6 +16,7 @@ from django.db.models import Model
 from archive.models import (
     ArchivedAccount,
     ArchivedOrder,
+    ArchivedOrderList,
     ArchivedPreventedMatch,
     ArchivedSymbol,
     ArchivedTrade,
@@ -62,6 +63,9 @@ PREVENTED_FIELDS = (
     "taker_account", "taker_order_id", "taker_prevented_lots", "maker_account", "maker_order_id",
     "maker_prevented_lots", "trade_group",
 )  # fmt: skip
+LIST_FIELDS = (
+    "venue", "epoch", "seq", "void_by", "symbol", "list_id", "account", "client_order_id", "kind", "orders", "time_ms",
+)  # fmt: skip
 TRANSFER_FIELDS = ("venue", "epoch", "seq", "void_by", "account", "asset", "direction", "atoms", "time_ms")
 SYMBOL_FIELDS = ("base", "quote", "base_decimals", "quote_decimals", "tick_units", "lot_units")
 
@@ -76,6 +80,7 @@ class Rows:
         self._orders: dict[int, tuple[int, Event, str, OrderRecord]] = {}  # id -> placed_seq, last event, symbol, order
         self._trades: list[Row] = []
         self._prevented: list[Row] = []
+        self._lists: list[Row] = []
         self._transfers: list[Row] = []
         self._symbols: dict[str, Row] = {}
         self._accounts: dict[int, Row] = {}
@@ -90,6 +95,8 @@ class Rows:
                 self._add_order(event, event.symbol, order)
             for order in _orders_of(event):
                 self._add_order(event, event.symbol, order)
+            if isinstance(event, ListPlaced):
+                self._lists.append(_list_row(self._venue, event))
             if isinstance(event, OrderStep):
                 self._prevented += [_prevented_row(self._venue, event, match) for match in event.prevented]
         elif isinstance(event, BalanceCredited | BalanceDebited):
@@ -109,20 +116,22 @@ class Rows:
         self._orders[order.order_id] = (earlier[0] if earlier else event.seq, event, symbol, order)
 
     def flush(self) -> None:
-        """Write what was gathered: orders as they are now; trades and transfers never change."""
+        """Write what was gathered: orders as they are now; everything else never changes."""
         orders = [_order_row(self._venue, *order) for order in self._orders.values()]
         _write(ArchivedOrder, ORDER_FIELDS, orders, ("venue", "order_id", "void_by"), CHANGING_ORDER_FIELDS)
         _write(ArchivedTrade, TRADE_FIELDS, self._trades, ("venue", "symbol", "trade_id", "void_by"))
         prevented_key = ("venue", "symbol", "prevented_match_id", "void_by")
         _write(ArchivedPreventedMatch, PREVENTED_FIELDS, self._prevented, prevented_key)
+        _write(ArchivedOrderList, LIST_FIELDS, self._lists, ("venue", "list_id", "void_by"))
         _write(ArchivedTransfer, TRANSFER_FIELDS, self._transfers, ("venue", "epoch", "seq"))
         symbols = list(self._symbols.values())
         _write(ArchivedSymbol, ("venue", "symbol", *SYMBOL_FIELDS), symbols, ("venue", "symbol"), SYMBOL_FIELDS)
         accounts = list(self._accounts.values())
         _write(ArchivedAccount, ("venue", "account", "name"), accounts, ("venue", "account"), ("name",))
-        gathered = (self._orders, self._trades, self._prevented, self._transfers, self._symbols, self._accounts)
-        for rows in gathered:
+        for rows in (self._orders, self._symbols, self._accounts):
             rows.clear()
+        for found in (self._trades, self._prevented, self._lists, self._transfers):
+            found.clear()
 
 
 def _write(
@@ -182,6 +191,14 @@ def _prevented_row(venue: str, event: MarketEvent, match: PreventedMatch) -> Row
         venue, event.epoch, event.seq, "", event.symbol, event.now_ms, match.prevented_match_id, match.price_ticks,
         match.mode.value, match.taker_account, match.taker_order_id, match.taker_prevented_lots, match.maker_account,
         match.maker_order_id, match.maker_prevented_lots, match.trade_group,
+    )  # fmt: skip
+
+
+def _list_row(venue: str, event: ListPlaced) -> Row:
+    placed = event.order_list
+    return (
+        venue, event.epoch, event.seq, "", event.symbol, placed.list_id, placed.account, placed.client_order_id,
+        placed.kind.value, msgspec.json.encode(placed.orders).decode(), placed.created_ms,
     )  # fmt: skip
 
 

@@ -10,16 +10,27 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import QuerySet
 
-from archive.models import ArchivedOrder, ArchivedPreventedMatch, ArchivedTrade, ArchivedTransfer, Position
+from archive.models import (
+    ArchivedOrder,
+    ArchivedOrderList,
+    ArchivedPreventedMatch,
+    ArchivedTrade,
+    ArchivedTransfer,
+    Position,
+)
 from archive.rows import CHANGING_ORDER_FIELDS, Rows, terms_text
 from engine.events import AnyEvent, Event, MarketCleared, OrderRecord
 
 READER = "archive"  # the archive's field of {venue}:readers, and the name of its lease
 
-OF_MARKET = (ArchivedOrder, ArchivedTrade, ArchivedPreventedMatch)
+OF_MARKET = (ArchivedOrder, ArchivedTrade, ArchivedPreventedMatch, ArchivedOrderList)
 
 AnyRows = (
-    QuerySet[ArchivedOrder] | QuerySet[ArchivedTrade] | QuerySet[ArchivedPreventedMatch] | QuerySet[ArchivedTransfer]
+    QuerySet[ArchivedOrder]
+    | QuerySet[ArchivedTrade]
+    | QuerySet[ArchivedPreventedMatch]
+    | QuerySet[ArchivedOrderList]
+    | QuerySet[ArchivedTransfer]
 )
 
 

@@ -95,6 +95,17 @@ class PlaceOrderList(msgspec.Struct, frozen=True, kw_only=True):
     orders: list[PlaceOrder]
 
 
+class CancelOrderList(msgspec.Struct, frozen=True, kw_only=True):
+    """By `list_id`, by the list's `client_order_id`, or by both, which then must agree."""
+
+    account: int
+    symbol: str
+    list_id: int | None = None
+    client_order_id: str = ""
+    cancel_client_order_id: str = ""
+    key_digest: str = ""
+
+
 class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):
     """Every open order of the account on the symbol."""
 

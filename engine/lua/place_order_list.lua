@@ -45,6 +45,13 @@ local function refusal_of(market, order, is_pair, begins)
   if is_pair and order.type ~= "LIMIT_MAKER" and would_trigger(market, order) then return "LIST_PRICES" end
 end
 
+-- Of a pair one order locks what it needs, and the other what it needs beyond that. The one is the order that will
+-- stand in the book, if there is one: what rests there locks its own.
+local function share_lock(first, second)
+  if second.type == "LIMIT_MAKER" then first, second = second, first end
+  second.locked = math.max(0, second.locked - first.locked)
+end
+
 -- Read.
 local account, symbol, kind = ARGV[1], ARGV[2], ARGV[5]
 local market, verdict = read_market(symbol, ARGV[4], account)
@@ -78,9 +85,11 @@ for i, request in ipairs(requests) do
   needs[i] = need_of(market, order)
   if not needs[i] or needs[i] >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
   order.locked = needs[i]
-  if first_of_pair and i == first_of_pair + 1 then order.locked = math.max(0, needs[i] - needs[i - 1]) end
-  move(order.side == "BUY" and market.quote or market.base, account, -order.locked, order.locked)
   orders[i], names[i] = order, "[" .. order.id .. ',"' .. request.client_id .. '"]'
+end
+if first_of_pair then share_lock(orders[first_of_pair], orders[first_of_pair + 1]) end
+for _, order in ipairs(orders) do
+  move(order.side == "BUY" and market.quote or market.base, account, -order.locked, order.locked)
 end
 local refusal = refusal_by_limits(market, orders)
 if refusal then return refusal end

@@ -3,20 +3,31 @@
 
 -- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO). What happens to an
 -- order of a list has consequences for the others; they are a step of their own, right behind the step that caused
--- them. Of a pair only one order locks what both need; the other locks what it needs beyond that.
+-- them. Of a pair only one order (the LIMIT_MAKER, if there is one) locks what both need; the other what it needs
+-- beyond that.
 
-local write_list, need_of, commit_list
+local write_list, need_of, commit_list, find_list
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
 -- A list from its record; members[1] of OTO and OTOCO is the working order.
 local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
+  if not text then return nil end
   local kind, account, tail = string.match(text, '^%[%d+,%d+,%a+,"(%u+)",(%d+),(.*)$')
   local list = { id = id, kind = kind, account = account, tail = tail, members = {} }
   for order_id in string.gmatch(tail, '%[(%d+),"') do
     list.members[#list.members + 1] = member_of(tonumber(order_id))
   end
+  return list
+end
+
+-- The account's list by its id, by its client order id, or by both, which then must agree.
+function find_list(account, id, client_id)
+  if id == "" then id = redis.call("HGET", LISTS, account .. "|" .. client_id) end
+  local list = id and read_list(id)
+  if not list or list.account ~= account then return nil end
+  if client_id ~= "" and string.match(list.tail, '^%d+,"([^"]*)"') ~= client_id then return nil end
   return list
 end
 
