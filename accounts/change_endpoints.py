@@ -5,14 +5,16 @@ error, and what became of either half stands in its `data`.
 """
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from accounts.amendment_rendering import AmendedView, amended_view, amendment_view
 from accounts.endpoints import RULES_TRIES, CancelRestriction, OneOrder, usual_response, which_order
+from accounts.history import amendments_of
 from accounts.orders import NewOrder, check_form, checked_client_id, new_client_id, to_command
-from accounts.rendering import AmendedView, amended_view, canceled_view, new_order_view
-from accounts.reports import execution_id
+from accounts.rendering import canceled_view, new_order_view
+from accounts.reports import REPORTS_PER_EVENT, execution_id
 from api.callers import Caller, Permission
 from api.errors import REPLACE_FAILED, REPLACED_IN_PART, answer_to, one_of_two_missing
 from api.router import EndpointTable, Reply
@@ -24,7 +26,7 @@ from engine.filters import check_lots, check_notional, check_order, read_quantit
 from engine.gateway import Replaced
 from engine.runner import Stale
 from engine.types import SymbolSpec
-from markets.endpoints import spec_of
+from markets.endpoints import MOST_ROWS, OfSymbol, spec_of
 
 ENDPOINTS: Final = EndpointTable()
 
@@ -50,6 +52,12 @@ class ReplaceRequest(NewOrder, kw_only=True, rename="camel"):
 class AmendRequest(OneOrder, kw_only=True, rename="camel"):
     new_qty: str
     new_client_order_id: str | None = None
+
+
+class AmendmentsRequest(OfSymbol, kw_only=True, rename="camel"):
+    order_id: int
+    from_execution_id: int = 0
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 500
 
 
 @ENDPOINTS.endpoint("POST", "/order/cancelReplace", permission=Permission.TRADE)
@@ -128,37 +136,52 @@ def _refusal(refusal: Rejected | None) -> dict[str, Any] | None:
 
 @ENDPOINTS.endpoint("PUT", "/order/amend/keepPriority", permission=Permission.TRADE)
 async def amend_order(request: AmendRequest, caller: Caller, runtime: Runtime) -> AmendedView:
-    """Less of an open order, which keeps its place in the queue and its client order id."""
+    """Less of an open order, which keeps its place in the queue; of an OCO pair both orders become smaller."""
     client_order_id = which_order(request)
-    new_id = checked_client_id(request.new_client_order_id, "newClientOrderId")
+    new_id = checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
     spec = await spec_of(runtime, request.symbol)
     lots = read_quantity(request.new_qty, spec, "newQty")
     try:
         order = await runtime.venue.queries.order(
             caller.account, spec.symbol, order_id=request.order_id, client_order_id=client_order_id
         )
-        _check_amendment(spec, order, lots, new_id)
+        _check_amendment(spec, order, lots)
         reduced = await runtime.venue.gateway.reduce_order(
             ReduceOrder(
                 account=caller.account, symbol=spec.symbol, order_id=order.order_id, lots=lots,
-                key_digest=caller.key_digest,
+                new_client_order_id=new_id, key_digest=caller.key_digest,
             )
         )  # fmt: skip
     except Rejected as refusal:
         if refusal.reason in (Reason.NO_SUCH_ORDER, Reason.UNKNOWN_ORDER):
             raise Rejected(Reason.AMEND_UNKNOWN_ORDER) from refusal
+        if refusal.reason is Reason.DUPLICATE_ORDER:
+            raise Rejected(Reason.AMEND_DUPLICATE, existing_order_id=refusal.existing_order_id) from refusal
         raise
-    return amended_view(spec, reduced.order, execution_id(reduced.seq, 1))
+    return amended_view(spec, reduced, execution_id(reduced.seq, 1))
 
 
-def _check_amendment(spec: SymbolSpec, order: OrderRecord, lots: int, new_client_order_id: str) -> None:
+def _check_amendment(spec: SymbolSpec, order: OrderRecord, lots: int) -> None:
     """What can be said before the engine judges it again on the order as it is then. Raises Rejected."""
     if not order.status.is_open:
         raise Rejected(Reason.UNKNOWN_ORDER)
-    if new_client_order_id not in ("", order.client_order_id):
-        raise Rejected(Reason.AMEND_RENAMES)
     if lots >= order.lots:
         raise Rejected(Reason.AMEND_INCREASES if lots > order.lots else Reason.AMEND_CHANGES_NOTHING)
     check_lots(lots, spec)
     if price_ticks := order.price_ticks or (order.terms.stop_ticks if order.terms is not None else 0):
         check_notional(price_ticks, lots, spec)
+
+
+@ENDPOINTS.endpoint("GET", "/order/amendments", permission=Permission.READ)
+async def get_amendments(request: AmendmentsRequest, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
+    """Every amendment of an order, oldest first."""
+    spec = await spec_of(runtime, request.symbol)
+    found = await amendments_of(
+        runtime.venue,
+        caller.account,
+        spec.symbol,
+        request.order_id,
+        from_seq=request.from_execution_id // REPORTS_PER_EVENT,
+    )
+    views = [amendment_view(spec, amendment, execution_id(amendment.seq, amendment.number)) for amendment in found]
+    return [view for view in views if view["executionId"] >= request.from_execution_id][: min(request.limit, MOST_ROWS)]

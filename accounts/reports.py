@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from accounts.execution_report import Moment, Prevention, Progress, execution_report
-from accounts.list_rendering import contingency, statuses
+from accounts.list_rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
 from engine.events import (
     AnyEvent,
@@ -36,6 +36,7 @@ from engine.events import (
     PreventedMatch,
     TapeFrameApplied,
     TapeTradePlayed,
+    amendments_in,
 )
 from engine.types import ListKind, OrderStatus, StpMode, SymbolSpec
 
@@ -122,7 +123,9 @@ def _orders(event: MarketEvent) -> list[OrderRecord]:
         return [*event.makers, *event.orders]
     if isinstance(event, TapeFrameApplied | TapeTradePlayed):
         return [*event.makers, *event.takers]
-    assert isinstance(event, OrderStep | OrderCanceled | OrderReduced)
+    if isinstance(event, OrderReduced):
+        return [event.order, *event.others]
+    assert isinstance(event, OrderStep | OrderCanceled)
     return [*event.makers, event.order]
 
 
@@ -137,6 +140,10 @@ class _OrderReports:
         self._orders = {order.order_id: order for order in _orders(event)}
         self._own = {id_: order for id_, order in self._orders.items() if order.account == account}
         self._progress = self._before()
+        self._previous_ids: dict[int, str] = {}
+        if isinstance(event, OrderReduced):
+            amended = amendments_in(event)
+            self._previous_ids = {amendment.order_id: amendment.previous_client_order_id for amendment in amended}
         self._count = 0
 
     def all(self) -> Iterator[Report]:
@@ -150,8 +157,15 @@ class _OrderReports:
         for order, execution in self._changed():
             if order.order_id in self._own:
                 yield self._report(order, execution, order.status, cancel_id=cancel_id, expiry=expiry)
+        yield from self._of_list()
+
+    def _of_list(self) -> Iterator[Report]:
+        """What became of an order list, which its orders were told of before."""
+        event = self._event
         if isinstance(event, ListPlaced | ListChanged) and event.order_list.account == self._account:
             yield Report("order", list_status(event.symbol, event.order_list, event.now_ms))
+        elif isinstance(event, OrderReduced) and event.is_renamed and event.order_list is not None and self._own:
+            yield Report("order", list_status(event.symbol, event.order_list, event.now_ms, RENAMED))
 
     def _begun(self) -> list[tuple[OrderRecord, OrderStatus]]:
         """Orders that are new. Of a list those that wait for another; the rest is told as it is activated."""
@@ -172,7 +186,7 @@ class _OrderReports:
         if isinstance(event, OrdersCanceled | ListChanged):
             return [(order, order.status.value) for order in event.orders if not order.status.is_open]
         if isinstance(event, OrderReduced):
-            return [(event.order, "REPLACED")]
+            return [(order, "REPLACED") for order in (event.order, *event.others)]
         return []
 
     def _before(self) -> dict[int, Progress]:
@@ -253,7 +267,8 @@ class _OrderReports:
         self._count += 1
         moment = Moment(
             execution, status, self._event.now_ms, execution_id(self._event.seq, self._count),
-            self._progress[order.order_id], fill, prevention, cancel_id, expiry,
+            self._progress[order.order_id], fill, prevention, cancel_id,
+            self._previous_ids.get(order.order_id, ""), expiry,
         )  # fmt: skip
         return Report("order", execution_report(self._spec, order, moment))
 

@@ -63,9 +63,7 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.AMEND_UNKNOWN_ORDER: Answer(400, -2038, "Unknown order sent."),
     Reason.AMEND_INCREASES: Answer(400, -2038, "Order amend (quantity increase) is not supported."),
     Reason.AMEND_CHANGES_NOTHING: Answer(400, -2038, "The requested action would change no state; rejecting."),
-    Reason.AMEND_RENAMES: Answer(
-        400, -2038, "An amended order keeps its client order id here: newClientOrderId must be its own, or left out."
-    ),
+    Reason.AMEND_DUPLICATE: Answer(400, -2038, "Duplicate order sent."),
     Reason.NO_SUCH_ORDER: Answer(400, -2013, "Order does not exist."),
     Reason.NO_SUCH_LIST: Answer(400, -2013, "Order list does not exist."),
     Reason.UNKNOWN_SYMBOL: Answer(400, -1121, "Invalid symbol."),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 from django.db import models
 
-from engine.events import ListedOrder, OrderListRecord, OrderRecord, PreventedMatch, decode_terms
+from engine.events import Amendment, ListedOrder, OrderListRecord, OrderRecord, PreventedMatch, decode_terms
 from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 
 Words = type[Side] | type[OrderType] | type[TimeInForce] | type[OrderStatus] | type[StpMode] | type[ListKind]
@@ -221,6 +221,37 @@ class ArchivedOrderList(Archived):
             client_order_id=self.client_order_id,
             orders=[ListedOrder(order.order_id, order.client_order_id) for order in known],
         )
+
+
+class ArchivedAmendment(Archived):
+    """An order became smaller where it stood, perhaps under another client order id; `number` as in Amendment."""
+
+    symbol = models.CharField(max_length=20)
+    order_id = models.BigIntegerField()
+    account = models.BigIntegerField()
+    number = models.SmallIntegerField()
+    previous_client_order_id = models.CharField(max_length=255)
+    client_order_id = models.CharField(max_length=255)
+    previous_lots = models.BigIntegerField()
+    lots = models.BigIntegerField()
+    time_ms = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = "archived amendment"
+        ordering = ["-time_ms", "-seq", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["venue", "order_id", "seq", "void_by"], name="one_row_per_amendment"),
+        ]
+
+    def __str__(self) -> str:
+        return f"amendment of order {self.order_id}"
+
+    def amendment(self) -> Amendment:
+        """The amendment as the event told of it."""
+        return Amendment(
+            self.order_id, self.account, self.seq, self.number, self.previous_client_order_id, self.client_order_id,
+            self.previous_lots, self.lots, self.time_ms,
+        )  # fmt: skip
 
 
 class ArchivedTransfer(Archived):

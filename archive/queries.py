@@ -13,9 +13,9 @@ import msgspec
 from channels.db import database_sync_to_async
 from django.db.models import Q, QuerySet
 
-from archive.models import ArchivedOrder, ArchivedOrderList, ArchivedPreventedMatch, ArchivedTrade
+from archive.models import ArchivedAmendment, ArchivedOrder, ArchivedOrderList, ArchivedPreventedMatch, ArchivedTrade
 from archive.writer import READER
-from engine.events import Fill, OrderListRecord, OrderRecord
+from engine.events import Amendment, Fill, OrderListRecord, OrderRecord
 from engine.queries import PreventedAt, PublicTrade
 from engine.types import Side
 from engine.venue import Venue
@@ -131,6 +131,13 @@ def order_lists(
     is_forward = from_id is not None or start_ms is not None
     found = list(rows.order_by("list_id" if is_forward else "-list_id")[:limit])
     return _with_orders(venue, found if is_forward else found[::-1])
+
+
+@_in_database
+def amendments(venue: str, account: int, symbol: str, order_id: int, *, from_seq: int) -> list[Amendment]:
+    """Amendments of the account's order by events from `from_seq` on, oldest first."""
+    rows = ArchivedAmendment.objects.filter(venue=venue, account=account, symbol=symbol, is_void=False)
+    return [row.amendment() for row in rows.filter(order_id=order_id, seq__gte=from_seq).order_by("seq")]
 
 
 def _with_orders(venue: str, rows: list[ArchivedOrderList]) -> list[tuple[str, OrderListRecord]]:

@@ -15,6 +15,7 @@ from django.db.models import Model
 
 from archive.models import (
     ArchivedAccount,
+    ArchivedAmendment,
     ArchivedOrder,
     ArchivedOrderList,
     ArchivedPreventedMatch,
@@ -24,6 +25,7 @@ from archive.models import (
 )
 from engine.events import (
     AccountChanged,
+    Amendment,
     AnyEvent,
     BalanceCredited,
     BalanceDebited,
@@ -42,6 +44,7 @@ from engine.events import (
     SymbolDefined,
     TapeFrameApplied,
     TapeTradePlayed,
+    amendments_in,
 )
 from engine.types import TAPE_MAKER
 
@@ -51,7 +54,8 @@ ORDER_FIELDS = (
     "locked_atoms", "created_ms", "updated_ms", "terms",
 )  # fmt: skip
 CHANGING_ORDER_FIELDS = (
-    "epoch", "seq", "status", "lots", "left_lots", "filled_quote_atoms", "locked_atoms", "updated_ms", "terms",
+    "epoch", "seq", "client_order_id", "status", "lots", "left_lots", "filled_quote_atoms", "locked_atoms",
+    "updated_ms", "terms",
 )  # fmt: skip
 TRADE_FIELDS = (
     "venue", "epoch", "seq", "void_by", "symbol", "time_ms", "trade_id", "price_ticks", "lots", "quote_atoms",
@@ -65,6 +69,10 @@ PREVENTED_FIELDS = (
 )  # fmt: skip
 LIST_FIELDS = (
     "venue", "epoch", "seq", "void_by", "symbol", "list_id", "account", "client_order_id", "kind", "orders", "time_ms",
+)  # fmt: skip
+AMENDMENT_FIELDS = (
+    "venue", "epoch", "seq", "void_by", "symbol", "order_id", "account", "number", "previous_client_order_id",
+    "client_order_id", "previous_lots", "lots", "time_ms",
 )  # fmt: skip
 TRANSFER_FIELDS = ("venue", "epoch", "seq", "void_by", "account", "asset", "direction", "atoms", "time_ms")
 SYMBOL_FIELDS = ("base", "quote", "base_decimals", "quote_decimals", "tick_units", "lot_units")
@@ -81,6 +89,7 @@ class Rows:
         self._trades: list[Row] = []
         self._prevented: list[Row] = []
         self._lists: list[Row] = []
+        self._amendments: list[Row] = []
         self._transfers: list[Row] = []
         self._symbols: dict[str, Row] = {}
         self._accounts: dict[int, Row] = {}
@@ -97,6 +106,8 @@ class Rows:
                 self._add_order(event, event.symbol, order)
             if isinstance(event, ListPlaced):
                 self._lists.append(_list_row(self._venue, event))
+            if isinstance(event, OrderReduced):
+                self._amendments += [_amendment_row(self._venue, event, done) for done in amendments_in(event)]
             if isinstance(event, OrderStep):
                 self._prevented += [_prevented_row(self._venue, event, match) for match in event.prevented]
         elif isinstance(event, BalanceCredited | BalanceDebited):
@@ -123,6 +134,8 @@ class Rows:
         prevented_key = ("venue", "symbol", "prevented_match_id", "void_by")
         _write(ArchivedPreventedMatch, PREVENTED_FIELDS, self._prevented, prevented_key)
         _write(ArchivedOrderList, LIST_FIELDS, self._lists, ("venue", "list_id", "void_by"))
+        amendment_key = ("venue", "order_id", "seq", "void_by")
+        _write(ArchivedAmendment, AMENDMENT_FIELDS, self._amendments, amendment_key)
         _write(ArchivedTransfer, TRANSFER_FIELDS, self._transfers, ("venue", "epoch", "seq"))
         symbols = list(self._symbols.values())
         _write(ArchivedSymbol, ("venue", "symbol", *SYMBOL_FIELDS), symbols, ("venue", "symbol"), SYMBOL_FIELDS)
@@ -130,7 +143,7 @@ class Rows:
         _write(ArchivedAccount, ("venue", "account", "name"), accounts, ("venue", "account"), ("name",))
         for rows in (self._orders, self._symbols, self._accounts):
             rows.clear()
-        for found in (self._trades, self._prevented, self._lists, self._transfers):
+        for found in (self._trades, self._prevented, self._lists, self._amendments, self._transfers):
             found.clear()
 
 
@@ -155,8 +168,10 @@ def _write(
 
 def _orders_of(event: MarketEvent) -> Sequence[OrderRecord]:
     """The orders a market event is about, beside the makers it met."""
-    if isinstance(event, OrderStep | OrderCanceled | OrderReduced):
+    if isinstance(event, OrderStep | OrderCanceled):
         return (event.order,)
+    if isinstance(event, OrderReduced):
+        return (event.order, *event.others)
     if isinstance(event, OrdersCanceled | ListPlaced | ListChanged):
         return event.orders
     if isinstance(event, TapeFrameApplied | TapeTradePlayed):
@@ -199,6 +214,13 @@ def _list_row(venue: str, event: ListPlaced) -> Row:
     return (
         venue, event.epoch, event.seq, "", event.symbol, placed.list_id, placed.account, placed.client_order_id,
         placed.kind.value, msgspec.json.encode(placed.orders).decode(), placed.created_ms,
+    )  # fmt: skip
+
+
+def _amendment_row(venue: str, event: OrderReduced, done: Amendment) -> Row:
+    return (
+        venue, event.epoch, event.seq, "", event.symbol, done.order_id, done.account, done.number,
+        done.previous_client_order_id, done.client_order_id, done.previous_lots, done.lots, event.now_ms,
     )  # fmt: skip
 
 

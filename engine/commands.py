@@ -115,12 +115,15 @@ class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReduceOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Quantity down to `lots` in all (filled part included), place in the queue kept."""
+    """Quantity down to `lots` in all (filled part included), place in the queue kept; with it that of the other order
+    of an OCO pair. `new_client_order_id` is what it is called from here on, empty: what it was called before.
+    """
 
     account: int
     symbol: str
     order_id: int
     lots: int
+    new_client_order_id: str = ""
     key_digest: str = ""
 
 

@@ -59,7 +59,7 @@ class Reason(StrEnum):
     AMEND_UNKNOWN_ORDER = "AMEND_UNKNOWN_ORDER"
     AMEND_INCREASES = "AMEND_INCREASES"
     AMEND_CHANGES_NOTHING = "AMEND_CHANGES_NOTHING"
-    AMEND_RENAMES = "AMEND_RENAMES"  # another client order id
+    AMEND_DUPLICATE = "AMEND_DUPLICATE"  # the new client order id is another open order's
     NO_TRADE_YET = "NO_TRADE_YET"
 
 

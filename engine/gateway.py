@@ -62,6 +62,15 @@ class Canceled(msgspec.Struct, frozen=True):
     seq: int
 
 
+class Reduced(msgspec.Struct, frozen=True):
+    """The order as it is now, and the list it belongs to."""
+
+    order: OrderRecord
+    seq: int
+    previous_client_order_id: str
+    order_list: OrderListRecord | None
+
+
 class PlacedList(msgspec.Struct, frozen=True):
     """The list and its orders as they were accepted. What those that begin at once then did is in `begun`, by order id.
 
@@ -206,11 +215,21 @@ class Gateway:
                 canceled += await self.cancel_all_orders(CancelAllOrders(account=account, symbol=symbol))
         return canceled
 
-    async def reduce_order(self, reduce: ReduceOrder) -> Canceled:
-        """Rejected UNKNOWN_ORDER, or FILTER_LOT_SIZE when `lots` is not below the order's and above what is filled."""
-        arguments = (reduce.account, reduce.symbol, reduce.key_digest, order_member(reduce.order_id), reduce.lots)
-        seq, record = await self._run_in_market("reduce_order", reduce.symbol, arguments)
-        return Canceled(order=decode_order(record), seq=seq)
+    async def reduce_order(self, reduce: ReduceOrder) -> Reduced:
+        """Rejected UNKNOWN_ORDER, DUPLICATE_ORDER when an open order is called so already, or FILTER_LOT_SIZE when
+        `lots` is not below the order's and above what is filled.
+        """
+        arguments = (
+            reduce.account, reduce.symbol, reduce.key_digest, order_member(reduce.order_id), reduce.lots,
+            reduce.new_client_order_id,
+        )  # fmt: skip
+        seq, record, name, order_list = await self._run_in_market("reduce_order", reduce.symbol, arguments)
+        return Reduced(
+            order=decode_order(record),
+            seq=seq,
+            previous_client_order_id=name.decode(),
+            order_list=decode_list(order_list) if order_list else None,
+        )
 
     async def credit(self, transfer: Transfer) -> Transferred:
         """Rejected BALANCE_TOO_LARGE above 9.0e18 atoms, UNKNOWN_ASSET."""

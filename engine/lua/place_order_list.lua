@@ -45,13 +45,6 @@ local function refusal_of(market, order, is_pair, begins)
   if is_pair and order.type ~= "LIMIT_MAKER" and would_trigger(market, order) then return "LIST_PRICES" end
 end
 
--- Of a pair one order locks what it needs, and the other what it needs beyond that. The one is the order that will
--- stand in the book, if there is one: what rests there locks its own.
-local function share_lock(first, second)
-  if second.type == "LIMIT_MAKER" then first, second = second, first end
-  second.locked = math.max(0, second.locked - first.locked)
-end
-
 -- Read.
 local account, symbol, kind = ARGV[1], ARGV[2], ARGV[5]
 local market, verdict = read_market(symbol, ARGV[4], account)
@@ -87,7 +80,10 @@ for i, request in ipairs(requests) do
   order.locked = needs[i]
   orders[i], names[i] = order, "[" .. order.id .. ',"' .. request.client_id .. '"]'
 end
-if first_of_pair then share_lock(orders[first_of_pair], orders[first_of_pair + 1]) end
+if first_of_pair then
+  local one, other = orders[first_of_pair], orders[first_of_pair + 1]
+  one.locked, other.locked = share_lock(one, other, one.locked, other.locked)
+end
 for _, order in ipairs(orders) do
   move(order.side == "BUY" and market.quote or market.base, account, -order.locked, order.locked)
 end

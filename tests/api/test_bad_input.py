@@ -102,6 +102,11 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
         {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.005", "newClientOrderId": "resting"},
     ),
     ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "origClientOrderId": "resting", "newQty": "0.005"}),
+    (
+        "GET",
+        "/order/amendments",
+        {"symbol": "BTCUSDT", "orderId": "1", "fromExecutionId": "1", "limit": "10"},
+    ),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "origClientOrderId": "resting"}),
     ("GET", "/order", {"symbol": "BTCUSDT", "orderId": "1"}),
     ("GET", "/order", {"symbol": "BTCUSDT", "origClientOrderId": "resting"}),
@@ -141,7 +146,7 @@ BAD: dict[str, list[str]] = {
 }  # fmt: skip
 BAD["cancelReplaceMode"] = BAD_WORD
 BAD["cancelOrderId"] = BAD_INTEGER
-BAD["orderListId"] = BAD_INTEGER
+BAD["orderListId"] = BAD["fromExecutionId"] = BAD_INTEGER
 BAD |= {  # of one order in a list: what the same is in POST order
     f"{leg}{name[0].upper()}{name[1:]}": BAD[name]
     for leg, names in (
@@ -225,6 +230,12 @@ WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.0001"}, -1013),
     ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.01"}, -2038),
     ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.02"}, -2038),
+    (
+        "PUT",
+        "/order/amend/keepPriority",
+        {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.005", "newClientOrderId": "listed-a"},
+        -2038,
+    ),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "origClientOrderId": "other"}, -2011),
     ("DELETE", "/order", {"symbol": "ETHUSDT", "orderId": "1"}, -2011),
     ("DELETE", "/openOrders", {"symbol": "ETHUSDT"}, -2011),

@@ -207,6 +207,37 @@ async def test_an_order_list_that_redis_has_forgotten_is_in_sql(lists: Api, venu
     assert await lists.ok("GET", "/myTrades", symbol="BTCUSDT") == trades
 
 
+async def test_amendments_of_an_order(archiver: Archiver | None, alice: Api, bob: Api) -> None:
+    order_id = (await alice.ok("POST", "/order", **limit_order("BUY", "40000", "0.5", newClientOrderId="a")))["orderId"]
+    which = {"symbol": "BTCUSDT", "orderId": order_id}
+    assert await alice.ok("GET", "/order/amendments", **which) == []
+    ids = []
+    for quantity, name in (("0.4", "b"), ("0.3", "b"), ("0.2", "c")):
+        amended = await alice.ok(
+            "PUT", "/order/amend/keepPriority", **which, newQty=quantity, newClientOrderId=name
+        )  # fmt: skip
+        ids.append(amended["executionId"])
+    rows = await alice.ok("GET", "/order/amendments", **which)
+    assert rows[-1].pop("time") == amended["transactTime"]
+    assert rows[-1] == {
+        "symbol": "BTCUSDT", "orderId": order_id, "executionId": ids[2], "origClientOrderId": "b",
+        "newClientOrderId": "c", "origQty": "0.30000000", "newQty": "0.20000000",
+    }  # fmt: skip
+    assert [(row["executionId"], row["origClientOrderId"], row["newClientOrderId"]) for row in rows] == [
+        (ids[0], "a", "b"), (ids[1], "b", "b"), (ids[2], "b", "c"),
+    ]  # fmt: skip
+
+    async def found(**asked: int) -> list[int]:
+        return [row["executionId"] for row in await alice.ok("GET", "/order/amendments", **which, **asked)]
+
+    assert await found(fromExecutionId=ids[1]) == ids[1:]
+    assert await found(fromExecutionId=ids[1] + 1) == ids[2:]
+    assert await found(limit=1) == ids[:1]
+    assert await bob.ok("GET", "/order/amendments", **which) == []
+    order = (await alice.ok("GET", "/allOrders", symbol="BTCUSDT"))[0]
+    assert (order["clientOrderId"], order["origQty"]) == ("c", "0.20000000")
+
+
 @pytest.fixture
 async def special(archiver: Archiver | None, alice: Api, bob: Api) -> Api:
     """Alice after a day of every kind of order, the last price at 51,000."""

@@ -1,8 +1,10 @@
 """Order lists in SQL: one row each, written once, and how a list stands is what its orders say."""
 
+from msgspec.structs import replace
+
 from archive import queries
-from archive.models import ArchivedOrderList
-from engine.commands import CancelOrderList, PlaceOrder, PlaceOrderList
+from archive.models import ArchivedAmendment, ArchivedOrderList
+from engine.commands import CancelOrderList, PlaceOrder, PlaceOrderList, ReduceOrder
 from engine.events import OrderListRecord
 from engine.types import ListKind, OrderType, Side
 from engine.venue import Venue
@@ -78,3 +80,49 @@ async def test_lists_that_never_were_or_were_cleared_are_void(redis_url: str, ve
         await all_archived(venue)
         assert await in_sql(venue, alice) == []
     assert [row.is_void for row in await rows(ArchivedOrderList, venue)] == [True, True, True]
+
+
+async def test_amendments_are_archived_once_and_void_when_they_never_were(
+    redis_url: str, venue: Venue, alice: int
+) -> None:
+    placed = await venue.gateway.place_order(limit(alice, SELL, 6_000_000, 500, client_id="first"))
+    image = await image_of(venue)
+    order_id = placed.order.order_id
+    amend = ReduceOrder(account=alice, symbol="BTCUSDT", order_id=order_id, lots=300, new_client_order_id="second")
+
+    async def in_sql_now() -> list[tuple[str, str, int, int]]:
+        found = await queries.amendments(venue.name, alice, "BTCUSDT", order_id, from_seq=0)
+        return [(a.previous_client_order_id, a.client_order_id, a.previous_lots, a.lots) for a in found]
+
+    async with archiving(redis_url, venue):
+        await venue.gateway.reduce_order(amend)
+        await all_archived(venue)
+        await stored(venue, await events_of(venue))
+        assert await in_sql_now() == [("first", "second", 500, 300)]
+        assert (await queries.orders(venue.name, alice, "BTCUSDT"))[0].client_order_id == "second"
+        await come_back_with(venue, image)
+        await all_archived(venue)
+        assert await in_sql_now() == []
+        assert await queries.orders(venue.name, alice, "BTCUSDT") == [placed.order]
+        await venue.gateway.reduce_order(replace(amend, lots=200))
+        await all_archived(venue)
+        assert await in_sql_now() == [("first", "second", 500, 200)]
+
+
+async def test_both_orders_of_an_amended_pair_are_archived_and_the_list_knows_the_new_name(
+    venue: Venue, alice: int
+) -> None:
+    placed = await venue.gateway.place_order_list(chain(alice, "chain"))
+    below, above = placed.orders[1:]
+    await venue.gateway.reduce_order(
+        ReduceOrder(account=alice, symbol="BTCUSDT", order_id=below.order_id, lots=300, new_client_order_id="renamed")
+    )
+    await stored(venue, await events_of(venue))
+    assert [(row.order_id, row.number, row.client_order_id) for row in await rows(ArchivedAmendment, venue)] == [
+        (below.order_id, 1, "renamed"), (above.order_id, 2, "chain-above"),
+    ]  # fmt: skip
+    assert await in_sql(venue, alice) == await venue.queries.order_lists(alice, "BTCUSDT")
+    orders = await queries.orders(venue.name, alice, "BTCUSDT")
+    assert [order.lots for order in orders] == [500, 300, 300]
+    for order in orders:
+        assert order == await venue.queries.order(alice, "BTCUSDT", order_id=order.order_id)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import CancelOrder, CancelOrderList, PlaceOrder, PlaceOrderList, ReplaceOrder
+from engine.commands import CancelOrder, CancelOrderList, PlaceOrder, PlaceOrderList, ReduceOrder, ReplaceOrder
 from engine.errors import Reason
 from engine.events import OrderRecord, decode_list
 from engine.gateway import Canceled, Placed, PlacedList
@@ -289,3 +289,36 @@ async def test_an_order_that_replaces_one_of_a_list_comes_after_the_lists_end(
     assert isinstance(replaced.placed, Placed) is is_affordable
     assert await statuses(venue, placed) == ["CANCELED", "CANCELED"]
     assert await is_done(venue, placed)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_pair_becomes_smaller_together_and_one_that_trails_keeps_its_lock(
+    venue: Venue, alice: int, bob: int, carol: int, which: int
+) -> None:
+    await last_price(venue, alice, bob)
+    orders = [
+        leg(carol, OrderType.LIMIT_MAKER, BUY, 10, price=900),
+        leg(carol, OrderType.STOP_LOSS, BUY, 10, trailing_bips=1_000),
+    ]
+    placed = await venue.gateway.place_order_list(
+        PlaceOrderList(kind=ListKind.OCO, client_order_id="pair", orders=orders)
+    )
+    money = await balance(venue, carol, "USDT")
+    reduce = ReduceOrder(account=carol, symbol="BTCUSDT", order_id=placed.orders[which].order_id, lots=4)
+    await venue.gateway.reduce_order(reduce)
+    assert [(order.lots, order.left_lots) for order in await orders_now(venue, placed)] == [(4, 4), (4, 4)]
+    assert await balance(venue, carol, "USDT") == money
+    assert (await venue.queries.depth("BTCUSDT", 5)).bids == [(900, 4)]
+    await take(venue, alice, SELL, 900, 4)
+    assert await is_done(venue, placed)
+    assert (await balance(venue, carol, "USDT"))[1] == 0
+
+
+async def test_what_is_left_of_a_pair_becomes_smaller_alone(venue: Venue, alice: int, bob: int, carol: int) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    await take(venue, bob, BUY, 1_100, 4)
+    reduce = ReduceOrder(account=carol, symbol="BTCUSDT", order_id=placed.orders[0].order_id, lots=6)
+    assert (await venue.gateway.reduce_order(reduce)).order.left_lots == 2
+    assert [order.lots for order in await orders_now(venue, placed)] == [6, 10]
+    assert (await balance(venue, carol, "BTC"))[1] == 2 * LOT

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from engine.commands import CancelAllOrders, CancelOrderList, PlaceOrderList
+from msgspec.structs import replace
+
+from engine.commands import CancelAllOrders, CancelOrderList, PlaceOrderList, ReduceOrder
 from engine.types import ListKind, OrderType, Side
 from engine.venue import Venue
 from tests.conftest import limit
@@ -130,3 +132,29 @@ async def test_a_working_order_that_expires_takes_the_others_with_it(
         ("LIMIT", "EXPIRED", "EXPIRED", "UNFILLED_IOC_QUANTITY_EXPIRED"),
         ("LIMIT", "EXPIRED", "EXPIRED", "OTO_PHASE_ONE_EXPIRED"), DONE,
     ]  # fmt: skip
+
+
+async def test_an_amended_pair_is_told_order_by_order_and_as_a_list_that_is_called_otherwise(
+    client: Client, venue: Venue, alice: int, bob: int
+) -> None:
+    await trade_at(venue, bob, 5_000_000)
+    await listen(client, venue, alice, "alice")
+    placed = await venue.gateway.place_order_list(pair(alice))
+    stop, target = placed.orders
+    await told(client, 3)
+    amend = ReduceOrder(
+        account=alice, symbol="BTCUSDT", order_id=target.order_id, lots=300, new_client_order_id="renamed"
+    )
+    await venue.gateway.reduce_order(amend)
+    reports = [await client.next("alice@order") for _ in range(2)]
+    assert [(r["i"], r["x"], r["X"], r["c"], r["C"], r["q"]) for r in reports] == [
+        (target.order_id, "REPLACED", "NEW", "renamed", "LIMIT_MAKER", "0.00300000"),
+        (stop.order_id, "REPLACED", "NEW", "STOP_LOSS", "STOP_LOSS", "0.00300000"),
+    ]
+    status = await client.next("alice@order")
+    assert (status["l"], status["L"], [order["c"] for order in status["O"]]) == (
+        "UPDATED", "EXECUTING", ["STOP_LOSS", "renamed"],
+    )  # fmt: skip
+    await venue.gateway.reduce_order(replace(amend, lots=200, new_client_order_id=""))
+    assert [frame[:2] for frame in await told(client, 2)] == [("LIMIT_MAKER", "REPLACED"), ("STOP_LOSS", "REPLACED")]
+    assert {event["data"]["e"] for event in await client.silence()} <= {"outboundAccountPosition"}

@@ -6,7 +6,7 @@
 -- them. Of a pair only one order (the LIMIT_MAKER, if there is one) locks what both need; the other what it needs
 -- beyond that.
 
-local write_list, need_of, commit_list, find_list
+local write_list, need_of, commit_list, find_list, open_pair, rename_in_list, share_lock
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
@@ -15,7 +15,7 @@ local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
   if not text then return nil end
   local kind, account, tail = string.match(text, '^%[%d+,%d+,%a+,"(%u+)",(%d+),(.*)$')
-  local list = { id = id, kind = kind, account = account, tail = tail, members = {} }
+  local list = { id = id, kind = kind, account = account, tail = tail, text = text, members = {} }
   for order_id in string.gmatch(tail, '%[(%d+),"') do
     list.members[#list.members + 1] = member_of(tonumber(order_id))
   end
@@ -42,7 +42,7 @@ local function read_legs(list)
     redis.call("HMGET", ENDED, unpack(list.members))
   for i, member in ipairs(list.members) do
     local leg = open[i] and read_record(open[i]) or {}
-    leg.member, leg.is_open = member, open[i] and true or false
+    leg.member, leg.is_open, leg.text = member, open[i] and true or false, open[i]
     leg.status = string.match(open[i] or ended[i] or '"FILLED"', '"([A-Z_]+)"')
     if leg.is_open then
       leg.side, leg.price = side_and_price(leg)
@@ -72,6 +72,29 @@ local function ends_of_pair(first, second, chosen, ends)
       end
     end
   end
+end
+
+-- Both orders of the pair that `member` is one of, in the list's order; nil unless both are open.
+function open_pair(list, member)
+  if list.kind == "OTO" then return nil end
+  local legs, first = read_legs(list), list.kind == "OCO" and 1 or 2
+  local one, other = legs[first], legs[first + 1]
+  if one.member ~= member and other.member ~= member or not one.is_open or not other.is_open then return nil end
+  return { one, other }
+end
+
+-- Of a pair one order locks what it needs, and the other what it needs beyond that. The one is the order that will
+-- stand in the book, if there is one: what rests there locks its own. Returns what each locks.
+function share_lock(first, second, first_needs, second_needs)
+  if second.type == "LIMIT_MAKER" then return math.max(0, first_needs - second_needs), second_needs end
+  return first_needs, math.max(0, second_needs - first_needs)
+end
+
+-- The list's record once one of its orders is called otherwise.
+function rename_in_list(market, list, order_id, client_id)
+  local head, rest = string.match(list.tail, "^(.*%[" .. order_id .. ',")[^"]*(".*)$')
+  list.tail = head .. client_id .. rest
+  return write_list(market, list, false)
 end
 
 -- What has to happen: legs that end, with their status, and legs that begin to work.
