@@ -9,7 +9,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from accounts.history import Span, all_orders, one_order, prevented_matches_of, trades_of
+from accounts.history import Span, all_orders, list_ids_of, one_order, prevented_matches_of, trades_of
+from accounts.list_history import one_list
+from accounts.list_rendering import ListView, canceled_list_view
 from accounts.match_rendering import own_trade_view, prevented_match_view
 from accounts.orders import (
     NewOrder,
@@ -21,28 +23,25 @@ from accounts.orders import (
     to_command,
 )
 from accounts.rendering import (
+    NO_LIST,
     AcceptedView,
-    AmendedView,
     CanceledView,
     OrderView,
     PlacedView,
-    accepted_view,
-    amended_view,
     canceled_view,
+    list_of,
+    new_order_view,
     order_commission_view,
     order_view,
-    placed_view,
 )
-from accounts.reports import execution_id
 from api.callers import Caller, Permission
 from api.errors import one_of_two_missing
 from api.router import EndpointTable
 from api.runtime import Runtime
 from engine.amounts import to_atoms
-from engine.commands import CancelAllOrders, CancelOrder, ReduceOrder, Transfer
-from engine.errors import BadParameter, EngineUnavailable, Reason, Rejected
-from engine.events import OrderRecord
-from engine.filters import check_lots, check_notional, check_order, read_quantity
+from engine.commands import CancelAllOrders, CancelOrder, Transfer
+from engine.errors import BadParameter, EngineUnavailable
+from engine.filters import check_order
 from engine.runner import Stale
 from engine.types import BALANCE_LIMIT, OrderStatus, OrderType, SymbolSpec
 from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
@@ -75,11 +74,6 @@ class CancelRestriction(StrEnum):
 class CancelRequest(OneOrder, kw_only=True, rename="camel"):
     new_client_order_id: str | None = None
     cancel_restrictions: CancelRestriction | None = None
-
-
-class AmendRequest(OneOrder, kw_only=True, rename="camel"):
-    new_qty: str
-    new_client_order_id: str | None = None
 
 
 class OpenOrdersRequest(msgspec.Struct, kw_only=True):
@@ -119,16 +113,14 @@ class TransferRequest(msgspec.Struct, kw_only=True):
 async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> PlacedView | AcceptedView:
     """A new order."""
     client_order_id = check_form(request, caller)
-    kind = request.new_order_resp_type or _usual_response(request.type, caller)
+    kind = request.new_order_resp_type or usual_response(request.type, caller)
     for _ in range(RULES_TRIES):
         spec = await spec_of(runtime, request.symbol)
         command = to_command(request, spec, caller, client_order_id)
         check_order(command, spec)
         try:
             placed = await runtime.venue.gateway.place_order(command)
-            if kind is ResponseKind.ACK:
-                return accepted_view(spec, placed)
-            return placed_view(spec, placed, in_full=kind is ResponseKind.FULL)
+            return new_order_view(spec, placed, kind)
         except Stale:
             runtime.venue.registry.forget()
     raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
@@ -143,7 +135,8 @@ async def test_order(request: OrderTest, caller: Caller, runtime: Runtime) -> di
     return order_commission_view(spec) if request.compute_commission_rates else {}
 
 
-def _usual_response(kind: OrderType, caller: Caller) -> ResponseKind:
+def usual_response(kind: OrderType, caller: Caller) -> ResponseKind:
+    """How much is told of a new order whose sender did not say."""
     if caller.dialect.answers_in_full or kind in (OrderType.LIMIT, OrderType.MARKET):
         return ResponseKind.FULL
     return ResponseKind.ACK
@@ -152,7 +145,7 @@ def _usual_response(kind: OrderType, caller: Caller) -> ResponseKind:
 @ENDPOINTS.endpoint("DELETE", "/order", permission=Permission.TRADE)
 async def cancel_order(request: CancelRequest, caller: Caller, runtime: Runtime) -> CanceledView:
     """Take an order off the book."""
-    client_order_id = _which_order(request)
+    client_order_id = which_order(request)
     cancel_id = checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
     spec = await spec_of(runtime, request.symbol)
     command = CancelOrder(
@@ -168,48 +161,10 @@ async def cancel_order(request: CancelRequest, caller: Caller, runtime: Runtime)
     return canceled_view(spec, canceled.order, cancel_id)
 
 
-@ENDPOINTS.endpoint("PUT", "/order/amend/keepPriority", permission=Permission.TRADE)
-async def amend_order(request: AmendRequest, caller: Caller, runtime: Runtime) -> AmendedView:
-    """Less of an open order, which keeps its place in the queue and its client order id."""
-    client_order_id = _which_order(request)
-    new_id = checked_client_id(request.new_client_order_id, "newClientOrderId")
-    spec = await spec_of(runtime, request.symbol)
-    lots = read_quantity(request.new_qty, spec, "newQty")
-    try:
-        order = await runtime.venue.queries.order(
-            caller.account, spec.symbol, order_id=request.order_id, client_order_id=client_order_id
-        )
-        _check_amendment(spec, order, lots, new_id)
-        reduced = await runtime.venue.gateway.reduce_order(
-            ReduceOrder(
-                account=caller.account, symbol=spec.symbol, order_id=order.order_id, lots=lots,
-                key_digest=caller.key_digest,
-            )
-        )  # fmt: skip
-    except Rejected as refusal:
-        if refusal.reason in (Reason.NO_SUCH_ORDER, Reason.UNKNOWN_ORDER):
-            raise Rejected(Reason.AMEND_UNKNOWN_ORDER) from refusal
-        raise
-    return amended_view(spec, reduced.order, execution_id(reduced.seq, 1))
-
-
-def _check_amendment(spec: SymbolSpec, order: OrderRecord, lots: int, new_client_order_id: str) -> None:
-    """What can be said before the engine judges it again on the order as it is then. Raises Rejected."""
-    if not order.status.is_open:
-        raise Rejected(Reason.UNKNOWN_ORDER)
-    if new_client_order_id not in ("", order.client_order_id):
-        raise Rejected(Reason.AMEND_RENAMES)
-    if lots >= order.lots:
-        raise Rejected(Reason.AMEND_INCREASES if lots > order.lots else Reason.AMEND_CHANGES_NOTHING)
-    check_lots(lots, spec)
-    if price_ticks := order.price_ticks or (order.terms.stop_ticks if order.terms is not None else 0):
-        check_notional(price_ticks, lots, spec)
-
-
 @ENDPOINTS.endpoint("GET", "/order", permission=Permission.READ)
 async def get_order(request: OneOrder, caller: Caller, runtime: Runtime) -> OrderView:
     """An order in any state."""
-    client_order_id = _which_order(request)
+    client_order_id = which_order(request)
     spec = await spec_of(runtime, request.symbol)
     order = await one_order(
         runtime.venue, caller.account, spec.symbol, order_id=request.order_id, client_order_id=client_order_id
@@ -217,7 +172,7 @@ async def get_order(request: OneOrder, caller: Caller, runtime: Runtime) -> Orde
     return order_view(spec, order)
 
 
-def _which_order(request: OneOrder) -> str:
+def which_order(request: OneOrder) -> str:
     """The order's client id if one came. Raises BadParameter, also when there is no id at all."""
     if request.order_id is None and request.orig_client_order_id is None:
         raise one_of_two_missing("origClientOrderId", "orderId")
@@ -239,12 +194,25 @@ async def open_orders(request: OpenOrdersRequest, caller: Caller, runtime: Runti
 
 
 @ENDPOINTS.endpoint("DELETE", "/openOrders", permission=Permission.TRADE)
-async def cancel_open_orders(request: OfSymbol, caller: Caller, runtime: Runtime) -> list[CanceledView]:
+async def cancel_open_orders(request: OfSymbol, caller: Caller, runtime: Runtime) -> list[CanceledView | ListView]:
     """Take all orders of a symbol off the book. They have no cancel's id: both ids shown are the order's own."""
     spec = await spec_of(runtime, request.symbol)
     command = CancelAllOrders(account=caller.account, symbol=spec.symbol, key_digest=caller.key_digest)
     orders = await runtime.venue.gateway.cancel_all_orders(command)
-    return [canceled_view(spec, order, order.client_order_id) for order in orders]
+    alone = [order for order in orders if list_of(order) == NO_LIST]
+    views: list[CanceledView | ListView] = [canceled_view(spec, order, order.client_order_id) for order in alone]
+    for list_id in dict.fromkeys(list_of(order) for order in orders if list_of(order) != NO_LIST):
+        views.append(await _canceled_list(runtime, spec, caller, list_id))
+    return views
+
+
+async def _canceled_list(runtime: Runtime, spec: SymbolSpec, caller: Caller, list_id: int) -> ListView:
+    """A list whose orders were just cancelled: all of them, also those that went as another one's consequence."""
+    found = await one_list(runtime.venue, caller.account, list_id=list_id, client_order_id="")
+    ids = [order.order_id for order in found[1].orders]
+    return canceled_list_view(
+        spec, found[1], await runtime.venue.queries.orders_by_id(caller.account, spec.symbol, ids)
+    )
 
 
 @ENDPOINTS.endpoint("GET", "/allOrders", permission=Permission.READ)
@@ -262,7 +230,11 @@ async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) 
     spec = await spec_of(runtime, request.symbol)
     span = _span(request, from_id=request.from_id)
     trades = await trades_of(runtime.venue, caller.account, spec.symbol, span, order_id=request.order_id)
-    return [own_trade_view(spec, trade, caller.account, request.order_id) for trade in trades]
+    views = [own_trade_view(spec, trade, caller.account, request.order_id) for trade in trades]
+    lists = await list_ids_of(runtime.venue, caller.account, spec.symbol, {view["orderId"] for view in views})
+    for view in views:
+        view["orderListId"] = lists.get(view["orderId"], NO_LIST)
+    return views
 
 
 @ENDPOINTS.endpoint("GET", "/myPreventedMatches", permission=Permission.READ)

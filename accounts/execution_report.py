@@ -46,13 +46,15 @@ class Moment(NamedTuple):
     fill: Fill | None = None
     prevention: Prevention | None = None
     cancel_id: str = ""
+    previous_id: str = ""  # what an amended order was called before
+    expiry: str = ""  # why it has EXPIRED, where the order alone does not tell
 
 
 def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str:
     fill, progress, terms = moment.fill, moment.progress, order.terms
     is_maker = fill is not None and fill.maker_order_id == order.order_id
     client_id = moment.cancel_id or order.client_order_id
-    original_id = order.client_order_id if moment.execution == "CANCELED" else ""
+    original_id = order.client_order_id if moment.execution == "CANCELED" else moment.previous_id
     commission, commission_asset = _commission(spec, order, fill, is_maker=is_maker)
     stop_price = price_text(spec, terms.stop_ticks) if terms else ZERO
     iceberg = quantity_text(spec, terms.iceberg_lots) if terms else ZERO
@@ -77,7 +79,7 @@ def _special_fields(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str
     text, terms, progress = "", order.terms, moment.progress
     if order.working_ms:
         text += f',"W":{order.working_ms}'
-    if moment.status is OrderStatus.EXPIRED and (reason := expiry_reason(order)):
+    if moment.status is OrderStatus.EXPIRED and (reason := moment.expiry or expiry_reason(order)):
         text += f',"eR":"{reason}"'
     if terms is None:
         return text

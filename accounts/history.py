@@ -5,12 +5,13 @@ if it does not come, or does not run, Redis is asked for everything it still has
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from django.db import DatabaseError
 
 from archive import queries as archive
 from engine.errors import EngineUnavailable, Reason, Rejected
-from engine.events import OrderRecord, OrderStep, decode_entry
+from engine.events import Amendment, MarketEvent, OrderRecord, OrderReduced, OrderStep, amendments_in, decode_entry
 from engine.queries import PreventedAt, PublicTrade
 from engine.venue import Venue
 
@@ -43,7 +44,7 @@ class Span:
 
 async def all_orders(venue: Venue, account: int, symbol: str, span: Span) -> list[OrderRecord]:
     """Orders in any state, oldest first; a span's times are when they were placed. Raises EngineUnavailable."""
-    is_complete = await _wait_for_archive(venue)
+    is_complete = await wait_for_archive(venue)
     try:
         stored = await archive.orders(
             venue.name, account, symbol,
@@ -95,7 +96,7 @@ async def trades_of(
     venue: Venue, account: int, symbol: str, span: Span, *, order_id: int | None = None
 ) -> list[PublicTrade]:
     """Trades of the account (with `order_id`: of that order), oldest first. Raises EngineUnavailable."""
-    is_complete = await _wait_for_archive(venue)
+    is_complete = await wait_for_archive(venue)
     try:
         stored, newest = await asyncio.gather(
             archive.trades_of(
@@ -115,11 +116,23 @@ async def trades_of(
     return [found[trade_id] for trade_id in span.ids_shown(list(found))]
 
 
+async def list_ids_of(venue: Venue, account: int, symbol: str, order_ids: set[int]) -> dict[int, int]:
+    """Which of the account's orders belong to an order list, and to which. Raises EngineUnavailable."""
+    known = await venue.queries.orders_by_id(account, symbol, order_ids)
+    found = {order.order_id: order.terms.list_id for order in known if order.terms is not None}
+    unknown = order_ids - {order.order_id for order in known}
+    try:
+        found |= await archive.list_ids(venue.name, unknown) if unknown else {}
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    return found
+
+
 async def prevented_matches_of(
     venue: Venue, account: int, symbol: str, *, match_id: int | None, order_id: int | None, from_id: int, limit: int
 ) -> list[PreventedAt]:
     """Matches that the account's orders were kept from, oldest first. Raises EngineUnavailable."""
-    is_complete = await _wait_for_archive(venue)
+    is_complete = await wait_for_archive(venue)
     _, archived_seq = await archive.archived_up_to(venue)
     try:
         stored = await archive.prevented_matches(
@@ -130,22 +143,40 @@ async def prevented_matches_of(
     if is_complete:
         return stored
     found = {prevented.match.prevented_match_id: prevented for prevented in stored}
-    for prevented in await _prevented_since(venue, symbol, archived_seq):
-        id_ = prevented.match.prevented_match_id
-        if id_ >= from_id and match_id in (None, id_) and _is_prevented_for(prevented, account, order_id):
-            found[id_] = prevented
+    async for event in _events_since(venue, symbol, archived_seq):
+        for match in event.prevented if isinstance(event, OrderStep) else ():
+            prevented = PreventedAt(match=match, now_ms=event.now_ms)
+            id_ = match.prevented_match_id
+            if id_ >= from_id and match_id in (None, id_) and _is_prevented_for(prevented, account, order_id):
+                found[id_] = prevented
     return [found[id_] for id_ in sorted(found)[:limit]]
 
 
-async def _prevented_since(venue: Venue, symbol: str, seq: int) -> list[PreventedAt]:
-    """All prevented matches of the symbol that the stream tells of after `seq`."""
-    found: list[PreventedAt] = []
+async def amendments_of(venue: Venue, account: int, symbol: str, order_id: int, *, from_seq: int) -> list[Amendment]:
+    """Amendments of the account's order by events from `from_seq` on, oldest first. Raises EngineUnavailable."""
+    is_complete = await wait_for_archive(venue)
+    _, archived_seq = await archive.archived_up_to(venue)
+    try:
+        stored = await archive.amendments(venue.name, account, symbol, order_id, from_seq=from_seq)
+    except DatabaseError as error:
+        raise EngineUnavailable("the archive") from error
+    if is_complete:
+        return stored
+    found = {amendment.seq: amendment for amendment in stored}
+    async for event in _events_since(venue, symbol, max(archived_seq, from_seq - 1)):
+        for amendment in amendments_in(event) if isinstance(event, OrderReduced) else ():
+            if (amendment.account, amendment.order_id) == (account, order_id):
+                found[amendment.seq] = amendment
+    return [found[seq] for seq in sorted(found)]
+
+
+async def _events_since(venue: Venue, symbol: str, seq: int) -> AsyncIterator[MarketEvent]:
+    """What the stream tells of the symbol after `seq`."""
     while page := await venue.runner.command("XRANGE", venue.keys.events, f"(0-{seq}", "+", "COUNT", PAGE):
         for event in map(decode_entry, page):
-            if isinstance(event, OrderStep) and event.symbol == symbol:
-                found += [PreventedAt(match=match, now_ms=event.now_ms) for match in event.prevented]
+            if isinstance(event, MarketEvent) and event.symbol == symbol:
+                yield event
             seq = event.seq
-    return found
 
 
 def _is_prevented_for(prevented: PreventedAt, account: int, order_id: int | None) -> bool:
@@ -155,7 +186,8 @@ def _is_prevented_for(prevented: PreventedAt, account: int, order_id: int | None
     return is_taker or is_maker
 
 
-async def _wait_for_archive(venue: Venue) -> bool:
+async def wait_for_archive(venue: Venue) -> bool:
+    """Whether SQL has all that has happened up to now, after waiting for it a little."""
     clock = await venue.queries.clock()
     return await archive.wait_until_archived(venue, clock.seq, WAIT_SECONDS)
 

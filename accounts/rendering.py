@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from accounts.match_rendering import received_asset
+from accounts.orders import ResponseKind
 from engine.events import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.gateway import Placed
 from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
@@ -114,36 +115,6 @@ class OrderView(SpecialFields, rename="camel", kw_only=True):
     self_trade_prevention_mode: StpMode
 
 
-class AmendedOrderView(SpecialFields, rename="camel", kw_only=True):
-    """An order that was just amended; Binance writes some of its names otherwise than elsewhere."""
-
-    symbol: str
-    order_id: int
-    order_list_id: int
-    orig_client_order_id: str
-    client_order_id: str
-    price: str
-    qty: str
-    executed_qty: str
-    prevented_qty: str
-    quote_order_qty: str
-    cumulative_quote_qty: str
-    status: OrderStatus
-    time_in_force: TimeInForce
-    type: OrderType
-    side: Side
-    working_time: int
-    self_trade_prevention_mode: StpMode
-
-
-class AmendedView(msgspec.Struct, rename="camel"):
-    """The answer to an amendment."""
-
-    transact_time: int
-    execution_id: int
-    amended_order: AmendedOrderView
-
-
 class CanceledView(SpecialFields, rename="camel", kw_only=True):
     """An order that was just cancelled."""
 
@@ -195,7 +166,14 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
         return view
     if placed.prevented and in_full:
         view.prevented_matches = [_prevented_view(spec, match) for match in placed.prevented]
-    return _with_special_fields(view, spec, order)
+    return with_special_fields(view, spec, order)
+
+
+def new_order_view(spec: SymbolSpec, placed: Placed, kind: ResponseKind) -> PlacedView | AcceptedView:
+    """A new order as its sender wants to be told of it."""
+    if kind is ResponseKind.ACK:
+        return accepted_view(spec, placed)
+    return placed_view(spec, placed, in_full=kind is ResponseKind.FULL)
 
 
 def list_of(order: OrderRecord) -> int:
@@ -210,7 +188,7 @@ def stp_of(order: OrderRecord) -> StpMode:
 AnyView = TypeVar("AnyView", bound=SpecialFields)
 
 
-def _with_special_fields(view: AnyView, spec: SymbolSpec, order: OrderRecord) -> AnyView:
+def with_special_fields(view: AnyView, spec: SymbolSpec, order: OrderRecord) -> AnyView:
     """The view with what its order has beyond the usual."""
     if order.status is OrderStatus.EXPIRED:
         view.expiry_reason = expiry_reason(order) or UNSET
@@ -296,30 +274,7 @@ def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
         orig_quote_order_qty=quote_text(spec, order.quote_order_atoms),
         self_trade_prevention_mode=stp_of(order),
     )
-    return _with_special_fields(view, spec, order)
-
-
-def amended_view(spec: SymbolSpec, order: OrderRecord, execution_id: int) -> AmendedView:
-    view = AmendedOrderView(
-        symbol=spec.symbol,
-        order_id=order.order_id,
-        order_list_id=list_of(order),
-        orig_client_order_id=order.client_order_id,
-        client_order_id=order.client_order_id,
-        price=price_text(spec, order.price_ticks),
-        qty=quantity_text(spec, order.lots),
-        executed_qty=quantity_text(spec, order.filled_lots),
-        prevented_qty=quantity_text(spec, order.terms.prevented_lots if order.terms is not None else 0),
-        quote_order_qty=quote_text(spec, order.quote_order_atoms),
-        cumulative_quote_qty=quote_text(spec, order.filled_quote_atoms),
-        status=order.status,
-        time_in_force=order.time_in_force,
-        type=order.type,
-        side=order.side,
-        working_time=order.working_ms or NEVER,
-        self_trade_prevention_mode=stp_of(order),
-    )
-    return AmendedView(order.updated_ms, execution_id, _with_special_fields(view, spec, order))
+    return with_special_fields(view, spec, order)
 
 
 def order_commission_view(spec: SymbolSpec) -> dict[str, Any]:
@@ -356,4 +311,4 @@ def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -
         side=order.side,
         self_trade_prevention_mode=stp_of(order),
     )
-    return _with_special_fields(view, spec, order)
+    return with_special_fields(view, spec, order)

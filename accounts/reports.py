@@ -1,4 +1,4 @@
-"""What an account hears of an event, in the order it hears it: NEW, matches, the end, and then its balances.
+"""What an account hears of an event, in the order it hears it: NEW, matches, the end, its list, and then its balances.
 
 The data is the same in every dialect; only what stands around it differs. The fact a newcomer would get wrong: an
 event carries an order as it is after the command. What it was at each fill on the way is counted back from there, so
@@ -10,7 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from accounts.execution_report import Moment, Prevention, Progress, execution_report
+from accounts.list_rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
 from engine.events import (
     AnyEvent,
@@ -23,6 +26,7 @@ from engine.events import (
     MarketEvent,
     OrderActivated,
     OrderCanceled,
+    OrderListRecord,
     OrderPlaced,
     OrderRecord,
     OrderReduced,
@@ -32,14 +36,18 @@ from engine.events import (
     PreventedMatch,
     TapeFrameApplied,
     TapeTradePlayed,
+    amendments_in,
 )
-from engine.types import OrderStatus, StpMode, SymbolSpec
+from engine.types import ListKind, OrderStatus, StpMode, SymbolSpec
 
 REPORTS_PER_EVENT = 10_000  # more than one event can have for one account; makes execution ids unique
 
 
 class Report(NamedTuple):
-    """One event for a user: `kind` "order", "trade" (an executionReport too) or "account"; `data` is JSON text."""
+    """One event for a user: `kind` "order" (executionReport, listStatus), "trade" (an executionReport too), "account".
+
+    `data` is JSON text.
+    """
 
     kind: str
     data: str
@@ -50,7 +58,8 @@ def accounts_of(event: AnyEvent) -> set[int]:
     if isinstance(event, BalanceCredited | BalanceDebited):
         return {event.balance.account}
     if isinstance(event, MarketEvent):
-        return {order.account for order in _orders(event)} | {change.account for change in event.balances}
+        heard = {order.account for order in _orders(event)} | {change.account for change in event.balances}
+        return heard | {event.order_list.account} if isinstance(event, ListPlaced | ListChanged) else heard
     return set()
 
 
@@ -114,7 +123,9 @@ def _orders(event: MarketEvent) -> list[OrderRecord]:
         return [*event.makers, *event.orders]
     if isinstance(event, TapeFrameApplied | TapeTradePlayed):
         return [*event.makers, *event.takers]
-    assert isinstance(event, OrderStep | OrderCanceled | OrderReduced)
+    if isinstance(event, OrderReduced):
+        return [event.order, *event.others]
+    assert isinstance(event, OrderStep | OrderCanceled)
     return [*event.makers, event.order]
 
 
@@ -129,6 +140,10 @@ class _OrderReports:
         self._orders = {order.order_id: order for order in _orders(event)}
         self._own = {id_: order for id_, order in self._orders.items() if order.account == account}
         self._progress = self._before()
+        self._previous_ids: dict[int, str] = {}
+        if isinstance(event, OrderReduced):
+            amended = amendments_in(event)
+            self._previous_ids = {amendment.order_id: amendment.previous_client_order_id for amendment in amended}
         self._count = 0
 
     def all(self) -> Iterator[Report]:
@@ -138,9 +153,19 @@ class _OrderReports:
                 yield self._report(order, "NEW", status)
         yield from self._met()
         cancel_id = event.cancel_client_order_id if isinstance(event, OrderCanceled) else ""
+        expiry = _expiry_by_list(event) if isinstance(event, ListChanged) else ""
         for order, execution in self._changed():
             if order.order_id in self._own:
-                yield self._report(order, execution, order.status, cancel_id=cancel_id)
+                yield self._report(order, execution, order.status, cancel_id=cancel_id, expiry=expiry)
+        yield from self._of_list()
+
+    def _of_list(self) -> Iterator[Report]:
+        """What became of an order list, which its orders were told of before."""
+        event = self._event
+        if isinstance(event, ListPlaced | ListChanged) and event.order_list.account == self._account:
+            yield Report("order", list_status(event.symbol, event.order_list, event.now_ms))
+        elif isinstance(event, OrderReduced) and event.is_renamed and event.order_list is not None and self._own:
+            yield Report("order", list_status(event.symbol, event.order_list, event.now_ms, RENAMED))
 
     def _begun(self) -> list[tuple[OrderRecord, OrderStatus]]:
         """Orders that are new. Of a list those that wait for another; the rest is told as it is activated."""
@@ -161,7 +186,7 @@ class _OrderReports:
         if isinstance(event, OrdersCanceled | ListChanged):
             return [(order, order.status.value) for order in event.orders if not order.status.is_open]
         if isinstance(event, OrderReduced):
-            return [(event.order, "REPLACED")]
+            return [(order, "REPLACED") for order in (event.order, *event.others)]
         return []
 
     def _before(self) -> dict[int, Progress]:
@@ -237,13 +262,33 @@ class _OrderReports:
         fill: Fill | None = None,
         prevention: Prevention | None = None,
         cancel_id: str = "",
+        expiry: str = "",
     ) -> Report:
         self._count += 1
         moment = Moment(
             execution, status, self._event.now_ms, execution_id(self._event.seq, self._count),
             self._progress[order.order_id], fill, prevention, cancel_id,
+            self._previous_ids.get(order.order_id, ""), expiry,
         )  # fmt: skip
         return Report("order", execution_report(self._spec, order, moment))
+
+
+def list_status(symbol: str, order_list: OrderListRecord, now_ms: int, told: tuple[str, str] | None = None) -> str:
+    """The data of a listStatus. `told`: the list's status where it is not what the list says of itself."""
+    status_type, order_status = told or statuses(order_list)
+    orders = [{"s": symbol, "i": order.order_id, "c": order.client_order_id} for order in order_list.orders]
+    members = {
+        "e": "listStatus", "E": now_ms, "s": symbol, "g": order_list.list_id, "c": contingency(order_list),
+        "l": status_type, "L": order_status, "r": "NONE", "C": order_list.client_order_id, "T": now_ms, "O": orders,
+    }  # fmt: skip
+    return msgspec.json.encode(members).decode()
+
+
+def _expiry_by_list(event: ListChanged) -> str:
+    """Why orders EXPIRED by their list: one of a pair since the other goes on, or all since the first is no more."""
+    ended = [order for order in event.orders if not order.status.is_open]
+    is_pair = event.order_list.kind is ListKind.OCO or (event.order_list.kind is ListKind.OTOCO and len(ended) == 1)
+    return "OCO_TRIGGER" if is_pair else "OTO_PHASE_ONE_EXPIRED"
 
 
 def _progress_of(order: OrderRecord) -> Progress:

@@ -26,12 +26,15 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
     def error_body(self, code: int, text: str, *, existing_order_id: int | None = None) -> bytes:
         """An error as JSON."""
-        body: dict[str, Any] = {"code": code, "msg": text}
-        if self.errors_repeat_text:
-            body["error"] = text
-            if existing_order_id is not None:
-                body["existingOrderId"] = existing_order_id
+        body = self.error_members(code, text)
+        if self.errors_repeat_text and existing_order_id is not None:
+            body["existingOrderId"] = existing_order_id
         return msgspec.json.encode(body)
+
+    def error_members(self, code: int, text: str) -> dict[str, Any]:
+        """What every error of the dialect says."""
+        body: dict[str, Any] = {"code": code, "msg": text}
+        return body | {"error": text} if self.errors_repeat_text else body
 
 
 V1: Final = Dialect(

@@ -4,6 +4,7 @@ The fact a newcomer would get wrong: clients match on these texts to the letter 
 are Binance's and say nothing more. What a text leaves open stands in the error's `detail`, for logs.
 """
 
+import re
 from typing import Final, NamedTuple
 
 from engine.amounts import LEGAL_DECIMAL
@@ -44,6 +45,8 @@ NO_SIM_TOKEN: Final = Answer(
     401, -1002, "You are not authorized to execute this request. X-Sim-Token must be the text of the file sim.token."
 )
 ILLEGAL_TEXT: Final = Answer(400, -1100, "Illegal characters found in a parameter.")
+REPLACED_IN_PART: Final = Answer(409, -2021, "Order cancel-replace partially failed.")
+REPLACE_FAILED: Final = Answer(400, -2022, "Order cancel-replace failed.")
 BAD_KEY_FORMAT: Final = Answer(401, -2014, "API-key format invalid.")
 BAD_KEY: Final = Answer(401, -2015, "Invalid API-key, IP, or permissions for action.")
 
@@ -60,10 +63,9 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.AMEND_UNKNOWN_ORDER: Answer(400, -2038, "Unknown order sent."),
     Reason.AMEND_INCREASES: Answer(400, -2038, "Order amend (quantity increase) is not supported."),
     Reason.AMEND_CHANGES_NOTHING: Answer(400, -2038, "The requested action would change no state; rejecting."),
-    Reason.AMEND_RENAMES: Answer(
-        400, -2038, "An amended order keeps its client order id here: newClientOrderId must be its own, or left out."
-    ),
+    Reason.AMEND_DUPLICATE: Answer(400, -2038, "Duplicate order sent."),
     Reason.NO_SUCH_ORDER: Answer(400, -2013, "Order does not exist."),
+    Reason.NO_SUCH_LIST: Answer(400, -2013, "Order list does not exist."),
     Reason.UNKNOWN_SYMBOL: Answer(400, -1121, "Invalid symbol."),
     Reason.UNKNOWN_ASSET: Answer(400, -1130, "Data sent for parameter 'asset' is not valid."),
     Reason.UNKNOWN_USER: Answer(400, -1130, "There is no such user."),
@@ -121,6 +123,17 @@ OF_PROBLEM: Final[dict[str, tuple[int, str]]] = {
     "DUPLICATE": (-1101, "Duplicate values for a parameter detected."),
     "BAD_COMBINATION": (-1128, "Combination of optional parameters invalid."),
     "MALFORMED": (-1135, "Invalid JSON Request"),
+    "TOO_LONG_A_SPAN": (-1127, "More than 24 hours between startTime and endTime."),
+    # Of an order in an OCO pair:
+    "OCO_TYPE": (-1158, "Order type not supported in OCO."),
+    "OCO_ICEBERG": (-1160, "Parameter '{field}' is not supported if the order's timeInForce is not GTC."),
+    "OCO_BUY_LIMIT": (-1165, "A limit order in a buy OCO must be below."),
+    "OCO_SELL_LIMIT": (-1166, "A limit order in a sell OCO must be above."),
+    "OCO_TWO_LIMITS": (-1168, "At least one OCO order must be contingent."),
+    "OCO_BUY_STOP_LOSS": (-1196, "A stop loss order in a buy OCO must be above."),
+    "OCO_SELL_STOP_LOSS": (-1197, "A stop loss order in a sell OCO must be below."),
+    "OCO_BUY_TAKE_PROFIT": (-1198, "A take profit order in a buy OCO must be below."),
+    "OCO_SELL_TAKE_PROFIT": (-1199, "A take profit order in a sell OCO must be above."),
 }
 # Where a parameter has a code of its own for a problem.
 OF_FIELD: Final[dict[tuple[str, str], tuple[int, str]]] = {
@@ -135,6 +148,7 @@ LEGAL_RANGES: Final[dict[str, str]] = {
     "symbol": LEGAL_SYMBOL,
     "newClientOrderId": LEGAL_CLIENT_ORDER_ID,
     "origClientOrderId": LEGAL_CLIENT_ORDER_ID,
+    "clientOrderId": LEGAL_CLIENT_ORDER_ID,
     "quantity": LEGAL_DECIMAL,
     "quoteOrderQty": LEGAL_DECIMAL,
     "price": LEGAL_DECIMAL,
@@ -143,6 +157,12 @@ LEGAL_RANGES: Final[dict[str, str]] = {
     "newQty": LEGAL_DECIMAL,
     "amount": LEGAL_DECIMAL,
 }
+
+
+# What one order of a list is called by comes before what POST order calls the same: aboveStopPrice, workingType.
+_OF_A_LIST: Final = re.compile(
+    "(?:above|below|working|pending(?:Above|Below)?|limit|stop(?:Limit)?|list|cancelOrig|cancelNew)(?=[A-Z])|New(?=Client)"
+)
 
 
 def answer_to(error: Exception) -> Answer:
@@ -181,5 +201,12 @@ def _answer_to_bad_parameter(error: BadParameter) -> Answer:
         return Answer(400, OF_PROBLEM[problem][0], error.detail)
     if problem == "ILLEGAL_CHARACTERS" and not field:
         return ILLEGAL_TEXT
-    code, text = OF_FIELD.get((field, problem)) or OF_PROBLEM[problem]
-    return Answer(400, code, text.format(field=field, legal=LEGAL_RANGES.get(field, LEGAL_INTEGER)))
+    plain = _plain_name(field)
+    code, text = OF_FIELD.get((plain, problem)) or OF_PROBLEM[problem]
+    return Answer(400, code, text.format(field=field, legal=LEGAL_RANGES.get(plain, LEGAL_INTEGER)))
+
+
+def _plain_name(field: str) -> str:
+    """What a parameter of one order in a list is called where there is one order only."""
+    prefix = None if field in LEGAL_RANGES else _OF_A_LIST.match(field)
+    return field if prefix is None else field[prefix.end()].lower() + field[prefix.end() + 1 :]

@@ -19,7 +19,9 @@ from django.utils.safestring import SafeString
 
 from archive.models import (
     ArchivedAccount,
+    ArchivedAmendment,
     ArchivedOrder,
+    ArchivedOrderList,
     ArchivedPreventedMatch,
     ArchivedSymbol,
     ArchivedTrade,
@@ -316,6 +318,44 @@ class ArchivedPreventedMatchAdmin(ReadOnlyAdmin):
 
     def maker_lost(self, row: Any) -> str:
         return labels_of(row).quantity(row.venue, row.symbol, row.maker_prevented_lots)
+
+
+@admin.register(ArchivedOrderList)
+class ArchivedOrderListAdmin(ReadOnlyAdmin):
+    list_display = ["list_id", "symbol", "user", "kind", "placed", "of_orders", "client_order_id"]
+    list_filter = [RecentFilter, VenueFilter, SymbolFilter, "kind", VoidFilter]
+    search_fields = ["=list_id", "=client_order_id"]
+    search_help_text = "List id, the list's client order id, or part of a user's name."
+
+    @admin.display(ordering="time_ms")
+    def placed(self, row: Any) -> str:
+        return moment(row.time_ms)
+
+    @admin.display(description="orders")
+    def of_orders(self, row: Any) -> str:
+        """Their ids; the one that the others wait for comes first."""
+        return ", ".join(map(str, row.order_ids))
+
+
+@admin.register(ArchivedAmendment)
+class ArchivedAmendmentAdmin(ReadOnlyAdmin):
+    list_display = [
+        "order_id", "symbol", "time", "user", "quantity_before", "quantity_after", "previous_client_order_id",
+        "client_order_id",
+    ]  # fmt: skip
+    list_filter = [RecentFilter, VenueFilter, SymbolFilter, VoidFilter]
+    search_fields = ["=order_id", "=previous_client_order_id", "=client_order_id"]
+    search_help_text = "Order id, client order id before or after, or part of a user's name."
+
+    @admin.display(ordering="time_ms")
+    def time(self, row: Any) -> str:
+        return moment(row.time_ms)
+
+    def quantity_before(self, row: Any) -> str:
+        return labels_of(row).quantity(row.venue, row.symbol, row.previous_lots)
+
+    def quantity_after(self, row: Any) -> str:
+        return labels_of(row).quantity(row.venue, row.symbol, row.lots)
 
 
 @admin.register(ArchivedTransfer)

@@ -7,12 +7,15 @@ row answers no query; `void_by` is part of every key, so a void row and its succ
 Amounts are whole numbers in ticks, lots and atoms, as the engine has them; `ArchivedSymbol` says how to write them.
 """
 
+from collections.abc import Mapping
+
+import msgspec
 from django.db import models
 
-from engine.events import OrderRecord, PreventedMatch, decode_terms
-from engine.types import OrderStatus, OrderType, Side, StpMode, TimeInForce
+from engine.events import Amendment, ListedOrder, OrderListRecord, OrderRecord, PreventedMatch, decode_terms
+from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 
-Words = type[Side] | type[OrderType] | type[TimeInForce] | type[OrderStatus] | type[StpMode]
+Words = type[Side] | type[OrderType] | type[TimeInForce] | type[OrderStatus] | type[StpMode] | type[ListKind]
 
 
 def _choices(names: Words) -> list[tuple[str, str]]:
@@ -174,6 +177,81 @@ class ArchivedPreventedMatch(Archived):
             maker_prevented_lots=self.maker_prevented_lots,
             trade_group=self.trade_group,
         )
+
+
+class ArchivedOrderList(Archived):
+    """An order list as it was placed; the row never changes. How it stands is read from its orders.
+
+    `orders` are [[order id, client order id], ...] as JSON, the working order of OTO and OTOCO first.
+    """
+
+    symbol = models.CharField(max_length=20)
+    list_id = models.BigIntegerField()
+    account = models.BigIntegerField()
+    client_order_id = models.CharField(max_length=255)
+    kind = models.CharField(max_length=8, choices=_choices(ListKind))
+    orders = models.TextField()
+    time_ms = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = "archived order list"
+        ordering = ["-list_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["venue", "list_id", "void_by"], name="one_row_per_order_list"),
+        ]
+        indexes = [models.Index(fields=["venue", "account", "list_id"], name="lists_of_account")]
+
+    def __str__(self) -> str:
+        return f"order list {self.list_id}"
+
+    @property
+    def order_ids(self) -> list[int]:
+        return [order.order_id for order in msgspec.json.decode(self.orders, type=list[ListedOrder])]
+
+    def record(self, orders: Mapping[int, ArchivedOrder]) -> OrderListRecord:
+        """The list as the engine writes it, from its orders by id."""
+        known = [orders[order_id] for order_id in self.order_ids if order_id in orders]
+        return OrderListRecord(
+            list_id=self.list_id,
+            updated_ms=max((order.updated_ms for order in known), default=self.time_ms),
+            is_done=not any(OrderStatus(order.status).is_open for order in known),
+            kind=ListKind(self.kind),
+            account=self.account,
+            created_ms=self.time_ms,
+            client_order_id=self.client_order_id,
+            orders=[ListedOrder(order.order_id, order.client_order_id) for order in known],
+        )
+
+
+class ArchivedAmendment(Archived):
+    """An order became smaller where it stood, perhaps under another client order id; `number` as in Amendment."""
+
+    symbol = models.CharField(max_length=20)
+    order_id = models.BigIntegerField()
+    account = models.BigIntegerField()
+    number = models.SmallIntegerField()
+    previous_client_order_id = models.CharField(max_length=255)
+    client_order_id = models.CharField(max_length=255)
+    previous_lots = models.BigIntegerField()
+    lots = models.BigIntegerField()
+    time_ms = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = "archived amendment"
+        ordering = ["-time_ms", "-seq", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["venue", "order_id", "seq", "void_by"], name="one_row_per_amendment"),
+        ]
+
+    def __str__(self) -> str:
+        return f"amendment of order {self.order_id}"
+
+    def amendment(self) -> Amendment:
+        """The amendment as the event told of it."""
+        return Amendment(
+            self.order_id, self.account, self.seq, self.number, self.previous_client_order_id, self.client_order_id,
+            self.previous_lots, self.lots, self.time_ms,
+        )  # fmt: skip
 
 
 class ArchivedTransfer(Archived):

@@ -6,16 +6,16 @@ The fact a newcomer would get wrong: SQL runs a moment behind. Whoever must not 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import ParamSpec, TypeVar
 
 import msgspec
 from channels.db import database_sync_to_async
 from django.db.models import Q, QuerySet
 
-from archive.models import ArchivedOrder, ArchivedPreventedMatch, ArchivedTrade
+from archive.models import ArchivedAmendment, ArchivedOrder, ArchivedOrderList, ArchivedPreventedMatch, ArchivedTrade
 from archive.writer import READER
-from engine.events import Fill, OrderRecord
+from engine.events import Amendment, Fill, OrderListRecord, OrderRecord
 from engine.queries import PreventedAt, PublicTrade
 from engine.types import Side
 from engine.venue import Venue
@@ -94,6 +94,57 @@ def order(
         rows = rows.filter(client_order_id=client_order_id)
     row = rows.order_by("-order_id").first()
     return row.record() if row else None
+
+
+@_in_database
+def list_ids(venue: str, order_ids: Collection[int]) -> dict[int, int]:
+    """Which of these orders belong to a list, and to which."""
+    rows = ArchivedOrder.objects.filter(venue=venue, order_id__in=order_ids, is_void=False).exclude(terms="")
+    terms = ((row.order_id, row.record().terms) for row in rows)
+    return {order_id: known.list_id for order_id, known in terms if known is not None and known.list_id >= 0}
+
+
+@_in_database
+def order_list(
+    venue: str, account: int, *, list_id: int | None = None, client_order_id: str = ""
+) -> tuple[str, OrderListRecord] | None:
+    """(symbol, list) of the account's list by id, by client id (then the newest), or by both."""
+    rows = ArchivedOrderList.objects.filter(venue=venue, account=account, is_void=False)
+    if list_id is not None:
+        rows = rows.filter(list_id=list_id)
+    if client_order_id:
+        rows = rows.filter(client_order_id=client_order_id)
+    found = _with_orders(venue, list(rows.order_by("-list_id")[:1]))
+    return found[0] if found else None
+
+
+@_in_database
+def order_lists(
+    venue: str, account: int, *, from_id: int | None, start_ms: int | None, end_ms: int | None, limit: int
+) -> list[tuple[str, OrderListRecord]]:
+    """(symbol, list) of the account, of all symbols; times compare with when they were placed.
+
+    From `from_id` or `start_ms` on the first `limit`, otherwise the newest `limit`.
+    """
+    rows = ArchivedOrderList.objects.filter(venue=venue, account=account, is_void=False)
+    rows = rows.filter(**_bounds(list_id__gte=from_id, time_ms__gte=start_ms, time_ms__lte=end_ms))
+    is_forward = from_id is not None or start_ms is not None
+    found = list(rows.order_by("list_id" if is_forward else "-list_id")[:limit])
+    return _with_orders(venue, found if is_forward else found[::-1])
+
+
+@_in_database
+def amendments(venue: str, account: int, symbol: str, order_id: int, *, from_seq: int) -> list[Amendment]:
+    """Amendments of the account's order by events from `from_seq` on, oldest first."""
+    rows = ArchivedAmendment.objects.filter(venue=venue, account=account, symbol=symbol, is_void=False)
+    return [row.amendment() for row in rows.filter(order_id=order_id, seq__gte=from_seq).order_by("seq")]
+
+
+def _with_orders(venue: str, rows: list[ArchivedOrderList]) -> list[tuple[str, OrderListRecord]]:
+    ids = [order_id for row in rows for order_id in row.order_ids]
+    known = ArchivedOrder.objects.filter(venue=venue, order_id__in=ids, is_void=False)
+    orders = {order.order_id: order for order in known}
+    return [(row.symbol, row.record(orders)) for row in rows]
 
 
 @_in_database

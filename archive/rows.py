@@ -15,7 +15,9 @@ from django.db.models import Model
 
 from archive.models import (
     ArchivedAccount,
+    ArchivedAmendment,
     ArchivedOrder,
+    ArchivedOrderList,
     ArchivedPreventedMatch,
     ArchivedSymbol,
     ArchivedTrade,
@@ -23,6 +25,7 @@ from archive.models import (
 )
 from engine.events import (
     AccountChanged,
+    Amendment,
     AnyEvent,
     BalanceCredited,
     BalanceDebited,
@@ -41,6 +44,7 @@ from engine.events import (
     SymbolDefined,
     TapeFrameApplied,
     TapeTradePlayed,
+    amendments_in,
 )
 from engine.types import TAPE_MAKER
 
@@ -50,7 +54,8 @@ ORDER_FIELDS = (
     "locked_atoms", "created_ms", "updated_ms", "terms",
 )  # fmt: skip
 CHANGING_ORDER_FIELDS = (
-    "epoch", "seq", "status", "lots", "left_lots", "filled_quote_atoms", "locked_atoms", "updated_ms", "terms",
+    "epoch", "seq", "client_order_id", "status", "lots", "left_lots", "filled_quote_atoms", "locked_atoms",
+    "updated_ms", "terms",
 )  # fmt: skip
 TRADE_FIELDS = (
     "venue", "epoch", "seq", "void_by", "symbol", "time_ms", "trade_id", "price_ticks", "lots", "quote_atoms",
@@ -61,6 +66,13 @@ PREVENTED_FIELDS = (
     "venue", "epoch", "seq", "void_by", "symbol", "time_ms", "prevented_match_id", "price_ticks", "mode",
     "taker_account", "taker_order_id", "taker_prevented_lots", "maker_account", "maker_order_id",
     "maker_prevented_lots", "trade_group",
+)  # fmt: skip
+LIST_FIELDS = (
+    "venue", "epoch", "seq", "void_by", "symbol", "list_id", "account", "client_order_id", "kind", "orders", "time_ms",
+)  # fmt: skip
+AMENDMENT_FIELDS = (
+    "venue", "epoch", "seq", "void_by", "symbol", "order_id", "account", "number", "previous_client_order_id",
+    "client_order_id", "previous_lots", "lots", "time_ms",
 )  # fmt: skip
 TRANSFER_FIELDS = ("venue", "epoch", "seq", "void_by", "account", "asset", "direction", "atoms", "time_ms")
 SYMBOL_FIELDS = ("base", "quote", "base_decimals", "quote_decimals", "tick_units", "lot_units")
@@ -76,6 +88,8 @@ class Rows:
         self._orders: dict[int, tuple[int, Event, str, OrderRecord]] = {}  # id -> placed_seq, last event, symbol, order
         self._trades: list[Row] = []
         self._prevented: list[Row] = []
+        self._lists: list[Row] = []
+        self._amendments: list[Row] = []
         self._transfers: list[Row] = []
         self._symbols: dict[str, Row] = {}
         self._accounts: dict[int, Row] = {}
@@ -90,6 +104,10 @@ class Rows:
                 self._add_order(event, event.symbol, order)
             for order in _orders_of(event):
                 self._add_order(event, event.symbol, order)
+            if isinstance(event, ListPlaced):
+                self._lists.append(_list_row(self._venue, event))
+            if isinstance(event, OrderReduced):
+                self._amendments += [_amendment_row(self._venue, event, done) for done in amendments_in(event)]
             if isinstance(event, OrderStep):
                 self._prevented += [_prevented_row(self._venue, event, match) for match in event.prevented]
         elif isinstance(event, BalanceCredited | BalanceDebited):
@@ -109,20 +127,24 @@ class Rows:
         self._orders[order.order_id] = (earlier[0] if earlier else event.seq, event, symbol, order)
 
     def flush(self) -> None:
-        """Write what was gathered: orders as they are now; trades and transfers never change."""
+        """Write what was gathered: orders as they are now; everything else never changes."""
         orders = [_order_row(self._venue, *order) for order in self._orders.values()]
         _write(ArchivedOrder, ORDER_FIELDS, orders, ("venue", "order_id", "void_by"), CHANGING_ORDER_FIELDS)
         _write(ArchivedTrade, TRADE_FIELDS, self._trades, ("venue", "symbol", "trade_id", "void_by"))
         prevented_key = ("venue", "symbol", "prevented_match_id", "void_by")
         _write(ArchivedPreventedMatch, PREVENTED_FIELDS, self._prevented, prevented_key)
+        _write(ArchivedOrderList, LIST_FIELDS, self._lists, ("venue", "list_id", "void_by"))
+        amendment_key = ("venue", "order_id", "seq", "void_by")
+        _write(ArchivedAmendment, AMENDMENT_FIELDS, self._amendments, amendment_key)
         _write(ArchivedTransfer, TRANSFER_FIELDS, self._transfers, ("venue", "epoch", "seq"))
         symbols = list(self._symbols.values())
         _write(ArchivedSymbol, ("venue", "symbol", *SYMBOL_FIELDS), symbols, ("venue", "symbol"), SYMBOL_FIELDS)
         accounts = list(self._accounts.values())
         _write(ArchivedAccount, ("venue", "account", "name"), accounts, ("venue", "account"), ("name",))
-        gathered = (self._orders, self._trades, self._prevented, self._transfers, self._symbols, self._accounts)
-        for rows in gathered:
+        for rows in (self._orders, self._symbols, self._accounts):
             rows.clear()
+        for found in (self._trades, self._prevented, self._lists, self._amendments, self._transfers):
+            found.clear()
 
 
 def _write(
@@ -146,8 +168,10 @@ def _write(
 
 def _orders_of(event: MarketEvent) -> Sequence[OrderRecord]:
     """The orders a market event is about, beside the makers it met."""
-    if isinstance(event, OrderStep | OrderCanceled | OrderReduced):
+    if isinstance(event, OrderStep | OrderCanceled):
         return (event.order,)
+    if isinstance(event, OrderReduced):
+        return (event.order, *event.others)
     if isinstance(event, OrdersCanceled | ListPlaced | ListChanged):
         return event.orders
     if isinstance(event, TapeFrameApplied | TapeTradePlayed):
@@ -182,6 +206,21 @@ def _prevented_row(venue: str, event: MarketEvent, match: PreventedMatch) -> Row
         venue, event.epoch, event.seq, "", event.symbol, event.now_ms, match.prevented_match_id, match.price_ticks,
         match.mode.value, match.taker_account, match.taker_order_id, match.taker_prevented_lots, match.maker_account,
         match.maker_order_id, match.maker_prevented_lots, match.trade_group,
+    )  # fmt: skip
+
+
+def _list_row(venue: str, event: ListPlaced) -> Row:
+    placed = event.order_list
+    return (
+        venue, event.epoch, event.seq, "", event.symbol, placed.list_id, placed.account, placed.client_order_id,
+        placed.kind.value, msgspec.json.encode(placed.orders).decode(), placed.created_ms,
+    )  # fmt: skip
+
+
+def _amendment_row(venue: str, event: OrderReduced, done: Amendment) -> Row:
+    return (
+        venue, event.epoch, event.seq, "", event.symbol, done.order_id, done.account, done.number,
+        done.previous_client_order_id, done.client_order_id, done.previous_lots, done.lots, event.now_ms,
     )  # fmt: skip
 
 

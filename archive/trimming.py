@@ -9,7 +9,7 @@ import time
 import msgspec
 
 from archive.writer import Reached
-from engine.events import decode_order
+from engine.events import decode_list, decode_order
 from engine.keys import order_member
 from engine.queries import decode_trades
 from engine.venue import Venue
@@ -30,7 +30,7 @@ class Trimmer:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._now_ms = 0  # of the last archived event
-        self._pages: dict[str, bytes] = {}  # where the walk through a symbol's ended orders is
+        self._pages: dict[str, bytes] = {}  # by key: where the walk through ended orders or lists is
         self._trimmed_at = float("-inf")
         self._events_floor = 0
 
@@ -46,6 +46,7 @@ class Trimmer:
             return
         for symbol in await self._venue.registry.specs():
             await self._forget_orders(symbol, self._now_ms - DAY_MS)
+            await self._forget_lists(symbol, self._now_ms - DAY_MS)
             await self._trim_trades(symbol, self._now_ms - DAY_MS)
 
     async def _slowest(self, reached: Reached) -> int:
@@ -66,17 +67,27 @@ class Trimmer:
     async def _forget_orders(self, symbol: str, before_ms: int) -> None:
         """Orders that ended a day before the last archived event are archived: time does not run backwards."""
         keys = self._venue.keys
-        cursor, flat = await self._venue.runner.command(
-            "HSCAN", keys.ended(symbol), self._pages.get(symbol, b"0"), "COUNT", PAGE
-        )
-        self._pages[symbol] = cursor
-        orders = [decode_order(record) for record in flat[1::2]]
+        orders = [decode_order(record) for record in (await self._next_page(keys.ended(symbol)))[1::2]]
         old = [order_member(order.order_id) for order in orders if order.updated_ms < before_ms]
         for first in range(0, len(old), PAGE):
             members = old[first : first + PAGE]
             await self._venue.runner.run(
                 "forget_orders", [keys.ended(symbol), keys.client_ids], (symbol, before_ms, *members)
             )
+
+    async def _forget_lists(self, symbol: str, before_ms: int) -> None:
+        """Order lists that were done a day before; the hash has their client ids as well, which are no records."""
+        key = self._venue.keys.lists(symbol)
+        lists = [decode_list(value) for value in (await self._next_page(key))[1::2] if value.startswith(b"[")]
+        old = [str(known.list_id) for known in lists if known.is_done and known.updated_ms < before_ms]
+        for first in range(0, len(old), PAGE):
+            await self._venue.runner.run("forget_lists", [key], (before_ms, *old[first : first + PAGE]))
+
+    async def _next_page(self, key: str) -> list[bytes]:
+        """Fields and values of some of a hash, where the last look at it ended; from its start after its end."""
+        command = self._venue.runner.command
+        self._pages[key], flat = await command("HSCAN", key, self._pages.get(key, b"0"), "COUNT", PAGE)
+        return list(flat)
 
     async def _trim_trades(self, symbol: str, before_ms: int) -> None:
         key = self._venue.keys.trades(symbol)

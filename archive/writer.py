@@ -10,16 +10,29 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import QuerySet
 
-from archive.models import ArchivedOrder, ArchivedPreventedMatch, ArchivedTrade, ArchivedTransfer, Position
+from archive.models import (
+    ArchivedAmendment,
+    ArchivedOrder,
+    ArchivedOrderList,
+    ArchivedPreventedMatch,
+    ArchivedTrade,
+    ArchivedTransfer,
+    Position,
+)
 from archive.rows import CHANGING_ORDER_FIELDS, Rows, terms_text
 from engine.events import AnyEvent, Event, MarketCleared, OrderRecord
 
 READER = "archive"  # the archive's field of {venue}:readers, and the name of its lease
 
-OF_MARKET = (ArchivedOrder, ArchivedTrade, ArchivedPreventedMatch)
+OF_MARKET = (ArchivedOrder, ArchivedTrade, ArchivedPreventedMatch, ArchivedOrderList, ArchivedAmendment)
 
 AnyRows = (
-    QuerySet[ArchivedOrder] | QuerySet[ArchivedTrade] | QuerySet[ArchivedPreventedMatch] | QuerySet[ArchivedTransfer]
+    QuerySet[ArchivedOrder]
+    | QuerySet[ArchivedTrade]
+    | QuerySet[ArchivedPreventedMatch]
+    | QuerySet[ArchivedOrderList]
+    | QuerySet[ArchivedAmendment]
+    | QuerySet[ArchivedTransfer]
 )
 
 
@@ -109,7 +122,7 @@ def _doubtful(venue: str, first_lost_seq: int) -> QuerySet[ArchivedOrder]:
 
 def _restored(row: ArchivedOrder, record: OrderRecord, first_lost_seq: int) -> ArchivedOrder:
     row.seq = first_lost_seq - 1
-    row.status, row.updated_ms = record.status, record.updated_ms
+    row.status, row.updated_ms, row.client_order_id = record.status, record.updated_ms, record.client_order_id
     row.lots, row.left_lots, row.locked_atoms = record.lots, record.left_lots, record.locked_atoms
     row.filled_quote_atoms, row.terms = record.filled_quote_atoms, terms_text(record.terms)
     return row

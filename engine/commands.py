@@ -95,6 +95,17 @@ class PlaceOrderList(msgspec.Struct, frozen=True, kw_only=True):
     orders: list[PlaceOrder]
 
 
+class CancelOrderList(msgspec.Struct, frozen=True, kw_only=True):
+    """By `list_id`, by the list's `client_order_id`, or by both, which then must agree."""
+
+    account: int
+    symbol: str
+    list_id: int | None = None
+    client_order_id: str = ""
+    cancel_client_order_id: str = ""
+    key_digest: str = ""
+
+
 class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):
     """Every open order of the account on the symbol."""
 
@@ -104,12 +115,15 @@ class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReduceOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Quantity down to `lots` in all (filled part included), place in the queue kept."""
+    """Quantity down to `lots` in all (filled part included), place in the queue kept; with it that of the other order
+    of an OCO pair. `new_client_order_id` is what it is called from here on, empty: what it was called before.
+    """
 
     account: int
     symbol: str
     order_id: int
     lots: int
+    new_client_order_id: str = ""
     key_digest: str = ""
 
 

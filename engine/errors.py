@@ -15,6 +15,7 @@ class Reason(StrEnum):
     MARKET_CLOSED = "MARKET_CLOSED"
     UNKNOWN_ORDER = "UNKNOWN_ORDER"  # on cancel and reduce
     NO_SUCH_ORDER = "NO_SUCH_ORDER"  # on query
+    NO_SUCH_LIST = "NO_SUCH_LIST"  # on query of an order list
     UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
     UNKNOWN_ASSET = "UNKNOWN_ASSET"
     UNKNOWN_USER = "UNKNOWN_USER"
@@ -58,7 +59,7 @@ class Reason(StrEnum):
     AMEND_UNKNOWN_ORDER = "AMEND_UNKNOWN_ORDER"
     AMEND_INCREASES = "AMEND_INCREASES"
     AMEND_CHANGES_NOTHING = "AMEND_CHANGES_NOTHING"
-    AMEND_RENAMES = "AMEND_RENAMES"  # another client order id
+    AMEND_DUPLICATE = "AMEND_DUPLICATE"  # the new client order id is another open order's
     NO_TRADE_YET = "NO_TRADE_YET"
 
 
@@ -70,7 +71,9 @@ class BadParameter(ExchangeError):
     """A parameter could not be read; nothing was asked of the engine.
 
     `problem` is one of MISSING, EMPTY, ILLEGAL_CHARACTERS, NEGATIVE, TOO_MANY_DECIMALS, TOO_LARGE, NOT_REQUIRED,
-    UNKNOWN_VALUE, DUPLICATE, BAD_COMBINATION, OUT_OF_RANGE, MALFORMED.
+    UNKNOWN_VALUE, DUPLICATE, BAD_COMBINATION, OUT_OF_RANGE, MALFORMED, TOO_LONG_A_SPAN; of an order in an OCO pair
+    OCO_TYPE, OCO_ICEBERG, OCO_BUY_LIMIT, OCO_SELL_LIMIT, OCO_TWO_LIMITS, OCO_BUY_STOP_LOSS, OCO_SELL_STOP_LOSS,
+    OCO_BUY_TAKE_PROFIT, OCO_SELL_TAKE_PROFIT.
     """
 
     def __init__(self, field: str, problem: str, *, value: str = "", detail: str = "") -> None:

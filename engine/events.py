@@ -253,9 +253,46 @@ class OrdersCanceled(MarketEvent, frozen=True, tag="orders_canceled"):
 
 
 class OrderReduced(MarketEvent, frozen=True, tag="order_reduced"):
-    """An order became smaller and kept its place."""
+    """An order became smaller and kept its place, perhaps under another client order id.
+
+    `others`: the other order of its pair, which became smaller with it. `order_list`: the list it belongs to.
+    """
 
     order: OrderRecord
+    previous_client_order_id: str
+    previous_lots: int
+    others: list[OrderRecord]
+    order_list: OrderListRecord | None
+
+    @property
+    def is_renamed(self) -> bool:
+        return self.order.client_order_id != self.previous_client_order_id
+
+
+class Amendment(msgspec.Struct, frozen=True):
+    """What an event did to one order by making it smaller. `number` counts the event's orders from 1."""
+
+    order_id: int
+    account: int
+    seq: int
+    number: int
+    previous_client_order_id: str
+    client_order_id: str
+    previous_lots: int
+    lots: int
+    now_ms: int
+
+
+def amendments_in(event: OrderReduced) -> list[Amendment]:
+    """That of the order which was meant, then that of the other order of its pair."""
+    names = [event.previous_client_order_id, *(order.client_order_id for order in event.others)]
+    return [
+        Amendment(
+            order.order_id, order.account, event.seq, number, name, order.client_order_id, event.previous_lots,
+            order.lots, event.now_ms,
+        )
+        for number, (order, name) in enumerate(zip((event.order, *event.others), names, strict=True), start=1)
+    ]  # fmt: skip
 
 
 class TapeFrameApplied(MarketEvent, frozen=True, tag="tape_frame_applied"):

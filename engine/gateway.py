@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from engine.commands import (
     CancelAllOrders,
     CancelOrder,
+    CancelOrderList,
     PlaceOrder,
     PlaceOrderList,
     ReduceOrder,
@@ -28,6 +29,7 @@ from engine.commands import (
 from engine.errors import EngineUnavailable, OutcomeUnknown, Rejected
 from engine.events import (
     Fill,
+    ListChanged,
     OrderListRecord,
     OrderRecord,
     OrderStep,
@@ -41,7 +43,7 @@ from engine.events import (
 from engine.keys import Keys, order_member
 from engine.registry import Registry
 from engine.runner import Pending, Runner, Word, unfold
-from engine.types import SymbolSpec
+from engine.types import OrderStatus, SymbolSpec
 
 Answer = TypeVar("Answer")
 
@@ -60,8 +62,29 @@ class Canceled(msgspec.Struct, frozen=True):
     seq: int
 
 
+class Reduced(msgspec.Struct, frozen=True):
+    """The order as it is now, and the list it belongs to."""
+
+    order: OrderRecord
+    seq: int
+    previous_client_order_id: str
+    order_list: OrderListRecord | None
+
+
 class PlacedList(msgspec.Struct, frozen=True):
-    """The list and its orders as they were accepted; what they did at once is in the events behind `seq`."""
+    """The list and its orders as they were accepted. What those that begin at once then did is in `begun`, by order id.
+
+    An order that could not be followed, because the connection was lost on the way, is not in `begun`.
+    """
+
+    order_list: OrderListRecord
+    orders: list[OrderRecord]
+    seq: int
+    begun: dict[int, Placed] = {}
+
+
+class CanceledList(msgspec.Struct, frozen=True):
+    """The list as it has ended, and its orders, those among them that had ended before."""
 
     order_list: OrderListRecord
     orders: list[OrderRecord]
@@ -121,9 +144,22 @@ class Gateway:
         for order in wanted.orders:
             words += [*place_arguments(order)[4:-1], order.all_terms]
         seq, placed, records, is_all = await self._run_in_market("place_order_list", first.symbol, words)
+        orders = [decode_order(record) for record in records]
+        begun: dict[int, Placed] = {}
+        with contextlib.suppress(EngineUnavailable, OutcomeUnknown):  # the list is placed, whatever else can be told
+            await self._follow_list(first.symbol, orders, seq, begun)
         if not is_all:
             await self._finish(first.symbol)
-        return PlacedList(order_list=decode_list(placed), orders=[decode_order(record) for record in records], seq=seq)
+        return PlacedList(order_list=decode_list(placed), orders=orders, seq=seq, begun=begun)
+
+    async def cancel_order_list(self, cancel: CancelOrderList) -> CanceledList:
+        """All open orders of the list at once. Rejected UNKNOWN_ORDER: no open list of this account is called so."""
+        arguments = (
+            cancel.account, cancel.symbol, cancel.key_digest, "" if cancel.list_id is None else cancel.list_id,
+            cancel.client_order_id, cancel.cancel_client_order_id,
+        )  # fmt: skip
+        seq, record, orders = await self._run_in_market("cancel_order_list", cancel.symbol, arguments)
+        return CanceledList(order_list=decode_list(record), orders=[decode_order(order) for order in orders], seq=seq)
 
     async def cancel_order(self, cancel: CancelOrder) -> Canceled:
         """Rejected UNKNOWN_ORDER: no open order of this account by that id; a foreign order is as unknown.
@@ -179,11 +215,21 @@ class Gateway:
                 canceled += await self.cancel_all_orders(CancelAllOrders(account=account, symbol=symbol))
         return canceled
 
-    async def reduce_order(self, reduce: ReduceOrder) -> Canceled:
-        """Rejected UNKNOWN_ORDER, or FILTER_LOT_SIZE when `lots` is not below the order's and above what is filled."""
-        arguments = (reduce.account, reduce.symbol, reduce.key_digest, order_member(reduce.order_id), reduce.lots)
-        seq, record = await self._run_in_market("reduce_order", reduce.symbol, arguments)
-        return Canceled(order=decode_order(record), seq=seq)
+    async def reduce_order(self, reduce: ReduceOrder) -> Reduced:
+        """Rejected UNKNOWN_ORDER, DUPLICATE_ORDER when an open order is called so already, or FILTER_LOT_SIZE when
+        `lots` is not below the order's and above what is filled.
+        """
+        arguments = (
+            reduce.account, reduce.symbol, reduce.key_digest, order_member(reduce.order_id), reduce.lots,
+            reduce.new_client_order_id,
+        )  # fmt: skip
+        seq, record, name, order_list = await self._run_in_market("reduce_order", reduce.symbol, arguments)
+        return Reduced(
+            order=decode_order(record),
+            seq=seq,
+            previous_client_order_id=name.decode(),
+            order_list=decode_list(order_list) if order_list else None,
+        )
 
     async def credit(self, transfer: Transfer) -> Transferred:
         """Rejected BALANCE_TOO_LARGE above 9.0e18 atoms, UNKNOWN_ASSET."""
@@ -257,6 +303,38 @@ class Gateway:
             if not entries:
                 await self._continue(symbol, spec)
                 await asyncio.sleep(0)
+
+    async def _follow_list(
+        self, symbol: str, orders: list[OrderRecord], first_seq: int, begun: dict[int, Placed]
+    ) -> None:
+        """Gather in `begun` what the orders that begin at once do, until each is at its end or rests."""
+        spec = await self._registry.spec(symbol)
+        wanted = {order.order_id for order in orders if order.status is not OrderStatus.PENDING_NEW}
+        seen, is_all = first_seq, False
+        while wanted:
+            entries = await self._runner.command("XRANGE", self._keys.events, f"(0-{seen}", "+", "COUNT", 100)
+            for event in map(decode_entry, entries):
+                seen = event.seq
+                if isinstance(event, OrderStep) and event.order.order_id in wanted:
+                    _add_step(begun, event)
+                    wanted -= {event.order.order_id} if event.is_final else set()
+                elif isinstance(event, ListChanged):
+                    wanted -= {order.order_id for order in event.orders if not order.status.is_open}
+            if not entries:
+                if is_all:
+                    return
+                is_all = await self._continue(symbol, spec)
+
+
+def _add_step(begun: dict[int, Placed], step: OrderStep) -> None:
+    """What one step did to an order, added to what its earlier steps did."""
+    earlier = begun.get(step.order.order_id)
+    begun[step.order.order_id] = Placed(
+        order=step.order,
+        fills=[*(earlier.fills if earlier else ()), *step.fills],
+        seq=earlier.seq if earlier else step.seq,
+        prevented=[*(earlier.prevented if earlier else ()), *step.prevented],
+    )
 
 
 def _cancel_words(cancel: CancelOrder) -> tuple[Word, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import EngineUnavailable, OutcomeUnknown, Reason, Rejected
-from engine.events import Fill, OrderRecord, PreventedMatch, decode_order
+from engine.events import Fill, OrderListRecord, OrderRecord, PreventedMatch, decode_list, decode_order
 from engine.keys import Keys, order_member
 from engine.runner import Runner
 from engine.types import Side, SymbolSpec
@@ -100,6 +100,42 @@ class Queries:
         records = await self._runner.command("HVALS", self._keys.ended(symbol))
         decoded = (decode_order(record) for record in records)
         return sorted((order for order in decoded if order.account == account), key=lambda order: order.order_id)
+
+    async def orders_by_id(self, account: int, symbol: str, order_ids: Iterable[int]) -> list[OrderRecord]:
+        """Those of these orders that are the account's and that Redis has, open or ended, in their order."""
+        members = [order_member(order_id) for order_id in order_ids]
+        if not members:
+            return []
+        command = self._runner.command
+        open_now = await command("HMGET", self._keys.orders(symbol), *members)
+        ended = await command("HMGET", self._keys.ended(symbol), *members)  # read last: an order may end in between
+        found = (decode_order(last or first) for first, last in zip(open_now, ended, strict=True) if last or first)
+        return [order for order in found if order.account == account]
+
+    async def order_list(
+        self, account: int, symbols: Iterable[str], *, list_id: int | None = None, client_order_id: str = ""
+    ) -> tuple[str, OrderListRecord] | None:
+        """(symbol, list) by id, by client id (then the newest), or by both; None when Redis has no such list."""
+        found = []
+        for symbol in symbols:
+            id_ = list_id
+            if id_ is None:
+                id_ = await self._runner.command("HGET", self._keys.lists(symbol), f"{account}|{client_order_id}")
+            record = id_ and await self._runner.command("HGET", self._keys.lists(symbol), id_)
+            if record:
+                found.append((symbol, decode_list(record)))
+        meant = [
+            (symbol, known)
+            for symbol, known in found
+            if known.account == account and client_order_id in ("", known.client_order_id)
+        ]
+        return max(meant, key=lambda pair: pair[1].list_id, default=None)
+
+    async def order_lists(self, account: int, symbol: str) -> list[OrderListRecord]:
+        """The account's order lists on the symbol that Redis has, oldest first."""
+        values = await self._runner.command("HVALS", self._keys.lists(symbol))
+        lists = (decode_list(value) for value in values if value.startswith(b"["))
+        return sorted((known for known in lists if known.account == account), key=lambda known: known.list_id)
 
     async def depth(self, symbol: str, limit: int) -> Depth:
         """The best `limit` levels of either side."""

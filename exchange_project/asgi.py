@@ -19,7 +19,9 @@ django_application: Any = get_asgi_application()  # sets the apps up; models can
 
 from django.conf import settings
 
+import accounts.change_endpoints
 import accounts.endpoints
+import accounts.list_endpoints
 import api.health
 import markets.endpoints
 import simulation.endpoints
@@ -32,6 +34,8 @@ from exchange_project.sockets import guarded_sockets
 TABLES = (
     markets.endpoints.ENDPOINTS,
     accounts.endpoints.ENDPOINTS,
+    accounts.change_endpoints.ENDPOINTS,
+    accounts.list_endpoints.ENDPOINTS,
     simulation.endpoints.ENDPOINTS,
     api.health.ENDPOINTS,
 )

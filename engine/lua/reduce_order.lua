@@ -1,13 +1,16 @@
 #!lua flags=allow-oom
 --[[
-reduce_order: a resting order becomes smaller and keeps its place in the queue. Of a pair both do: only one can trade.
+reduce_order: an open order becomes smaller and keeps its place in the queue. Of a pair both do: only one can trade.
 KEYS   Keys.of_market (see place_order)
 ARGV   1 account 2 symbol 3 key digest or "" 4 order id (16 digits) 5 its new quantity in lots, filled part included
-Reply  {"ok", seq, record}, {"pending"} or {"rejected", why}
-Event  order_reduced, and for the other order of a pair list_changed
+       6 its new client order id, or "": as it is
+Reply  {"ok", seq, record, its client order id until now, its list or ""}, {"pending"} or
+       {"rejected", why, existing id?}
+Event  order_reduced
 Cost   O(log N)
 ]]
 --- @include "lib/lists"
+--- @include "lib/resting"
 
 -- What the order needs for its rest; nil for a market buy that trails without a stop price: it keeps what it has.
 local function lock_of_rest(market, order)
@@ -29,61 +32,71 @@ local function plan_lock(market, leaving, order, atoms)
   if atoms then plan_shrink(market, leaving, order, 0, order.locked - atoms) end
 end
 
-local function record_of(market, order)
-  return write_record(order, order.status == "PENDING_NEW" and order.status or open_status(order), int(market.now_ms))
-end
-
 -- How often one order of the symbol may be amended, nil: as often as its owner likes.
 local function most_amends(market)
   return market.limits and tonumber(string.match(market.limits, " amends=(%d+)") or "") or nil
 end
 
 -- Read.
-local market, verdict = read_market(ARGV[2], "0")
+local account, symbol, client_id = ARGV[1], ARGV[2], ARGV[6]
+local market, verdict = read_market(symbol, "0")
 if verdict then return verdict end
-local order = find_open_order(ARGV[4], ARGV[1])
+local order = find_open_order(ARGV[4], account)
 local lots = tonumber(ARGV[5])
 
 -- Check.
-if not key_is_good(ARGV[3], ARGV[1]) then return { "rejected", "KEY_INVALID" } end
+if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
 if market.status == "BREAK" then return { "rejected", "MARKET_CLOSED" } end
 if not order then return { "rejected", "UNKNOWN_ORDER" } end
 if lots <= order.lots - order.left or lots >= order.lots then return { "rejected", "FILTER_LOT_SIZE" } end
 local most, amends = most_amends(market), tonumber(order.terms and order.terms[AMENDS] or "0")
 if most and amends >= most then return { "rejected", "FILTER_MAX_NUM_ORDER_AMENDS" } end
+local old_client_id, old_lots = client_id_of(order), order.lots
+local is_renamed = client_id ~= "" and client_id ~= old_client_id
+local client_start = account .. "|" .. symbol .. "|"
+if is_renamed then
+  local holder = holder_of_client_id(client_start .. client_id, market.client_order_ids, market.now_ms)
+  if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
+end
 
 -- Plan.
-local leaving, other, list_record = new_leaving(), nil, nil
+local leaving, orders = new_leaving(), { order }
 local main, extra, list = pair_of(order)
 if main then
-  order, other = main, extra
-  if extra.member == ARGV[4] then order, other = extra, main end
-  list_record = write_list(market, list, false)
+  orders = { main, extra }
   plan_smaller(market, leaving, main, lots)
   plan_smaller(market, leaving, extra, lots)
   plan_lock(market, leaving, main, lock_of_rest(market, main))
   local needed = lock_of_rest(market, extra)
   plan_lock(market, leaving, extra, needed and math.max(0, needed - main.locked))
 else
+  list = list_of(order) and find_list(account, list_of(order), "")
   plan_smaller(market, leaving, order, lots)
   plan_lock(market, leaving, order, math.min(order.locked, lock_of_rest(market, order) or order.locked))
 end
-if most then
-  add_terms(order)
-  order.terms[AMENDS] = int(amends + 1)
+local records, others, record = {}, {}, nil
+for i, one in ipairs(orders) do
+  local is_meant = one.member == ARGV[4]
+  if is_meant and is_renamed then rename(one, client_id) end
+  if most then
+    add_terms(one)
+    one.terms[AMENDS] = int(amends + 1)
+  end
+  local text = write_record(one, one.status, int(market.now_ms))
+  records[2 * i - 1], records[2 * i] = one.member, text
+  if is_meant then record = text else others[#others + 1] = text end
 end
-local record, other_record = record_of(market, order), other and record_of(market, other)
+local list_record = list and (is_renamed and rename_in_list(market, list, order.id, client_id) or list.text)
 finish_leaving(market, leaving)
 
 -- Write.
 commit_leaving(market, leaving)
-redis.call("HSET", ORDERS, order.member, record)
-if other then redis.call("HSET", ORDERS, other.member, other_record) end
-commit_market(market, "order_reduced", record)
-local seq = market.seq
-if other then
-  redis.call("HSET", LISTS, list.id, list_record)
-  next_step(market)
-  commit_market(market, "list_changed", list_record .. ",[" .. other_record .. "]")
+redis.call("HSET", ORDERS, unpack(records))
+if is_renamed then
+  redis.call("HDEL", CLIENT_IDS, client_start .. old_client_id)
+  redis.call("HSET", CLIENT_IDS, client_start .. client_id, order.member)
+  if list then redis.call("HSET", LISTS, list.id, list_record) end
 end
-return { "ok", seq, record }
+commit_market(market, "order_reduced", record .. ',"' .. old_client_id .. '",' .. int(old_lots) .. ",["
+  .. table.concat(others, ",") .. "]," .. (list_record or "null"))
+return { "ok", market.seq, record, old_client_id, list_record or "" }

@@ -7,7 +7,7 @@ ARGV   1 account 2 symbol 3 key digest or "" 4 rules version, 5 to 12 the new or
        16 cancel restriction: the status that the order must have, or "" 17 1: place the new one in any case
 Reply  {"ok", reply of the cancel, reply of the new order or {} when it was not attempted}, {"pending"}, {"stale"} or
        {"rejected", why} when neither was tried. The replies are those of cancel_order and place_order.
-Event  order_canceled, then those of place_order
+Event  order_canceled and what follows from it, then those of place_order
 Cost   O(F log N) for F fills among N orders
 ]]
 --- @include "lib/leaving"
@@ -34,7 +34,7 @@ local order = find_by_either_id(symbol, account, ARGV[13], ARGV[14])
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
 if market.status ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
 
--- Write.
+-- Write. If the order was one of a list, the others end with it before the new one looks for money.
 local canceled, placed = commit_cancel(market, order, ARGV[15], ARGV[16]), {}
 commit_cascade(market, MAX_STEPS) -- the new order must not meet, nor do without, what its list ends with the old one
 if canceled[1] == "ok" or ARGV[17] == "1" then

@@ -11,10 +11,9 @@ import httpx
 import msgspec
 import pytest
 
-from accounts.endpoints import ENDPOINTS as ACCOUNTS
 from engine.venue import Venue
 from markets.endpoints import ENDPOINTS as MARKETS
-from tests.api.conftest import Api, limit_order, state_of
+from tests.api.conftest import ACCOUNTS, Api, limit_order, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +23,43 @@ STOP_ORDER = limit_order("SELL", "38000", "0.001", timeInForce="GTC", stopPrice=
     "type": "STOP_LOSS_LIMIT", "trailingDelta": "100", "icebergQty": "0.0005", "strategyId": "7",
     "strategyType": "1000000", "selfTradePreventionMode": "EXPIRE_BOTH", "newOrderRespType": "ACK",
 }  # fmt: skip
+REPLACEMENT = {name: value for name, value in STOP_ORDER.items() if name != "newClientOrderId"} | {
+    "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1", "cancelOrigClientOrderId": "resting",
+    "cancelNewClientOrderId": "bye", "cancelRestrictions": "ONLY_NEW", "NewClientOrderId": "new",
+}  # fmt: skip
 QUOTE_ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quoteOrderQty": "10"}
+QUOTE_REPLACEMENT = QUOTE_ORDER | {
+    "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1", "newClientOrderId": "new",
+}  # fmt: skip
+PAIR = {
+    "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "listClientOrderId": "new", "newOrderRespType": "ACK",
+    "selfTradePreventionMode": "EXPIRE_BOTH", "aboveType": "TAKE_PROFIT_LIMIT", "belowType": "STOP_LOSS_LIMIT",
+} | {
+    f"{leg}{name}": value
+    for leg, price in (("above", "55000"), ("below", "45000"))
+    for name, value in {
+        "ClientOrderId": leg, "IcebergQty": "0.005", "Price": price, "StopPrice": price, "TrailingDelta": "100",
+        "TimeInForce": "GTC", "StrategyId": "7", "StrategyType": "1000000",
+    }.items()
+}  # fmt: skip
+OLD_PAIR = {
+    "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "listClientOrderId": "new", "newOrderRespType": "ACK",
+    "selfTradePreventionMode": "EXPIRE_BOTH", "limitClientOrderId": "limit", "price": "55000",
+    "limitStrategyId": "7", "limitStrategyType": "1000000", "limitIcebergQty": "0.005", "trailingDelta": "100",
+    "stopClientOrderId": "stop", "stopPrice": "45000", "stopStrategyId": "7", "stopStrategyType": "1000000",
+    "stopLimitPrice": "44000", "stopIcebergQty": "0.005", "stopLimitTimeInForce": "GTC",
+}  # fmt: skip
+LISTED = {"listClientOrderId": "listed", "limitClientOrderId": "listed-a", "stopClientOrderId": "listed-b"}
+WORKING = {
+    "symbol": "BTCUSDT", "listClientOrderId": "new", "newOrderRespType": "ACK", "selfTradePreventionMode": "NONE",
+    "workingType": "LIMIT", "workingSide": "BUY", "workingClientOrderId": "working", "workingPrice": "40000",
+    "workingQuantity": "0.01", "workingIcebergQty": "0.005", "workingTimeInForce": "GTC", "workingStrategyId": "7",
+    "workingStrategyType": "1000000", "pendingSide": "SELL", "pendingQuantity": "0.01",
+}  # fmt: skip
+CHAIN = WORKING | {f"pending{name.removeprefix('below')}": PAIR[name] for name in PAIR if name.startswith("below")}
+CHAINED_PAIR = WORKING | {
+    f"pending{name[0].upper()}{name[1:]}": PAIR[name] for name in PAIR if name.startswith(("above", "below"))
+}
 SPAN = {"symbol": "BTCUSDT", "startTime": "0", "endTime": "4000000000000", "limit": "10"}
 
 # (method, path, parameters with which it would be accepted)
@@ -44,6 +79,18 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/order", STOP_ORDER),
     ("POST", "/order/test", QUOTE_ORDER),
     ("POST", "/order/test", STOP_ORDER | {"computeCommissionRates": "true"}),
+    ("POST", "/order/cancelReplace", REPLACEMENT),
+    ("POST", "/orderList/oco", PAIR),
+    ("POST", "/order/oco", OLD_PAIR),
+    ("POST", "/orderList/oto", CHAIN),
+    ("POST", "/orderList/otoco", CHAINED_PAIR),
+    ("DELETE", "/orderList", {"symbol": "BTCUSDT", "orderListId": "1", "newClientOrderId": "end"}),
+    ("DELETE", "/orderList", {"symbol": "BTCUSDT", "listClientOrderId": "listed"}),
+    ("GET", "/orderList", {"orderListId": "1"}),
+    ("GET", "/orderList", {"origClientOrderId": "listed"}),
+    ("GET", "/allOrderList", {"fromId": "1", "limit": "10"}),
+    ("GET", "/allOrderList", {"startTime": "0", "endTime": "1", "limit": "10"}),
+    ("POST", "/order/cancelReplace", QUOTE_REPLACEMENT),
     (
         "DELETE",
         "/order",
@@ -55,6 +102,11 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
         {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.005", "newClientOrderId": "resting"},
     ),
     ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "origClientOrderId": "resting", "newQty": "0.005"}),
+    (
+        "GET",
+        "/order/amendments",
+        {"symbol": "BTCUSDT", "orderId": "1", "fromExecutionId": "1", "limit": "10"},
+    ),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "origClientOrderId": "resting"}),
     ("GET", "/order", {"symbol": "BTCUSDT", "orderId": "1"}),
     ("GET", "/order", {"symbol": "BTCUSDT", "origClientOrderId": "resting"}),
@@ -69,7 +121,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/deposit", {"asset": "BTC", "amount": "1"}),
     ("POST", "/withdraw", {"asset": "BTC", "amount": "1"}),
 ]
-WITHOUT_PARAMETERS = {("GET", "/ping"), ("GET", "/time")}
+WITHOUT_PARAMETERS = {("GET", "/ping"), ("GET", "/time"), ("GET", "/openOrderList")}
 
 NO_NUMBER = ["", " ", "abc", "-1", "-0", "nan", "NaN", "inf", "Infinity", "-Infinity", "0x10", " 1", "1 ", " 12 ", "+5",
              "1_000", "1,5", ".5", "5.", ".", "e5", "1e", "1e400", "\uff11\uff12", str(10**30), "9" * 40, "1\x00",
@@ -93,6 +145,32 @@ BAD: dict[str, list[str]] = {
     "newClientOrderId": BAD_CLIENT_ID, "origClientOrderId": BAD_CLIENT_ID,
     "asset": ["", "NOPE", "btc", "x" * 1000, "BTC\x00", "#fees"],
 }  # fmt: skip
+BAD["cancelReplaceMode"] = BAD_WORD
+BAD["cancelOrderId"] = BAD_INTEGER
+BAD["orderListId"] = BAD["fromExecutionId"] = BAD_INTEGER
+BAD |= {  # of one order in a list: what the same is in POST order
+    f"{leg}{name[0].upper()}{name[1:]}": BAD[name]
+    for leg, names in (
+        ("above", ("price", "stopPrice", "icebergQty", "trailingDelta", "timeInForce", "type")),
+        ("working", ("price", "quantity", "icebergQty", "timeInForce", "type", "side")),
+        ("limit", ("icebergQty", "strategyId", "strategyType")),
+        ("above", ("strategyId", "strategyType")),
+        ("working", ("strategyId", "strategyType")),
+        ("stop", ("icebergQty", "strategyId", "strategyType")),
+        ("stopLimit", ("price", "timeInForce")),
+        ("pending", ("quantity", "side")),
+    )
+    for name in names
+}
+for copy in ("below", "pending", "pendingAbove", "pendingBelow"):
+    BAD |= {f"{copy}{name[5:]}": values for name, values in list(BAD.items()) if name.startswith("above")}
+BAD |= {
+    f"{name}ClientOrderId": BAD_CLIENT_ID
+    for name in (
+        "list", "limit", "stop", "above", "below", "working", "pending", "pendingAbove", "pendingBelow",
+    )
+}  # fmt: skip
+BAD |= dict.fromkeys(("cancelOrigClientOrderId", "cancelNewClientOrderId", "NewClientOrderId"), BAD_CLIENT_ID)
 ONE_OF = {"orderId": "origClientOrderId", "origClientOrderId": "orderId"}
 WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("POST", "/order", LIMIT_ORDER | {"quoteOrderQty": "10"}, -1106),
@@ -127,6 +205,23 @@ WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
         {key: LIMIT_ORDER[key] for key in ("symbol", "side", "quantity")} | {"type": "LIMIT_MAKER", "price": "60000"},
         -2010,
     ),
+    ("POST", "/orderList/oco", PAIR | {"listClientOrderId": "listed"}, -2010),
+    ("POST", "/orderList/oco", PAIR | {"aboveClientOrderId": "resting"}, -2010),
+    ("DELETE", "/orderList", {"symbol": "BTCUSDT"}, -1102),
+    ("DELETE", "/orderList", {"symbol": "BTCUSDT", "orderListId": "1", "listClientOrderId": "other"}, -2011),
+    ("DELETE", "/orderList", {"symbol": "ETHUSDT", "orderListId": "1"}, -2011),
+    ("GET", "/orderList", {}, -1102),
+    ("GET", "/orderList", {"orderListId": "2"}, -2013),
+    ("GET", "/orderList", {"orderListId": "1", "origClientOrderId": "other"}, -2013),
+    ("GET", "/allOrderList", {"fromId": "1", "startTime": "1"}, -1128),
+    ("GET", "/allOrderList", {"fromId": "1", "endTime": "1"}, -1128),
+    ("GET", "/allOrderList", {"startTime": "2", "endTime": "1"}, -1128),
+    ("GET", "/allOrderList", {"startTime": "0", "endTime": "86400001"}, -1127),
+    ("POST", "/order/cancelReplace", REPLACEMENT | {"cancelOrderId": "77"}, -2022),
+    ("POST", "/order/cancelReplace", REPLACEMENT | {"cancelOrigClientOrderId": "other"}, -2022),
+    ("POST", "/order/cancelReplace", REPLACEMENT | {"cancelRestrictions": "ONLY_PARTIALLY_FILLED"}, -2022),
+    ("POST", "/order/cancelReplace", REPLACEMENT | {"price": "38000.001"}, -1013),
+    ("POST", "/order/cancelReplace", QUOTE_ORDER | {"cancelReplaceMode": "ALLOW_FAILURE"}, -1102),
     ("POST", "/withdraw", {"asset": "BTC", "amount": "1000"}, -2010),
     ("DELETE", "/order", {"symbol": "BTCUSDT"}, -1102),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "cancelRestrictions": "ONLY_OLD"}, -1145),
@@ -136,6 +231,12 @@ WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.0001"}, -1013),
     ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.01"}, -2038),
     ("PUT", "/order/amend/keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.02"}, -2038),
+    (
+        "PUT",
+        "/order/amend/keepPriority",
+        {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.005", "newClientOrderId": "listed-a"},
+        -2038,
+    ),
     ("DELETE", "/order", {"symbol": "BTCUSDT", "orderId": "1", "origClientOrderId": "other"}, -2011),
     ("DELETE", "/order", {"symbol": "ETHUSDT", "orderId": "1"}, -2011),
     ("DELETE", "/openOrders", {"symbol": "ETHUSDT"}, -2011),
@@ -159,6 +260,7 @@ async def caller(alice: Api, bob: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
     await bob.ok("POST", "/order", **limit_order("SELL", "50000", "0.001"))
     await bob.ok("POST", "/order", **limit_order("BUY", "50000", "0.001"))  # the last price
     await bob.ok("POST", "/order", **limit_order("SELL", "60000", "1"))
+    await alice.ok("POST", "/order/oco", **OLD_PAIR | LISTED)
     return alice
 
 
@@ -224,7 +326,9 @@ async def test_a_missing_parameter_is_named(
 @pytest.mark.parametrize(("method", "path", "good"), [row for row in GOOD if row[0] in ("POST", "PUT")])
 async def test_json_of_the_wrong_type(caller: Api, venue: Venue, method: str, path: str, good: dict[str, str]) -> None:
     before = await state_of(venue)
-    for name in good.keys() - {"newClientOrderId", "computeCommissionRates"}:  # one may look like anything, one be true
+    for name in good.keys() - {"computeCommissionRates"}:
+        if name.endswith("lientOrderId"):
+            continue  # it may look like anything
         for value in (True, False, [], {}, [1], {"a": 1}, -1, 0, -0.5, 1e300):
             refusal(await caller.raw(method, f"/api/v1{path}", json=good | {name: value}))
     assert await state_of(venue) == before

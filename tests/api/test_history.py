@@ -14,8 +14,8 @@ from tests.api.conftest import Api, limit_order
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TRADE = {
-    "symbol", "id", "orderId", "price", "qty", "quoteQty", "commission", "commissionAsset", "time", "isBuyer",
-    "isMaker", "isBestMatch",
+    "symbol", "id", "orderId", "orderListId", "price", "qty", "quoteQty", "commission", "commissionAsset", "time",
+    "isBuyer", "isMaker", "isBestMatch",
 }  # fmt: skip
 
 
@@ -87,9 +87,9 @@ async def test_trades_are_seen_from_the_owners_side(history: tuple[Api, Api], ar
     assert {frozenset(trade) for trade in sold + bought} == {frozenset(TRADE)}
     assert sold[0].pop("time") == bought[0].pop("time")
     assert sold[0] == {
-        "symbol": "BTCUSDT", "id": 1, "orderId": 1, "price": "50000.00000000", "qty": "0.10000000",
-        "quoteQty": "5000.00000000", "commission": "5.00000000", "commissionAsset": "USDT", "isBuyer": False,
-        "isMaker": True, "isBestMatch": True,
+        "symbol": "BTCUSDT", "id": 1, "orderId": 1, "orderListId": -1, "price": "50000.00000000",
+        "qty": "0.10000000", "quoteQty": "5000.00000000", "commission": "5.00000000", "commissionAsset": "USDT",
+        "isBuyer": False, "isMaker": True, "isBestMatch": True,
     }  # fmt: skip
     assert bought[0] == sold[0] | {
         "orderId": 4, "commission": "0.00010000", "commissionAsset": "BTC", "isBuyer": True, "isMaker": False,
@@ -151,6 +151,91 @@ async def test_history_waits_for_the_archiver_so_that_nothing_just_answered_is_m
         assert [order["orderId"] for order in orders] == list(range(1, number + 1))
         await alice.ok("DELETE", "/order", symbol="BTCUSDT", orderId=number)
         assert (await alice.ok("GET", "/allOrders", symbol="BTCUSDT"))[-1]["status"] == "CANCELED"
+
+
+@pytest.fixture
+async def lists(archiver: Archiver | None, alice: Api, bob: Api) -> Api:
+    """Alice with a list that is done by a fill (1), one that was cancelled (2), one on ETHUSDT (3); bob has 4."""
+    for side in ("SELL", "BUY"):
+        await bob.ok("POST", "/order", **limit_order(side, "50000", "0.001"))
+    pair = {"side": "SELL", "quantity": "0.1", "price": "55000", "stopPrice": "45000"}
+    await alice.ok("POST", "/order/oco", symbol="BTCUSDT", **pair)
+    await bob.ok("POST", "/order", **limit_order("BUY", "55000", "0.1"))
+    await alice.ok("POST", "/order/oco", symbol="BTCUSDT", **pair | {"price": "56000", "listClientOrderId": "second"})
+    await alice.ok("DELETE", "/orderList", symbol="BTCUSDT", listClientOrderId="second")
+    await alice.ok("POST", "/order/oco", symbol="ETHUSDT", **pair)
+    await bob.ok("POST", "/order/oco", symbol="BTCUSDT", **pair | {"price": "56000"})
+    return alice
+
+
+WHICH_LISTS: list[tuple[dict[str, int], list[int]]] = [
+    ({}, [3, 2, 1]),
+    ({"limit": 2}, [3, 2]),
+    ({"fromId": 2}, [3, 2]),
+    ({"fromId": 1, "limit": 2}, [2, 1]),
+    ({"fromId": 4}, []),
+    ({"startTime": 0, "limit": 1}, [1]),
+    ({"endTime": 0}, []),
+    ({"startTime": 4_000_000_000_000}, []),
+    ({"limit": 1_000_000}, [3, 2, 1]),
+]
+
+
+async def test_which_order_lists(lists: Api) -> None:
+    for parameters, ids in WHICH_LISTS:
+        found = await lists.ok("GET", "/allOrderList", **parameters)
+        assert ([row["orderListId"] for row in found], parameters) == (ids, parameters)
+    found = await lists.ok("GET", "/allOrderList")
+    assert [(row["symbol"], row["listOrderStatus"]) for row in found] == [
+        ("ETHUSDT", "EXECUTING"), ("BTCUSDT", "ALL_DONE"), ("BTCUSDT", "ALL_DONE"),
+    ]  # fmt: skip
+    for row in found:
+        assert await lists.ok("GET", "/orderList", orderListId=row["orderListId"]) == row
+    assert await lists.ok("GET", "/openOrderList") == found[:1]
+
+
+@pytest.mark.parametrize("archiver", ["archiver"], indirect=True)
+async def test_an_order_list_that_redis_has_forgotten_is_in_sql(lists: Api, venue: Venue) -> None:
+    found = await lists.ok("GET", "/allOrderList")  # waits until all is in SQL
+    trades = await lists.ok("GET", "/myTrades", symbol="BTCUSDT")
+    assert [trade["orderListId"] for trade in trades] == [1]
+    await venue.runner.command("HDEL", venue.keys.lists("BTCUSDT"), "1", "2", "1|second")
+    await venue.runner.command("DEL", venue.keys.ended("BTCUSDT"))
+    for row in found:
+        assert await lists.ok("GET", "/orderList", orderListId=row["orderListId"]) == row
+    assert await lists.ok("GET", "/orderList", origClientOrderId="second") == found[1]
+    assert await lists.ok("GET", "/myTrades", symbol="BTCUSDT") == trades
+
+
+async def test_amendments_of_an_order(archiver: Archiver | None, alice: Api, bob: Api) -> None:
+    order_id = (await alice.ok("POST", "/order", **limit_order("BUY", "40000", "0.5", newClientOrderId="a")))["orderId"]
+    which = {"symbol": "BTCUSDT", "orderId": order_id}
+    assert await alice.ok("GET", "/order/amendments", **which) == []
+    ids = []
+    for quantity, name in (("0.4", "b"), ("0.3", "b"), ("0.2", "c")):
+        amended = await alice.ok(
+            "PUT", "/order/amend/keepPriority", **which, newQty=quantity, newClientOrderId=name
+        )  # fmt: skip
+        ids.append(amended["executionId"])
+    rows = await alice.ok("GET", "/order/amendments", **which)
+    assert rows[-1].pop("time") == amended["transactTime"]
+    assert rows[-1] == {
+        "symbol": "BTCUSDT", "orderId": order_id, "executionId": ids[2], "origClientOrderId": "b",
+        "newClientOrderId": "c", "origQty": "0.30000000", "newQty": "0.20000000",
+    }  # fmt: skip
+    assert [(row["executionId"], row["origClientOrderId"], row["newClientOrderId"]) for row in rows] == [
+        (ids[0], "a", "b"), (ids[1], "b", "b"), (ids[2], "b", "c"),
+    ]  # fmt: skip
+
+    async def found(**asked: int) -> list[int]:
+        return [row["executionId"] for row in await alice.ok("GET", "/order/amendments", **which, **asked)]
+
+    assert await found(fromExecutionId=ids[1]) == ids[1:]
+    assert await found(fromExecutionId=ids[1] + 1) == ids[2:]
+    assert await found(limit=1) == ids[:1]
+    assert await bob.ok("GET", "/order/amendments", **which) == []
+    order = (await alice.ok("GET", "/allOrders", symbol="BTCUSDT"))[0]
+    assert (order["clientOrderId"], order["origQty"]) == ("c", "0.20000000")
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ async def test_a_key_that_may_only_read_tests_no_orders(alice: Api) -> None:
 async def test_less_of_an_order_keeps_its_place(alice: Api, bob: Api, venue: Venue) -> None:
     first = await alice.ok("POST", "/order", **limit_order("SELL", "50000", "0.5", newClientOrderId="mine"))
     second = await bob.ok("POST", "/order", **limit_order("SELL", "50000", "0.5"))
-    amended = await amend(alice, "0.3", orderId=first["orderId"])
+    amended = await amend(alice, "0.3", orderId=first["orderId"], newClientOrderId="mine")
     order = amended["amendedOrder"]
     assert set(order) == AMENDED
     assert (order["qty"], order["executedQty"], order["status"]) == ("0.30000000", "0.00000000", "NEW")
@@ -104,7 +104,8 @@ async def test_orders_that_wait_or_hide_become_smaller_too(alice: Api, bob: Api)
     stop = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_LOSS", "quantity": "0.5", "stopPrice": "40000"}
     stop_id = (await alice.ok("POST", "/order", **stop))["orderId"]
     order = (await amend(alice, "0.4", orderId=stop_id))["amendedOrder"]
-    assert (order["qty"], order["stopPrice"], order["workingTime"]) == ("0.40000000", "40000.00000000", -1)
+    assert (order["qty"], order["stopPrice"]) == ("0.40000000", "40000.00000000")
+    assert "workingTime" not in order
     iceberg = await alice.ok("POST", "/order", **limit_order("SELL", "60000", "0.5", icebergQty="0.2"))
     order = (await amend(alice, "0.1", orderId=iceberg["orderId"]))["amendedOrder"]
     assert (order["qty"], order["icebergQty"]) == ("0.10000000", "0.20000000")
@@ -127,9 +128,87 @@ async def test_an_amendment_that_cannot_be(alice: Api, bob: Api, venue: Venue) -
         (bob, "0.1", {"orderId": order_id + 1}, (-2038, "Unknown order sent.")),  # filled
     ):
         assert await amend_error(caller, quantity, **which) == (400, *answer)
-    renamed = await amend_error(alice, "0.3", orderId=order_id, newClientOrderId="other")
-    assert renamed[:2] == (400, -2038)
+    await bob.ok("POST", "/order", **limit_order("SELL", "70000", "0.5", newClientOrderId="bobs"))
+    await alice.ok("POST", "/order", **limit_order("SELL", "70000", "0.5", newClientOrderId="taken"))
+    before = await state_of(venue)
+    taken = await amend_error(alice, "0.3", orderId=order_id, newClientOrderId="taken")
+    assert taken == (400, -2038, "Duplicate order sent.")
     assert await state_of(venue) == before
+
+
+async def test_an_amended_order_is_called_otherwise(alice: Api, bob: Api) -> None:
+    """Binance's rule: a random name where none was sent, and the old one is free again."""
+    order_id = (await alice.ok("POST", "/order", **limit_order("SELL", "50000", "0.5", newClientOrderId="a")))[
+        "orderId"
+    ]
+    order = (await amend(alice, "0.4", orderId=order_id))["amendedOrder"]
+    assert (order["origClientOrderId"], len(order["clientOrderId"])) == ("a", 22)
+    random_id = order["clientOrderId"]
+    again = (await amend(alice, "0.3", origClientOrderId=random_id, newClientOrderId="b"))["amendedOrder"]
+    assert (again["origClientOrderId"], again["clientOrderId"], again["orderId"]) == (random_id, "b", order_id)
+    assert (await alice.ok("GET", "/order", symbol="BTCUSDT", origClientOrderId="b"))["orderId"] == order_id
+    assert (await alice.error("GET", "/order", symbol="BTCUSDT", origClientOrderId=random_id))[1] == -2013
+    other = await alice.ok("POST", "/order", **limit_order("SELL", "60000", "0.5", newClientOrderId="a"))
+    assert other["orderId"] != order_id
+    await alice.ok("DELETE", "/order", symbol="BTCUSDT", origClientOrderId="b")
+    assert (await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=order_id))["clientOrderId"] == "b"
+
+
+PAIR = {
+    "symbol": "BTCUSDT", "quantity": "1", "listClientOrderId": "pair", "limitClientOrderId": "limit",
+    "stopClientOrderId": "stop",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", ["limit", "stop"])
+@pytest.mark.parametrize(
+    ("side", "price", "stop", "asset", "locked"),
+    [("SELL", "55000", "45000", "BTC", 4 * ONE // 10), ("BUY", "45000", "55000", "USDT", 22_000 * ONE)],
+)
+async def test_to_amend_one_order_of_a_pair_is_to_amend_both(
+    alice: Api, bob: Api, venue: Venue, side: str, price: str, stop: str, asset: str, locked: int, which: str
+) -> None:
+    for way in ("SELL", "BUY"):
+        await bob.ok("POST", "/order", **limit_order(way, "50000", "0.001"))
+    told = await alice.ok("POST", "/order/oco", **PAIR, side=side, price=price, stopPrice=stop)
+    amended = await amend(alice, "0.4", origClientOrderId=which, newClientOrderId="renamed")
+    names = {"limit": "limit", "stop": "stop"} | {which: "renamed"}
+    assert amended["listStatus"] == {
+        "orderListId": told["orderListId"], "contingencyType": "OCO", "listOrderStatus": "EXECUTING",
+        "listClientOrderId": "pair", "symbol": "BTCUSDT",
+        "orders": [
+            told["orders"][0] | {"clientOrderId": names["stop"]},
+            told["orders"][1] | {"clientOrderId": names["limit"]},
+        ],
+    }  # fmt: skip
+    for order in amended["listStatus"]["orders"]:
+        now = await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=order["orderId"])
+        assert (now["clientOrderId"], now["origQty"], now["status"]) == (order["clientOrderId"], "0.40000000", "NEW")
+    assert (await balance(venue, 1, asset))[1] == locked
+    listed = await alice.ok("GET", "/orderList", orderListId=told["orderListId"])
+    assert listed["orders"] == amended["listStatus"]["orders"]
+    way, least = ("BUY", price) if side == "SELL" else ("SELL", price)
+    await bob.ok("POST", "/order", **limit_order(way, least, "1"))
+    done = await alice.ok("GET", "/orderList", orderListId=told["orderListId"])
+    assert done["listOrderStatus"] == "ALL_DONE"
+    assert (await balance(venue, 1, asset))[1] == 0
+
+
+async def test_orders_that_trigger_each_other_are_amended_one_by_one(alice: Api, venue: Venue) -> None:
+    chain = {
+        "symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "49000",
+        "workingQuantity": "1", "pendingType": "LIMIT", "pendingSide": "SELL", "pendingPrice": "60000",
+        "pendingQuantity": "1",
+    }  # fmt: skip
+    told = await alice.ok("POST", "/orderList/oto", **chain)
+    working, pending = (order["orderId"] for order in told["orders"])
+    order = (await amend(alice, "0.4", orderId=pending))["amendedOrder"]
+    assert (order["status"], order["qty"]) == ("PENDING_NEW", "0.40000000")
+    assert (await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=working))["origQty"] == "1.00000000"
+    await amend(alice, "0.7", orderId=working)
+    assert (await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=pending))["origQty"] == "0.40000000"
+    assert await balance(venue, 1, "BTC") == (96 * ONE // 10, 4 * ONE // 10)
+    assert (await balance(venue, 1, "USDT"))[1] == 34_300 * ONE
 
 
 @pytest.mark.parametrize(

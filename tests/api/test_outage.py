@@ -10,7 +10,6 @@ import pytest
 
 from accounts.auth import authenticate
 from accounts.digests import key_digest
-from accounts.endpoints import ENDPOINTS as ACCOUNTS
 from api.health import ENDPOINTS as HEALTH
 from api.router import Router
 from api.runtime import Runtime
@@ -18,7 +17,7 @@ from engine.embedded import EmbeddedServer
 from engine.registry import KeyRecord
 from engine.venue import Venue, opened
 from markets.endpoints import ENDPOINTS as MARKETS
-from tests.api.conftest import ALICE_KEY, ONE, Api, limit_order
+from tests.api.conftest import ACCOUNTS, ALICE_KEY, ONE, Api, limit_order
 from tests.conftest import define_symbols, fund
 
 BUSY = (503, -1008)

@@ -11,14 +11,13 @@ import pytest
 import uvicorn
 
 from accounts.auth import authenticate
-from accounts.endpoints import ENDPOINTS as ACCOUNTS
 from api.callers import Caller
 from api.router import EndpointTable, Nothing, Router, sim_endpoints
 from api.runtime import Runtime
 from engine.errors import InvariantBroken
 from engine.gateway import Gateway
 from markets.endpoints import ENDPOINTS as MARKETS
-from tests.api.conftest import Api, limit_order
+from tests.api.conftest import ACCOUNTS, Api, limit_order
 
 SIM = sim_endpoints()
 

@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from archive import queries, trimming
-from engine.commands import CancelOrder
+from engine.commands import CancelOrder, CancelOrderList
 from engine.errors import Reason, Rejected
 from engine.types import Side
 from engine.venue import Venue
 from tests.archive.conftest import all_archived, archiving, events_of, until
+from tests.archive.test_order_lists import chain
 from tests.conftest import limit
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -109,6 +110,30 @@ async def test_a_client_id_that_a_newer_order_bears_stays(redis_url: str, venue:
 
         await until(is_forgotten)
     assert await venue.queries.order(alice, "BTCUSDT", client_order_id="mine") == newer.order
+
+
+async def test_lists_that_were_done_a_day_ago_are_in_sql_alone(redis_url: str, venue: Venue, alice: int) -> None:
+    await venue.clock.set_virtual(1_700_000_000_000)
+    lists = [await venue.gateway.place_order_list(chain(alice, name)) for name in ("gone", "again", "open")]
+    for placed in lists[:2]:
+        cancel = CancelOrderList(account=alice, symbol="BTCUSDT", list_id=placed.order_list.list_id)
+        await venue.gateway.cancel_order_list(cancel)
+    await venue.clock.set_virtual(1_700_000_000_000 + DAY_MS + 1)
+    again = await venue.gateway.place_order_list(chain(alice, "again"))
+    async with archiving(redis_url, venue):
+
+        async def is_forgotten() -> bool:
+            return len(await venue.queries.order_lists(alice, "BTCUSDT")) == 2
+
+        await until(is_forgotten)
+    kept = await venue.runner.command("HKEYS", venue.keys.lists("BTCUSDT"))
+    assert sorted(kept) == [b"1|again", b"1|open", b"3", b"4"]
+    found = await venue.queries.order_list(alice, ["BTCUSDT"], client_order_id="again")
+    assert found is not None
+    assert found[1].list_id == again.order_list.list_id
+    in_sql = await queries.order_list(venue.name, alice, client_order_id="gone")
+    assert in_sql is not None
+    assert in_sql[1].is_done
 
 
 async def test_the_newest_trades_stay_however_old_they_are(redis_url: str, venue: Venue, alice: int, bob: int) -> None:

@@ -101,6 +101,12 @@ SCENARIOS: dict[str, tuple[str, Act]] = {
         "reduce_order",
         lambda venue: venue.gateway.reduce_order(ReduceOrder(account=1, symbol="BTCUSDT", order_id=4, lots=5)),
     ),
+    "reduce and rename": (
+        "reduce_order",
+        lambda venue: venue.gateway.reduce_order(
+            ReduceOrder(account=1, symbol="BTCUSDT", order_id=4, lots=5, new_client_order_id="renamed")
+        ),
+    ),
     "credit": ("credit", lambda venue: venue.gateway.credit(Transfer(account=1, asset="BTC", atoms=5))),
     "debit": ("debit", lambda venue: venue.gateway.debit(Transfer(account=1, asset="BTC", atoms=5))),
     "debit too much": ("debit", lambda venue: venue.gateway.debit(Transfer(account=1, asset="BTC", atoms=10**18))),

@@ -5,10 +5,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import CancelAllOrders, PlaceOrder, PlaceOrderList, ReduceOrder, ReplaceOrder, Transfer
+from engine.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    CancelOrderList,
+    PlaceOrder,
+    PlaceOrderList,
+    ReduceOrder,
+    ReplaceOrder,
+    Transfer,
+)
 from engine.errors import Reason, Rejected
 from engine.events import ListChanged, OrderRecord, decode_list
-from engine.gateway import Placed, PlacedList, Replaced
+from engine.gateway import Canceled, Placed, PlacedList, Replaced
 from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, cancel, limit
@@ -390,3 +399,113 @@ async def test_the_limit_of_a_take_profit_stands_on_its_side_of_the_last_price_t
             assert reason is Reason.LIST_PRICES
         else:
             await venue.gateway.place_order_list(pair)
+
+
+@pytest.mark.parametrize("is_limit_first", [True, False])
+@pytest.mark.parametrize("side", [BUY, SELL])
+async def test_a_pair_locks_once_whichever_order_comes_first(
+    venue: Venue, alice: int, bob: int, carol: int, is_limit_first: bool, side: Side
+) -> None:
+    await last_price(venue, alice, bob)
+    stop, target = (1_100, 900) if side is BUY else (900, 1_100)
+    orders = [
+        leg(carol, OrderType.LIMIT_MAKER, side, 10, price=target),
+        leg(carol, OrderType.STOP_LOSS_LIMIT, side, 10, price=stop, stop_ticks=stop),
+    ]
+    pair = PlaceOrderList(kind=ListKind.OCO, client_order_id="pair", orders=orders if is_limit_first else orders[::-1])
+    placed = await venue.gateway.place_order_list(pair)
+    asset, locked = ("USDT", 1_100 * 10 * ATOMS) if side is BUY else ("BTC", 10 * LOT)
+    assert await balance(venue, carol, asset) == (RICH_ATOMS - locked, locked)
+    maker, taker = (alice, SELL) if side is BUY else (bob, BUY)
+    await take(venue, maker, taker, target, 10)
+    assert await is_done(venue, placed)
+    assert (await balance(venue, carol, asset))[1] == 0
+
+
+async def test_what_begins_at_once_is_told_with_its_fills(venue: Venue, alice: int, carol: int) -> None:
+    await venue.gateway.place_order(limit(alice, SELL, 999, 2))
+    await venue.gateway.place_order(limit(alice, SELL, 1_000, 9))
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    (working,) = placed.begun.values()
+    assert (working.order.order_id, working.order.status) == (placed.orders[0].order_id, "FILLED")
+    assert [(fill.price_ticks, fill.lots) for fill in working.fills] == [(999, 2), (1_000, 3)]
+    assert [str(order.status) for order in placed.orders] == ["NEW", "PENDING_NEW"]
+
+
+@pytest.mark.parametrize("by", ["list_id", "client_order_id", "both"])
+async def test_a_list_is_cancelled_in_one_command(venue: Venue, carol: int, by: str) -> None:
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    seq = (await venue.queries.clock()).seq
+    which: dict[str, Any] = {"list_id": placed.order_list.list_id, "client_order_id": "chain"}
+    which = which if by == "both" else {by: which[by]}
+    canceled = await venue.gateway.cancel_order_list(CancelOrderList(account=carol, symbol="BTCUSDT", **which))
+    assert (canceled.order_list.is_done, canceled.seq) == (True, seq + 1)
+    assert [str(order.status) for order in canceled.orders] == ["CANCELED", "CANCELED"]
+    assert (await venue.queries.clock()).seq == seq + 2
+
+
+async def test_a_foreign_misnamed_or_ended_list_is_unknown(venue: Venue, alice: int, carol: int) -> None:
+    placed = await venue.gateway.place_order_list(oto(carol, leg(carol, OrderType.LIMIT, SELL, 5, price=1_200)))
+    list_id = placed.order_list.list_id
+    for which in (
+        {"account": alice, "list_id": list_id}, {"account": alice, "client_order_id": "chain"},
+        {"account": carol, "list_id": list_id + 1}, {"account": carol, "client_order_id": "other"},
+        {"account": carol, "list_id": list_id, "client_order_id": "other"},
+    ):  # fmt: skip
+        command = CancelOrderList(symbol="BTCUSDT", **which)
+        refused = venue.gateway.cancel_order_list(command)
+        assert await refused_without_a_trace(venue, refused) is Reason.UNKNOWN_ORDER
+    keyed = CancelOrderList(account=carol, symbol="BTCUSDT", list_id=list_id, key_digest="none")
+    assert await refused_without_a_trace(venue, venue.gateway.cancel_order_list(keyed)) is Reason.KEY_INVALID
+    await venue.gateway.cancel_order(cancel(carol, placed.orders[0].order_id))
+    ended = CancelOrderList(account=carol, symbol="BTCUSDT", list_id=list_id)
+    assert await refused_without_a_trace(venue, venue.gateway.cancel_order_list(ended)) is Reason.UNKNOWN_ORDER
+
+
+@pytest.mark.parametrize("is_affordable", [True, False])
+async def test_an_order_that_replaces_one_of_a_list_comes_after_the_lists_end(
+    venue: Venue, alice: int, bob: int, carol: int, is_affordable: bool
+) -> None:
+    await last_price(venue, alice, bob)
+    all_lots = RICH_ATOMS // LOT
+    placed = await venue.gateway.place_order_list(oco_sale(carol, all_lots))
+    stop = CancelOrder(account=carol, symbol="BTCUSDT", order_id=placed.orders[1].order_id)
+    new = limit(carol, SELL, 1_200, all_lots + (0 if is_affordable else 1))
+    replaced = await venue.gateway.replace_order(ReplaceOrder(cancel=stop, place=new))
+    assert isinstance(replaced.canceled, Canceled)
+    assert isinstance(replaced.placed, Placed) is is_affordable
+    assert await statuses(venue, placed) == ["CANCELED", "CANCELED"]
+    assert await is_done(venue, placed)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_pair_becomes_smaller_together_and_the_one_that_trails_keeps_its_lock(
+    venue: Venue, alice: int, bob: int, carol: int, which: int
+) -> None:
+    await last_price(venue, alice, bob)
+    orders = [
+        leg(carol, OrderType.LIMIT_MAKER, BUY, 10, price=900),
+        leg(carol, OrderType.STOP_LOSS, BUY, 10, trailing_bips=1_000),
+    ]
+    placed = await venue.gateway.place_order_list(
+        PlaceOrderList(kind=ListKind.OCO, client_order_id="pair", orders=orders)
+    )
+    reduce = ReduceOrder(account=carol, symbol="BTCUSDT", order_id=placed.orders[which].order_id, lots=4)
+    await venue.gateway.reduce_order(reduce)
+    assert [(order.lots, order.left_lots) for order in await orders_now(venue, placed)] == [(4, 4), (4, 4)]
+    locked = 900 * 4 * ATOMS + (1_000 - 900) * 10 * ATOMS  # what the stop had beyond the other order stays with it
+    assert await balance(venue, carol, "USDT") == (RICH_ATOMS - locked, locked)
+    assert (await venue.queries.depth("BTCUSDT", 5)).bids == [(900, 4)]
+    await take(venue, alice, SELL, 900, 4)
+    assert await is_done(venue, placed)
+    assert (await balance(venue, carol, "USDT"))[1] == 0
+
+
+async def test_what_is_left_of_a_pair_becomes_smaller_alone(venue: Venue, alice: int, bob: int, carol: int) -> None:
+    await last_price(venue, alice, bob)
+    placed = await venue.gateway.place_order_list(oco_sale(carol))
+    await take(venue, bob, BUY, 1_100, 4)
+    reduce = ReduceOrder(account=carol, symbol="BTCUSDT", order_id=placed.orders[0].order_id, lots=6)
+    assert (await venue.gateway.reduce_order(reduce)).order.left_lots == 2
+    assert [order.lots for order in await orders_now(venue, placed)] == [6, 10]
+    assert (await balance(venue, carol, "BTC"))[1] == 2 * LOT

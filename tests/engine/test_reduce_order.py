@@ -77,3 +77,29 @@ async def test_a_halted_symbol_lets_orders_shrink_and_the_event_tells_it(venue: 
     assert isinstance(event, OrderReduced)
     assert [(level.price_ticks, level.lots) for level in event.levels] == [(100, 4)]
     assert (event.order.lots, event.update_id) == (4, 2)
+
+
+async def test_an_order_may_get_another_name_by_it(venue: Venue, alice: int) -> None:
+    await venue.gateway.place_order(limit(alice, BUY, 100, 10, client_id="old"))
+    await venue.gateway.place_order(limit(alice, BUY, 100, 10, client_id="taken"))
+    renaming = msgspec.structs.replace(reduce(alice, 1, 4), new_client_order_id="taken")
+    refused = venue.gateway.reduce_order(renaming)
+    assert await refused_without_a_trace(venue, refused) is Reason.DUPLICATE_ORDER
+    renaming = msgspec.structs.replace(renaming, new_client_order_id="new")
+    (event,) = await events_of(venue, lambda: venue.gateway.reduce_order(renaming))
+    assert isinstance(event, OrderReduced)
+    assert (event.order.client_order_id, event.previous_client_order_id, event.previous_lots) == ("new", "old", 10)
+    assert (event.others, event.order_list, event.is_renamed) == ([], None, True)
+    assert (await venue.queries.order(alice, "BTCUSDT", client_order_id="new")).order_id == 1
+    await venue.gateway.place_order(limit(alice, BUY, 100, 10, client_id="old"))
+    same = await venue.gateway.reduce_order(msgspec.structs.replace(reduce(alice, 1, 3), new_client_order_id="new"))
+    assert (same.order.client_order_id, same.previous_client_order_id, same.order.lots) == ("new", "new", 3)
+
+
+async def test_an_iceberg_with_terms_keeps_them_under_its_new_name(venue: Venue, alice: int) -> None:
+    order = msgspec.structs.replace(limit(alice, SELL, 100, 10, client_id="old"), iceberg_lots=4, strategy_id=5)
+    before = (await venue.gateway.place_order(order)).order
+    renamed = await venue.gateway.reduce_order(
+        msgspec.structs.replace(reduce(alice, 1, 8), new_client_order_id="new.%1")
+    )
+    assert (renamed.order.client_order_id, renamed.order.terms) == ("new.%1", before.terms)

@@ -19,7 +19,7 @@ LEAST_PER_20_000 = {
     "pending stop that would trigger": 15, "pair ended by a fill": 8, "lists after prevention": 20,
     "ended while it waited for its turn": 15, "inherited": 30, "list after order_placed": 30,
     "list after order_triggered": 15, "list after order_continued": 15, "list after order_activated": 40,
-    "list after order_canceled": 30, "list after order_reduced": 10,
+    "list after order_canceled": 30, "pairs reduced": 10,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 10, "not replaced": 10,
 }  # fmt: skip
 
@@ -55,6 +55,7 @@ class Coverage:
         if kind in ("order_canceled", "orders_canceled", "order_reduced"):
             word = "waiting reduced" if kind == "order_reduced" else "waiting cancelled"
             self.seen[word] += sum(not order.terms.working_ms for order in orders)
+            self.seen["pairs reduced"] += bool(event.get("others"))
         self.last_kind, self.last = kind, event
 
     def _note_step(self, kind: str, event: dict[str, Any]) -> None:

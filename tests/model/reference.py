@@ -90,7 +90,7 @@ class Exchange(Placing):
         used = order.quantity - order.left
         if not used < quantity < order.quantity:
             raise Refused("FILTER_LOT_SIZE")
-        before, pair = self.copy(symbol), self.open_pair_of(order)
+        before, pair, previous = self.copy(symbol), self.open_pair_of(order), order.quantity
         for smaller in pair or [order]:
             smaller.left -= smaller.quantity - quantity
             smaller.quantity, smaller.updated_ms = quantity, self.now_ms
@@ -99,12 +99,12 @@ class Exchange(Placing):
             self._lock_pair(market, *pair)
         else:
             self._lock(market, order, min(order.locked, self._fixed_need(order) or order.locked))
-        self.tell_market("order_reduced", market, before, order=copied(order))
-        if pair:
-            order_list = self.lists[order.terms.list_id]
-            order_list.updated_ms = self.now_ms
-            others = [copied(other) for other in pair if other is not order]
-            self.tell_market("list_changed", market, self.copy(symbol), order_list=replace(order_list), orders=others)
+        order_list = self.lists.get(order.terms.list_id)
+        self.tell_market(
+            "order_reduced", market, before, order=copied(order), previous_id=order.client_id,
+            previous_quantity=previous, others=[copied(other) for other in pair or () if other is not order],
+            order_list=replace(order_list) if order_list is not None else None,
+        )  # fmt: skip
         return copied(order)
 
     def _lock_pair(self, market: Market, main: Order, extra: Order) -> None:

@@ -111,6 +111,14 @@ def _market_event(event: Any, spec: SymbolSpec) -> dict[str, Any]:
             return told | {"order_list": list_of(record, spec.symbol), "orders": changed}
         case events.OrdersCanceled(orders=orders):
             return told | {"orders": [order_of(record, spec) for record in orders]}
+        case events.OrderReduced(order=order):
+            return told | {
+                "order": order_of(order, spec),
+                "previous_id": event.previous_client_order_id,
+                "previous_quantity": event.previous_lots * lot,
+                "others": [order_of(other, spec) for other in event.others],
+                "order_list": list_of(event.order_list, spec.symbol) if event.order_list is not None else None,
+            }
         case events.OrderCanceled(order=order, cancel_client_order_id=own_id):
             return told | {"order": order_of(order, spec), "own_id": own_id}
         case events.OrderStep(order=order, is_final=is_final, prevented=prevented):

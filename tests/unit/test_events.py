@@ -32,7 +32,7 @@ BODIES: dict[type[events.Event], bytes] = {
     events.ListChanged: MARKET + LIST + b",[" + ORDER + b"]",
     events.OrderCanceled: MARKET + ORDER + b',"x-1"',
     events.OrdersCanceled: MARKET + b"[" + ORDER + b"," + ORDER + b"]",
-    events.OrderReduced: MARKET + ORDER,
+    events.OrderReduced: MARKET + ORDER + b',"x-0",70,[' + ORDER + b"]," + LIST,
     events.TapeFrameApplied: MARKET + b"[]",
     events.TapeTradePlayed: MARKET + b"[" + ORDER + b"]",
     events.BalanceCredited: b'["USDT",4,50,20,0,0],20',

@@ -185,6 +185,7 @@ async def test_orders_of_a_list_are_told_when_they_begin_and_when_the_list_ends_
     below = special(alice, SELL, OrderType.STOP_LOSS, 500, stop_ticks=4_500_000)
     pair = PlaceOrderList(kind=ListKind.OCO, client_order_id="pair", orders=[above, below])
     placed = await venue.gateway.place_order_list(pair)
+    assert (await client.next("alice@order"))["e"] == "listStatus"
     begun = [await client.next("alice@order") for _ in range(2)]
     assert {(r["o"], r["x"], r["X"], r["w"], r["g"]) for r in begun} == {
         ("LIMIT_MAKER", "NEW", "NEW", True, placed.order_list.list_id),
@@ -195,4 +196,4 @@ async def test_orders_of_a_list_are_told_when_they_begin_and_when_the_list_ends_
     assert {(r["o"], r["x"], r["X"], r["w"]) for r in ended} == {
         ("LIMIT_MAKER", "TRADE", "FILLED", False), ("STOP_LOSS", "EXPIRED", "EXPIRED", False),
     }  # fmt: skip
-    assert [set(r) & {"eR"} for r in ended] == [set(), set()]
+    assert [r.get("eR") for r in ended] == [None, "OCO_TRIGGER"]

@@ -10,7 +10,7 @@ local function find_open_order(member, account)
   if not text then return nil end
   local order = read_record(text)
   if order.account ~= account then return nil end
-  order.member, order.status = member, string.match(text, '"([A-Z_]+)"')
+  order.member, order.text, order.status = member, text, string.match(text, '"([A-Z_]+)"')
   order.side, order.price = side_and_price(order)
   return order
 end

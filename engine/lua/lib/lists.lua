@@ -6,18 +6,30 @@
 -- them. Of a pair only one order locks what both need, the one that others can meet in the book; the other locks what
 -- it needs beyond that. An order has begun when something of it was matched (traded, or lost to self-trade prevention).
 
-local write_list, need_of, main_of_pair, pair_of, commit_list
+local write_list, need_of, main_of_pair, pair_of, commit_list, find_list, rename_in_list
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
 -- A list from its record; members[1] of OTO and OTOCO is the working order.
 local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
+  if not text then return nil end
   local is_done, kind, account, tail = string.match(text, '^%[%d+,%d+,(%a+),"(%u+)",(%d+),(.*)$')
-  local list = { id = id, is_done = is_done == "true", kind = kind, account = account, tail = tail, members = {} }
+  local list = {
+    id = id, is_done = is_done == "true", kind = kind, account = account, tail = tail, text = text, members = {},
+  }
   for order_id in string.gmatch(tail, '%[(%d+),"') do
     list.members[#list.members + 1] = member_of(tonumber(order_id))
   end
+  return list
+end
+
+-- The account's list by its id, by its client order id, or by both, which then must agree.
+function find_list(account, id, client_id)
+  if id == "" then id = redis.call("HGET", LISTS, account .. "|" .. client_id) end
+  local list = id and read_list(id)
+  if not list or list.account ~= account then return nil end
+  if client_id ~= "" and string.match(list.tail, '^%d+,"([^"]*)"') ~= client_id then return nil end
   return list
 end
 
@@ -32,7 +44,7 @@ local function read_legs(list)
     redis.call("HMGET", ENDED, unpack(list.members))
   for i, member in ipairs(list.members) do
     local leg = open[i] and read_record(open[i]) or {}
-    leg.member, leg.is_open = member, open[i] and true or false
+    leg.member, leg.is_open, leg.text = member, open[i] and true or false, open[i]
     leg.status = string.match(open[i] or ended[i] or '"FILLED"', '"([A-Z_]+)"')
     if leg.is_open then
       leg.side, leg.price = side_and_price(leg)
@@ -62,6 +74,13 @@ local function ends_of_pair(first, second, chosen, ends)
       end
     end
   end
+end
+
+-- The list's record once one of its orders is called otherwise.
+function rename_in_list(market, list, order_id, client_id)
+  local head, rest = string.match(list.tail, "^(.*%[" .. order_id .. ',")[^"]*(".*)$')
+  list.tail = head .. client_id .. rest
+  return write_list(market, list, false)
 end
 
 -- What has to happen: legs that end, with their status, and legs that begin to work.

@@ -45,6 +45,11 @@ local function client_id_of(order)
   return string.match(order.tail, '^"%u+",%d+,"[A-Z_]+","%u+",%d+,"([^"]*)"')
 end
 
+local function rename(order, client_id)
+  local head, rest = string.match(order.tail, '^("%u+",%d+,"[A-Z_]+","%u+",%d+,")[^"]*(".*)$')
+  order.tail = head .. client_id .. rest
+end
+
 -- Gives terms to an order that has had none.
 local function add_terms(order)
   if order.terms then return end

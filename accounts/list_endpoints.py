@@ -1,0 +1,147 @@
+"""Private endpoints of order lists: OCO, OTO and OTOCO, placed, cancelled and asked for.
+
+The fact a newcomer would get wrong: a list stands on one symbol, but who asks for it does not name the symbol, so all
+are looked through.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from accounts.endpoints import RULES_TRIES
+from accounts.list_history import all_lists, one_list, open_lists
+from accounts.list_rendering import ListView, canceled_list_view, list_view, placed_list_view
+from accounts.order_lists import (
+    Form,
+    NewList,
+    NewOco,
+    NewOldOco,
+    NewOto,
+    NewOtoco,
+    read_oco,
+    read_old_oco,
+    read_oto,
+    read_otoco,
+    to_list,
+)
+from accounts.orders import ResponseKind, checked_client_id, new_client_id
+from api.callers import Caller, Permission
+from api.errors import one_of_two_missing
+from api.router import EndpointTable, Nothing
+from api.runtime import Runtime
+from engine.commands import CancelOrderList
+from engine.errors import BadParameter, EngineUnavailable
+from engine.runner import Stale
+from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
+
+ENDPOINTS: Final = EndpointTable()
+DAY_MS: Final = 86_400_000
+
+
+class CancelListRequest(OfSymbol, kw_only=True, rename="camel"):
+    """A list by its id, by its client's id, or by both, which then must agree."""
+
+    order_list_id: int | None = None
+    list_client_order_id: str | None = None
+    new_client_order_id: str | None = None
+
+
+class OneListRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    """The same, by Binance's other name for the client's id."""
+
+    order_list_id: int | None = None
+    orig_client_order_id: str | None = None
+
+
+class AllListsRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    from_id: int | None = None
+    start_time: int | None = None
+    end_time: int | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 500
+
+
+@ENDPOINTS.endpoint("POST", "/orderList/oco", permission=Permission.TRADE)
+async def place_oco(request: NewOco, caller: Caller, runtime: Runtime) -> ListView:
+    """A pair of orders of which the first that works ends the other."""
+    return await _place(request, read_oco(request, caller), caller, runtime)
+
+
+@ENDPOINTS.endpoint("POST", "/order/oco", permission=Permission.TRADE)
+async def place_old_oco(request: NewOldOco, caller: Caller, runtime: Runtime) -> ListView:
+    """The same in older words: a limit order and a stop loss."""
+    return await _place(request, read_old_oco(request, caller), caller, runtime)
+
+
+@ENDPOINTS.endpoint("POST", "/orderList/oto", permission=Permission.TRADE)
+async def place_oto(request: NewOto, caller: Caller, runtime: Runtime) -> ListView:
+    """An order, and one that begins when the first is filled."""
+    return await _place(request, read_oto(request, caller), caller, runtime)
+
+
+@ENDPOINTS.endpoint("POST", "/orderList/otoco", permission=Permission.TRADE)
+async def place_otoco(request: NewOtoco, caller: Caller, runtime: Runtime) -> ListView:
+    """An order, and an OCO pair that begins when the first is filled."""
+    return await _place(request, read_otoco(request, caller), caller, runtime)
+
+
+async def _place(request: NewList, form: Form, caller: Caller, runtime: Runtime) -> ListView:
+    usual = ResponseKind.FULL if caller.dialect.answers_in_full else ResponseKind.RESULT
+    for _ in range(RULES_TRIES):
+        spec = await spec_of(runtime, request.symbol)
+        command = to_list(form, spec, caller)
+        try:
+            placed = await runtime.venue.gateway.place_order_list(command)
+        except Stale:
+            runtime.venue.registry.forget()
+            continue
+        return placed_list_view(spec, placed, request.new_order_resp_type or usual)
+    raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
+
+
+@ENDPOINTS.endpoint("DELETE", "/orderList", permission=Permission.TRADE)
+async def cancel_list(request: CancelListRequest, caller: Caller, runtime: Runtime) -> ListView:
+    """Cancel what is still open of a list."""
+    if request.order_list_id is None and request.list_client_order_id is None:
+        raise one_of_two_missing("orderListId", "listClientOrderId")
+    meant = checked_client_id(request.list_client_order_id, "listClientOrderId")
+    cancel_id = checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
+    spec = await spec_of(runtime, request.symbol)
+    canceled = await runtime.venue.gateway.cancel_order_list(
+        CancelOrderList(
+            account=caller.account, symbol=spec.symbol, list_id=request.order_list_id, client_order_id=meant,
+            cancel_client_order_id=cancel_id, key_digest=caller.key_digest,
+        )
+    )  # fmt: skip
+    return canceled_list_view(spec, canceled.order_list, canceled.orders, cancel_id)
+
+
+@ENDPOINTS.endpoint("GET", "/orderList", permission=Permission.READ)
+async def get_list(request: OneListRequest, caller: Caller, runtime: Runtime) -> ListView:
+    """A list, executing or done."""
+    if request.order_list_id is None and request.orig_client_order_id is None:
+        raise one_of_two_missing("origClientOrderId", "orderListId")
+    meant = checked_client_id(request.orig_client_order_id, "origClientOrderId")
+    found = await one_list(runtime.venue, caller.account, list_id=request.order_list_id, client_order_id=meant)
+    return list_view(*found)
+
+
+@ENDPOINTS.endpoint("GET", "/openOrderList", permission=Permission.READ)
+async def get_open_lists(request: Nothing, caller: Caller, runtime: Runtime) -> list[ListView]:
+    """Lists that are executing, oldest first."""
+    return [list_view(*found) for found in await open_lists(runtime.venue, caller.account)]
+
+
+@ENDPOINTS.endpoint("GET", "/allOrderList", permission=Permission.READ)
+async def get_all_lists(request: AllListsRequest, caller: Caller, runtime: Runtime) -> list[ListView]:
+    """Lists of all symbols, executing or done, newest first; times are when they were placed."""
+    start_ms, end_ms = request.start_time, request.end_time
+    check_times(start_ms, end_ms)
+    if request.from_id is not None and (start_ms is not None or end_ms is not None):
+        raise BadParameter("fromId", "BAD_COMBINATION")
+    if start_ms is not None and end_ms is not None and end_ms - start_ms > DAY_MS:
+        raise BadParameter("endTime", "TOO_LONG_A_SPAN")
+    found = await all_lists(
+        runtime.venue, caller.account, from_id=request.from_id, start_ms=start_ms, end_ms=end_ms,
+        limit=min(request.limit, MOST_ROWS),
+    )  # fmt: skip
+    return [list_view(*pair) for pair in reversed(found)]
