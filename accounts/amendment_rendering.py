@@ -66,7 +66,7 @@ def amended_view(spec: SymbolSpec, reduced: Reduced, execution_id: int) -> Amend
         order_list_id=list_of(order),
         orig_client_order_id=reduced.previous_client_order_id,
         client_order_id=order.client_order_id,
-        price=price_text(spec, order.price_ticks),
+        price=price_text(spec, order.own_price_ticks),
         qty=quantity_text(spec, order.lots),
         executed_qty=quantity_text(spec, order.filled_lots),
         prevented_qty=quantity_text(spec, order.terms.prevented_lots if order.terms is not None else 0),

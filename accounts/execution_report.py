@@ -11,7 +11,7 @@ import msgspec
 from accounts.rendering import NEVER, expiry_reason, list_of, stp_of
 from engine.amounts import to_text
 from engine.events import Fill, OrderRecord, PreventedMatch
-from engine.types import OrderStatus, Side, SymbolSpec
+from engine.types import OrderStatus, PegOffset, Side, SymbolSpec
 from markets.rendering import price_text, quantity_text, quote_text
 
 ZERO = "0.00000000"
@@ -62,7 +62,7 @@ def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> st
     return (
         f'{{"e":"executionReport","E":{moment.now_ms},"s":"{spec.symbol}","c":{_quoted(client_id)},"S":"{order.side}",'
         f'"o":"{order.type}","f":"{order.time_in_force}","q":"{quantity_text(spec, order.lots)}",'
-        f'"p":"{price_text(spec, order.price_ticks)}","P":"{stop_price}","F":"{iceberg}","g":{list_of(order)},'
+        f'"p":"{price_text(spec, order.own_price_ticks)}","P":"{stop_price}","F":"{iceberg}","g":{list_of(order)},'
         f'"C":{_quoted(original_id)},"x":"{moment.execution}","X":"{moment.status}","r":"NONE","i":{order.order_id},'
         f'"l":"{quantity_text(spec, fill.lots if fill else 0)}","z":"{quantity_text(spec, progress.lots)}",'
         f'"L":"{price_text(spec, fill.price_ticks if fill else 0)}","n":"{commission}","N":{commission_asset},'
@@ -89,6 +89,12 @@ def _special_fields(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str
         text += f',"j":{terms.strategy_id}'
     if terms.strategy_type:
         text += f',"J":{terms.strategy_type}'
+    if terms.peg:
+        text += f',"gP":"{terms.peg}"'
+    if terms.peg_offset:
+        text += f',"gOT":"{PegOffset.PRICE_LEVEL}","gOV":{terms.peg_offset}'
+    if order.is_pegged_now:
+        text += f',"gp":"{price_text(spec, order.price_ticks)}"'
     if progress.prevented_lots:
         text += f',"v":{progress.prevented_match_id},"A":"{quantity_text(spec, progress.prevented_lots)}"'
     if moment.prevention is not None:

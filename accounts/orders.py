@@ -19,7 +19,7 @@ from api.errors import one_of_two_missing
 from engine.commands import PlaceOrder
 from engine.errors import BadParameter, Reason, Rejected
 from engine.filters import read_price, read_quantity, read_quote_amount
-from engine.types import OrderType, Side, StpMode, SymbolSpec, TimeInForce
+from engine.types import OrderType, PegOffset, PegPrice, Side, StpMode, SymbolSpec, TimeInForce
 
 _CLIENT_ORDER_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 CLIENT_ID_LENGTH: Final = 22  # 132 random bits
@@ -51,6 +51,9 @@ class NewOrder(msgspec.Struct, kw_only=True, rename="camel"):
     self_trade_prevention_mode: StpMode | None = None
     strategy_id: Annotated[int, msgspec.Meta(ge=1)] | None = None
     strategy_type: Annotated[int, msgspec.Meta(ge=1_000_000)] | None = None
+    peg_price_type: PegPrice | None = None
+    peg_offset_type: PegOffset | None = None
+    peg_offset_value: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
     new_order_resp_type: ResponseKind | None = None
 
 
@@ -72,9 +75,10 @@ _JUDGED: Final = {
 _NAMES: Final = tuple(_JUDGED.values())
 _judged_of = attrgetter(*_JUDGED)
 _terms_of = attrgetter(
-    "stop_price", "trailing_delta", "iceberg_qty", "self_trade_prevention_mode", "strategy_id", "strategy_type"
-)
-_NO_TERMS: Final = (None,) * 6
+    "stop_price", "trailing_delta", "iceberg_qty", "self_trade_prevention_mode", "strategy_id", "strategy_type",
+    "peg_price_type", "peg_offset_type", "peg_offset_value",
+)  # fmt: skip
+_NO_TERMS: Final = (None,) * 9
 
 
 def _form(*required: str, optional: tuple[str, ...] = ()) -> Form:
@@ -107,8 +111,9 @@ def check_form(request: NewOrder, caller: Caller) -> str:
     kind = request.type
     form = FORMS[kind]
     values = _judged_of(request)
+    is_pegged = _check_peg(request)
     for at in form.required:
-        if values[at] is None:
+        if values[at] is None and not (is_pegged and _NAMES[at] == "price"):
             raise BadParameter(_NAMES[at], "MISSING")
     for at in form.forbidden:
         if values[at] is not None:
@@ -120,6 +125,24 @@ def check_form(request: NewOrder, caller: Caller) -> str:
     if (form is _STOP or form is _STOP_LIMIT) and request.stop_price is None and request.trailing_delta is None:
         raise one_of_two_missing("stopPrice", "trailingDelta")
     return checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
+
+
+def _check_peg(request: NewOrder) -> bool:
+    """Whether the order is pegged. Its offset's type and value come together. Raises BadParameter, Rejected."""
+    peg, kind, value = request.peg_price_type, request.peg_offset_type, request.peg_offset_value
+    if (kind is None) is not (value is None):
+        raise BadParameter("pegOffsetType" if kind is None else "pegOffsetValue", "MISSING")
+    if peg is None:
+        if kind is not None:
+            raise BadParameter("pegPriceType", "MISSING")
+        return False
+    if not request.type.has_limit:
+        raise Rejected(Reason.PEG_NOT_ALLOWED)
+    is_maker, is_gtc = request.type is OrderType.LIMIT_MAKER, request.time_in_force in (None, TimeInForce.GTC)
+    is_limit = request.type is OrderType.LIMIT
+    if (is_maker and peg is PegPrice.MARKET_PEG) or (is_limit and peg is PegPrice.PRIMARY_PEG and not is_gtc):
+        raise Rejected(Reason.PEG_UNFIT)
+    return True
 
 
 def _check_amount(request: NewOrder) -> None:
@@ -165,6 +188,8 @@ def _with_terms(order: PlaceOrder, request: NewOrder, spec: SymbolSpec) -> Place
         stp=request.self_trade_prevention_mode or spec.default_stp,
         strategy_id=request.strategy_id or 0,
         strategy_type=request.strategy_type or 0,
+        peg=request.peg_price_type or PegPrice.NONE,
+        peg_offset=request.peg_offset_value or 0,
     )
 
 

@@ -14,7 +14,7 @@ from accounts.match_rendering import received_asset
 from accounts.orders import ResponseKind
 from engine.events import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.gateway import Placed
-from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
+from engine.types import OrderStatus, OrderType, PegOffset, PegPrice, Side, StpMode, SymbolSpec, TimeInForce
 from markets.rendering import atoms_text, price_text, quantity_text, quote_text, units_text
 
 NO_LIST = -1
@@ -34,6 +34,10 @@ class SpecialFields(msgspec.Struct, rename="camel", kw_only=True):
     trailing_time: int | UnsetType = UNSET
     strategy_id: int | UnsetType = UNSET
     strategy_type: int | UnsetType = UNSET
+    peg_price_type: PegPrice | UnsetType = UNSET
+    peg_offset_type: PegOffset | UnsetType = UNSET
+    peg_offset_value: int | UnsetType = UNSET
+    pegged_price: str | UnsetType = UNSET
     prevented_match_id: int | UnsetType = UNSET
     prevented_quantity: str | UnsetType = UNSET
     expiry_reason: str | UnsetType = UNSET
@@ -149,7 +153,7 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
         list_of(order),
         order.client_order_id,
         order.updated_ms,
-        price_text(spec, order.price_ticks),
+        price_text(spec, order.own_price_ticks),
         quantity_text(spec, order.lots),
         quantity_text(spec, order.filled_lots),
         quote_text(spec, order.quote_order_atoms),
@@ -205,6 +209,11 @@ def _show_terms(view: SpecialFields, spec: SymbolSpec, order: OrderRecord, terms
     if terms.trailing_bips:
         view.trailing_delta, view.trailing_time = terms.trailing_bips, terms.trailing_ms or NEVER
     view.strategy_id, view.strategy_type = terms.strategy_id or UNSET, terms.strategy_type or UNSET
+    if terms.peg:
+        view.peg_price_type = terms.peg
+        view.pegged_price = price_text(spec, order.price_ticks) if order.is_pegged_now else UNSET
+    if terms.peg_offset:
+        view.peg_offset_type, view.peg_offset_value = PegOffset.PRICE_LEVEL, terms.peg_offset
     if terms.prevented_lots:
         view.prevented_match_id = terms.prevented_match_id
         view.prevented_quantity = quantity_text(spec, terms.prevented_lots)
@@ -257,7 +266,7 @@ def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
         order_id=order.order_id,
         order_list_id=list_of(order),
         client_order_id=order.client_order_id,
-        price=price_text(spec, order.price_ticks),
+        price=price_text(spec, order.own_price_ticks),
         orig_qty=quantity_text(spec, order.lots),
         executed_qty=quantity_text(spec, order.filled_lots),
         cummulative_quote_qty=quote_text(spec, order.filled_quote_atoms),
@@ -300,7 +309,7 @@ def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -
         order_list_id=list_of(order),
         client_order_id=cancel_client_id,
         transact_time=order.updated_ms,
-        price=price_text(spec, order.price_ticks),
+        price=price_text(spec, order.own_price_ticks),
         orig_qty=quantity_text(spec, order.lots),
         executed_qty=quantity_text(spec, order.filled_lots),
         orig_quote_order_qty=quote_text(spec, order.quote_order_atoms),

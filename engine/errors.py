@@ -53,6 +53,8 @@ class Reason(StrEnum):
     RULES_FIXED = "RULES_FIXED"  # tick, lot or assets of a symbol that has a history
     WOULD_MATCH = "WOULD_MATCH"  # LIMIT_MAKER
     STOP_WOULD_TRIGGER = "STOP_WOULD_TRIGGER"
+    PEG_NOT_ALLOWED = "PEG_NOT_ALLOWED"  # for this type of order
+    PEG_UNFIT = "PEG_UNFIT"  # this peg, for this type of order
     NO_PEG_PRICE = "NO_PEG_PRICE"  # the book has no level where the order is pegged to
     LIST_PRICES = "LIST_PRICES"  # of the orders of an OCO pair
     CANCEL_RESTRICTED = "CANCEL_RESTRICTED"

@@ -45,7 +45,7 @@ class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
     prevented_lots: int = 0
     prevented_match_id: int = -1
     list_id: int = -1
-    own_price_ticks: int = 0  # of a pegged order that has found its price in the book: the one its owner gave
+    own_price_ticks: int = -1  # of a pegged order that has found its price in the book: the one its owner gave
     amends: int = 0  # how often it was amended; counted only where the symbol limits that
 
 
@@ -78,6 +78,16 @@ class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
     def filled_lots(self) -> int:
         prevented_lots = self.terms.prevented_lots if self.terms is not None else 0
         return self.lots - self.left_lots - prevented_lots
+
+    @property
+    def own_price_ticks(self) -> int:
+        """The price its owner gave; `price_ticks` of a pegged order that has entered the book is the book's."""
+        return self.terms.own_price_ticks if self.terms is not None and self.is_pegged_now else self.price_ticks
+
+    @property
+    def is_pegged_now(self) -> bool:
+        """It is pegged, and has found its price."""
+        return self.terms is not None and self.terms.own_price_ticks >= 0
 
     @property
     def shown_lots(self) -> int:

@@ -59,7 +59,7 @@ def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
     if order.quote_order_atoms:
         _check_notional(order.quote_order_atoms, spec)
         return
-    if order.price_ticks or order.type.has_limit:
+    if order.price_ticks or (order.type.has_limit and not order.peg):  # the book gives a pegged order a good price
         _check_price(order.price_ticks, spec)
     if order.stop_ticks:
         _check_price(order.stop_ticks, spec)

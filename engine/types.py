@@ -93,6 +93,12 @@ class PegPrice(StrEnum):
     MARKET_PEG = "MARKET_PEG"  # the best price of the other side
 
 
+class PegOffset(StrEnum):
+    """What a pegged order's offset counts."""
+
+    PRICE_LEVEL = "PRICE_LEVEL"
+
+
 class OrderStatus(StrEnum):
     PENDING_NEW = "PENDING_NEW"  # waits for the working order of its list
     NEW = "NEW"

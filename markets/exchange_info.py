@@ -39,6 +39,7 @@ def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": spec.allows_trailing,
         "cancelReplaceAllowed": True,
+        "pegInstructionsAllowed": True,
         "amendAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,

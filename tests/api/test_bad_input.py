@@ -27,6 +27,11 @@ REPLACEMENT = {name: value for name, value in STOP_ORDER.items() if name != "new
     "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1", "cancelOrigClientOrderId": "resting",
     "cancelNewClientOrderId": "bye", "cancelRestrictions": "ONLY_NEW", "NewClientOrderId": "new",
 }  # fmt: skip
+PEGGED_ORDER = {
+    "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.001", "pegPriceType": "PRIMARY_PEG",
+    "pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": "1",
+}  # fmt: skip
+PEGGED_REPLACEMENT = PEGGED_ORDER | {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1"}
 QUOTE_ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quoteOrderQty": "10"}
 QUOTE_REPLACEMENT = QUOTE_ORDER | {
     "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1", "newClientOrderId": "new",
@@ -77,6 +82,9 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/order", MARKET_ORDER),
     ("POST", "/order", QUOTE_ORDER),
     ("POST", "/order", STOP_ORDER),
+    ("POST", "/order", PEGGED_ORDER),
+    ("POST", "/order/test", PEGGED_ORDER),
+    ("POST", "/order/cancelReplace", PEGGED_REPLACEMENT),
     ("POST", "/order/test", QUOTE_ORDER),
     ("POST", "/order/test", STOP_ORDER | {"computeCommissionRates": "true"}),
     ("POST", "/order/cancelReplace", REPLACEMENT),
@@ -138,6 +146,7 @@ BAD: dict[str, list[str]] = {
     "quantity": BAD_DECIMAL, "price": BAD_DECIMAL, "quoteOrderQty": BAD_DECIMAL, "amount": BAD_DECIMAL,
     "stopPrice": BAD_DECIMAL, "icebergQty": BAD_DECIMAL, "trailingDelta": [*BAD_INTEGER, "0", "9", "2001"],
     "strategyId": [*BAD_INTEGER, "0"], "strategyType": [*BAD_INTEGER, "0", "999999"],
+    "pegPriceType": BAD_WORD, "pegOffsetType": BAD_WORD, "pegOffsetValue": [*BAD_INTEGER, "0", "101"],
     "newQty": BAD_DECIMAL, "cancelRestrictions": BAD_WORD, "computeCommissionRates": BAD_WORD,
     "selfTradePreventionMode": BAD_WORD, "newOrderRespType": BAD_WORD,
     "orderId": BAD_INTEGER, "startTime": BAD_INTEGER, "endTime": BAD_INTEGER, "fromId": BAD_INTEGER,

@@ -308,3 +308,48 @@ async def test_a_taker_that_prevention_expires(trader: Api) -> None:
 async def test_what_expired_says_why(trader: Api, parameters: dict[str, str], reason: str) -> None:
     placed = await trader.ok("POST", "/order", **parameters)
     assert (placed["status"], placed["expiryReason"]) == ("EXPIRED", reason)
+
+
+PEG_REFUSED: list[tuple[str, dict[str, str], int, str]] = [
+    ("MARKET", {"pegPriceType": "MARKET_PEG"}, -2010, "This order type may not use pegged price."),
+    ("STOP_LOSS", {"pegPriceType": "MARKET_PEG"}, -2010, "This order type may not use pegged price."),
+    ("LIMIT_MAKER", {"pegPriceType": "MARKET_PEG"}, -2010, "This price peg cannot be used with this order type."),
+    ("LIMIT", {"pegPriceType": "PRIMARY_PEG", "timeInForce": "IOC"}, -2010,
+     "This price peg cannot be used with this order type."),
+    ("LIMIT", {"pegPriceType": "PRIMARY_PEG", "pegOffsetType": "PRICE_LEVEL"}, -1102,
+     "Mandatory parameter 'pegOffsetValue' was not sent, was empty/null, or malformed."),
+    ("LIMIT", {"pegPriceType": "PRIMARY_PEG", "pegOffsetValue": "1"}, -1102,
+     "Mandatory parameter 'pegOffsetType' was not sent, was empty/null, or malformed."),
+    ("LIMIT", {"pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": "1"}, -1102,
+     "Mandatory parameter 'pegPriceType' was not sent, was empty/null, or malformed."),
+    ("LIMIT", {"pegPriceType": "BEST"}, -1210, "Invalid pegPriceType."),
+    ("LIMIT", {"pegPriceType": "PRIMARY_PEG", "pegOffsetType": "TICK", "pegOffsetValue": "1"}, -1211,
+     "Invalid pegOffsetType."),
+    ("LIMIT", {"pegPriceType": "PRIMARY_PEG", "pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": "99"}, -2010,
+     "Order book liquidity is too low for this pegged order."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "changed", "code", "text"), PEG_REFUSED)
+async def test_a_peg_that_cannot_be_is_refused_and_changes_nothing(
+    trader: Api, venue: Venue, kind: str, changed: dict[str, str], code: int, text: str
+) -> None:
+    before = await state_of(venue)
+    assert await trader.error("POST", "/order", **smallest(kind) | changed) == (400, code, text)
+    assert await state_of(venue) == before
+
+
+async def test_a_pegged_order_shows_the_price_it_found_and_the_one_it_was_given(trader: Api) -> None:
+    first = await trader.ok("POST", "/order", **smallest("LIMIT"))
+    peg = {"pegPriceType": "PRIMARY_PEG"}
+    unpriced = {name: value for name, value in smallest("LIMIT").items() if name != "price"}
+    placed = await trader.ok("POST", "/order", **unpriced | peg)
+    assert (placed["price"], placed["peggedPrice"]) == ("0.00000000", first["price"])
+    assert placed["pegPriceType"] == "PRIMARY_PEG"
+    assert "pegOffsetType" not in placed
+    view = await trader.ok("GET", "/order", symbol="BTCUSDT", orderId=str(placed["orderId"]))
+    assert (view["price"], view["peggedPrice"]) == ("0.00000000", first["price"])
+    waiting = smallest("STOP_LOSS_LIMIT") | peg | {"pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": "2"}
+    placed = await trader.ok("POST", "/order", **waiting)
+    assert (placed["pegOffsetType"], placed["pegOffsetValue"]) == ("PRICE_LEVEL", 2)
+    assert "peggedPrice" not in placed

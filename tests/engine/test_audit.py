@@ -165,7 +165,7 @@ async def test_lists_and_their_orders_must_agree(busy: Venue, carol: int) -> Non
         f"BTCUSDT: order {maker} belongs to list 1, which does not know it",
         f"BTCUSDT: order {stop} belongs to list 1, which does not know it",
     ]
-    assert await _damaged(busy, orders, maker, b",-1,1,0,0]", b",-1,9,0,0]") == [
+    assert await _damaged(busy, orders, maker, b",-1,1,-1,0]", b",-1,9,-1,0]") == [
         f"BTCUSDT: order {maker} belongs to list 9, which does not exist",
         f"the list of open orders has 3|BTCUSDT|{maker}L1, which is not open",
         f"the list of open orders lacks 3|BTCUSDT|{maker}L9",

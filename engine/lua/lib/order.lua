@@ -8,7 +8,7 @@ local STOP, TRAILING, ICEBERG, STP, PEG, PEG_OFFSET = 1, 2, 3, 4, 7, 8
 local WORKING_MS, TRAILING_MS, VISIBLE, QUEUE_ID, PREVENTED, PREVENTED_MATCH, LIST = 9, 10, 11, 12, 13, 14, 15
 local OWN_PRICE, AMENDS = 16, 17
 local NO_TERMS = '0,0,0,"NONE",0,0,"",0' -- what the caller chooses
-local NEW_TERMS = ",0,0,0,0,0,-1,-1,0,0" -- what the engine notes
+local NEW_TERMS = ",0,0,0,0,0,-1,-1,-1,0" -- what the engine notes
 
 local function member_of(order_id)
   return string.format("%016d", order_id)
