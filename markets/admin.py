@@ -104,7 +104,7 @@ class SymbolAdmin(PublishingAdmin):
     def pause(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
         self._set_status(request, queryset, Symbol.Status.BREAK)
 
-    @admin.action(description="Resume selected symbols, also what a circuit breaker has halted", permissions=["change"])
+    @admin.action(description="Resume selected symbols", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
         self._set_status(request, queryset, Symbol.Status.TRADING)
 
