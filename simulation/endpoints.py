@@ -33,14 +33,15 @@ from accounts.models import LARGEST_GROUP, LIMIT_FIELDS, NO_GROUP, Trader
 from api.callers import Caller
 from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
-from engine.amounts import to_atoms, to_short_text, to_text
+from engine.amounts import to_atoms, to_text
 from engine.commands import Transfer
 from engine.errors import BadParameter, EngineUnavailable, Reason, Rejected
-from engine.types import BALANCE_LIMIT, PRICE_DECIMALS, SymbolSpec
+from engine.types import BALANCE_LIMIT
 from markets import services as markets
 from markets.models import RULE_FIELDS, Exchange
 from simulation import replays
 from simulation.clock import LATEST_MS
+from simulation.rendering import exchange_shown, key_shown, rules_shown, user_shown
 
 ENDPOINTS = sim_endpoints()
 LONGEST_GROUP = len(str(LARGEST_GROUP))
@@ -176,7 +177,7 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
         traders = Trader.objects.annotate(key_count=Count("keys")).order_by("name")
         if request.name is not None:
             traders = traders.filter(name=request.name)
-        return [_user_shown(row) | {"keys": row.key_count} for row in traders]
+        return [user_shown(row) | {"keys": row.key_count} for row in traders]
 
     users = await _in_sql(read)
     if request.name is not None and not users:
@@ -187,7 +188,7 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
 @ENDPOINTS.endpoint("POST", "/users")
 async def create_user(request: NewUser, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A user, if there is none of that name, and one more key."""
-    return _key_shown(await _in_sql(accounts.create_user, request.name, request.display_name or ""))
+    return key_shown(await _in_sql(accounts.create_user, request.name, request.display_name or ""))
 
 
 @ENDPOINTS.endpoint("PUT", "/users")
@@ -205,9 +206,9 @@ async def change_user(request: UserChange, caller: Caller, runtime: Runtime) -> 
         changes["is_killed"] = False
     row = await _in_sql(accounts.change_trader, request.name, **changes)
     if not request.killed:
-        return _user_shown(row)
+        return user_shown(row)
     row, canceled = await _in_sql(accounts.kill, request.name)
-    return _user_shown(row) | {"canceledOrders": canceled}
+    return user_shown(row) | {"canceledOrders": canceled}
 
 
 def _read_group(text: str) -> int:
@@ -227,13 +228,13 @@ async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[
         permissions=request.permissions,
         requires_signature=request.requires_signature,
     )
-    return _key_shown(created)
+    return key_shown(created)
 
 
 @ENDPOINTS.endpoint("GET", "/symbols")
 async def list_symbols(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Every symbol and its rules."""
-    return {"symbols": [_rules_shown(spec) for spec in (await runtime.venue.registry.specs()).values()]}
+    return {"symbols": [rules_shown(spec) for spec in (await runtime.venue.registry.specs()).values()]}
 
 
 @ENDPOINTS.endpoint("POST", "/symbols")
@@ -254,7 +255,7 @@ async def change_symbol(request: SymbolChange, caller: Caller, runtime: Runtime)
 @ENDPOINTS.endpoint("GET", "/exchange")
 async def read_exchange(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What an account may have open on all symbols together."""
-    return _exchange_shown(await _in_sql(Exchange.row))
+    return exchange_shown(await _in_sql(Exchange.row))
 
 
 @ENDPOINTS.endpoint("PUT", "/exchange")
@@ -263,7 +264,7 @@ async def change_exchange(request: ExchangeChange, caller: Caller, runtime: Runt
     rules = structs.asdict(request)
     if all(text is None for text in rules.values()):
         raise BadParameter("maxOrders", "MISSING", detail="say what is to change: maxOrders, maxAlgoOrders ...")
-    return _exchange_shown(await _in_sql(markets.set_exchange_rules, **rules))
+    return exchange_shown(await _in_sql(markets.set_exchange_rules, **rules))
 
 
 @ENDPOINTS.endpoint("POST", "/credit")
@@ -375,89 +376,4 @@ def _transferred(request: Money, done: Any, decimals: int) -> dict[str, Any]:
         "tranId": done.transfer_id,
         "free": to_text(done.free_atoms, decimals=decimals),
         "locked": to_text(done.locked_atoms, decimals=decimals),
-    }
-
-
-def _user_shown(row: Trader) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "displayName": row.display_name,
-        "account": row.account,
-        "tradeGroup": row.trade_group,
-        "maxOrder": row.max_order,
-        "maxDaily": row.max_daily,
-        "maxPosition": row.max_position,
-        "maxOpenOrders": row.max_open_orders,
-        "killed": row.is_killed,
-    }
-
-
-def _exchange_shown(row: Exchange) -> dict[str, Any]:
-    return {
-        "maxOrders": row.max_orders,
-        "maxAlgoOrders": row.max_algo_orders,
-        "maxIcebergOrders": row.max_iceberg_orders,
-        "maxOrderLists": row.max_order_lists,
-    }
-
-
-def _key_shown(created: accounts.CreatedUser) -> dict[str, Any]:
-    return {
-        "name": created.name,
-        "account": created.account,
-        "apiKey": created.api_key,
-        "secret": created.secret,
-    }
-
-
-def _rules_shown(spec: SymbolSpec) -> dict[str, str]:
-    return {
-        "symbol": spec.symbol,
-        "base": spec.base,
-        "quote": spec.quote,
-        "status": spec.status.value,
-        "tickSize": to_text(spec.tick_units),
-        "lotSize": to_text(spec.lot_units),
-        "minPrice": to_text(spec.min_price_ticks * spec.tick_units),
-        "maxPrice": to_text(spec.max_price_ticks * spec.tick_units),
-        "minQuantity": to_text(spec.min_lots * spec.lot_units),
-        "maxQuantity": to_text(spec.max_lots * spec.lot_units),
-        "minMarketQuantity": to_text(max(spec.min_market_lots, spec.min_lots) * spec.lot_units),
-        "maxMarketQuantity": to_text(min(spec.max_market_lots or spec.max_lots, spec.max_lots) * spec.lot_units),
-        "minNotional": to_text(spec.min_notional_atoms, decimals=spec.quote_decimals),
-        "makerFee": to_text(spec.maker_fee_e8, decimals=PRICE_DECIMALS),
-        "takerFee": to_text(spec.taker_fee_e8, decimals=PRICE_DECIMALS),
-        "orderTypes": ",".join(spec.order_types),
-        "maxIcebergParts": str(spec.max_iceberg_parts),
-        "minTrailingAbove": str(spec.min_trailing_above_bips),
-        "maxTrailingAbove": str(spec.max_trailing_above_bips),
-        "minTrailingBelow": str(spec.min_trailing_below_bips),
-        "maxTrailingBelow": str(spec.max_trailing_below_bips),
-        "defaultStp": spec.default_stp.value,
-        "allowedStp": ",".join(spec.allowed_stp),
-        **_limits_shown(spec),
-    }
-
-
-def _limits_shown(spec: SymbolSpec) -> dict[str, str]:
-    """Rules that few symbols have: empty where there is none."""
-
-    def shown(units: int, decimals: int = 0) -> str:
-        return to_short_text(units, decimals=decimals) if units else ""
-
-    return {
-        "maxOrders": shown(spec.max_orders),
-        "maxAlgoOrders": shown(spec.max_algo_orders),
-        "maxIcebergOrders": shown(spec.max_iceberg_orders),
-        "maxOrderLists": shown(spec.max_order_lists),
-        "maxOrderAmends": shown(spec.max_order_amends),
-        "maxPosition": shown(spec.max_position_lots * spec.lot_units, PRICE_DECIMALS),
-        "priceUp": shown(spec.price_up_e4, 4),
-        "priceDown": shown(spec.price_down_e4, 4),
-        "bidPriceUp": shown(spec.bid_price_up_e4, 4),
-        "bidPriceDown": shown(spec.bid_price_down_e4, 4),
-        "askPriceUp": shown(spec.ask_price_up_e4, 4),
-        "askPriceDown": shown(spec.ask_price_down_e4, 4),
-        "haltPercent": shown(spec.halt_bips, 2),
-        "haltSeconds": shown(spec.halt_seconds),
     }

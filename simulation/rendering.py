@@ -1,0 +1,97 @@
+"""Users, keys, symbols and the exchange's rules as /_sim shows them; names are those that /_sim takes.
+
+The fact a newcomer would get wrong: a rule that a symbol does not have is shown as the empty text, not as zero.
+"""
+
+from typing import Any
+
+from accounts.models import Trader
+from accounts.services import CreatedUser
+from engine.amounts import to_short_text, to_text
+from engine.types import PRICE_DECIMALS, SymbolSpec
+from markets.models import Exchange
+
+
+def user_shown(row: Trader) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "displayName": row.display_name,
+        "account": row.account,
+        "tradeGroup": row.trade_group,
+        "maxOrder": row.max_order,
+        "maxDaily": row.max_daily,
+        "maxPosition": row.max_position,
+        "maxOpenOrders": row.max_open_orders,
+        "killed": row.is_killed,
+    }
+
+
+def exchange_shown(row: Exchange) -> dict[str, Any]:
+    return {
+        "maxOrders": row.max_orders,
+        "maxAlgoOrders": row.max_algo_orders,
+        "maxIcebergOrders": row.max_iceberg_orders,
+        "maxOrderLists": row.max_order_lists,
+    }
+
+
+def key_shown(created: CreatedUser) -> dict[str, Any]:
+    return {
+        "name": created.name,
+        "account": created.account,
+        "apiKey": created.api_key,
+        "secret": created.secret,
+    }
+
+
+def rules_shown(spec: SymbolSpec) -> dict[str, str]:
+    return {
+        "symbol": spec.symbol,
+        "base": spec.base,
+        "quote": spec.quote,
+        "status": spec.status.value,
+        "tickSize": to_text(spec.tick_units),
+        "lotSize": to_text(spec.lot_units),
+        "minPrice": to_text(spec.min_price_ticks * spec.tick_units),
+        "maxPrice": to_text(spec.max_price_ticks * spec.tick_units),
+        "minQuantity": to_text(spec.min_lots * spec.lot_units),
+        "maxQuantity": to_text(spec.max_lots * spec.lot_units),
+        "minMarketQuantity": to_text(max(spec.min_market_lots, spec.min_lots) * spec.lot_units),
+        "maxMarketQuantity": to_text(min(spec.max_market_lots or spec.max_lots, spec.max_lots) * spec.lot_units),
+        "minNotional": to_text(spec.min_notional_atoms, decimals=spec.quote_decimals),
+        "makerFee": to_text(spec.maker_fee_e8, decimals=PRICE_DECIMALS),
+        "takerFee": to_text(spec.taker_fee_e8, decimals=PRICE_DECIMALS),
+        "orderTypes": ",".join(spec.order_types),
+        "maxIcebergParts": str(spec.max_iceberg_parts),
+        "minTrailingAbove": str(spec.min_trailing_above_bips),
+        "maxTrailingAbove": str(spec.max_trailing_above_bips),
+        "minTrailingBelow": str(spec.min_trailing_below_bips),
+        "maxTrailingBelow": str(spec.max_trailing_below_bips),
+        "defaultStp": spec.default_stp.value,
+        "allowedStp": ",".join(spec.allowed_stp),
+        **_limits_shown(spec),
+    }
+
+
+def _limits_shown(spec: SymbolSpec) -> dict[str, str]:
+    """Rules that few symbols have: empty where there is none."""
+
+    def shown(units: int, decimals: int = 0) -> str:
+        return to_short_text(units, decimals=decimals) if units else ""
+
+    return {
+        "maxOrders": shown(spec.max_orders),
+        "maxAlgoOrders": shown(spec.max_algo_orders),
+        "maxIcebergOrders": shown(spec.max_iceberg_orders),
+        "maxOrderLists": shown(spec.max_order_lists),
+        "maxOrderAmends": shown(spec.max_order_amends),
+        "maxPosition": shown(spec.max_position_lots * spec.lot_units, PRICE_DECIMALS),
+        "priceUp": shown(spec.price_up_e4, 4),
+        "priceDown": shown(spec.price_down_e4, 4),
+        "bidPriceUp": shown(spec.bid_price_up_e4, 4),
+        "bidPriceDown": shown(spec.bid_price_down_e4, 4),
+        "askPriceUp": shown(spec.ask_price_up_e4, 4),
+        "askPriceDown": shown(spec.ask_price_down_e4, 4),
+        "haltPercent": shown(spec.halt_bips, 2),
+        "haltSeconds": shown(spec.halt_seconds),
+    }
