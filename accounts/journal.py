@@ -6,8 +6,6 @@ decoded only if the order's number stands in it. Of what the archiver has trimme
 and the order's last state; the journal says where that begins.
 """
 
-import asyncio
-import re
 from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,8 +15,9 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from msgspec import Struct
 
+from accounts.journal_scan import MOST_EVENTS, Scan
 from accounts.journal_story import Story
-from accounts.journal_triggers import Followed, Step, follow
+from accounts.journal_triggers import Followed, follow
 from accounts.journal_words import Line, Words
 from accounts.orders import is_client_id
 from archive import queries as archive
@@ -27,25 +26,17 @@ from archive.traces import Trace
 from engine.errors import EngineUnavailable, Reason, Rejected
 from engine.events import (
     Event,
-    ListPlaced,
-    MarketCleared,
     MarketEvent,
-    OrderActivated,
-    OrderPlaced,
     OrderRecord,
-    OrdersCanceled,
     OrderStep,
     OrderTriggered,
-    decode,
     decode_order,
 )
 from engine.keys import order_member
 from engine.refusals import Refusal, read_refusals
-from engine.types import OrderStatus, SymbolSpec
+from engine.types import SymbolSpec
 from engine.venue import Venue
 
-PAGE: Final = 200  # entries read at once; others may run between two pages
-MOST_EVENTS: Final = 200_000  # looked at for one order; the archiver keeps about ten thousand
 MOST_REFUSALS: Final = 100
 SUMMARY: Final = (
     "Events before {first} are not kept any more: of what happened to this order until then only its trades, the "
@@ -103,7 +94,7 @@ async def journal_of(venue: Venue, order_id: int) -> Journal:
     is_void = found.record is None and found.trace is not None and found.trace.void_by != ""
     first_kept = await _first_kept(venue)
     start = found.trace.placed_seq if found.trace is not None else archived_seq + 1
-    scan = Scan(found)
+    scan = Scan(found.order, found.spec.symbol)
     if not is_void and (found.trace is None or found.trace.seq >= first_kept or found.trace.order.status.is_open):
         await scan.read(venue, max(start, first_kept))
     followed = await _follow(venue, scan, is_start_known=start >= first_kept)
@@ -206,98 +197,6 @@ async def _first_kept(venue: Venue) -> int:
     if not entries:
         return (await venue.queries.clock()).seq + 1
     return int(entries[0][0].partition(b"-")[2])
-
-
-class Scan:
-    """Reads the events that tell of an order or of another order of its list, and meanwhile the market's fills while
-    the order waits for its trigger.
-    """
-
-    def __init__(self, found: Found) -> None:
-        self.events: list[Event] = []
-        self.steps: list[Step] = []  # of the market while the order waited
-        self.waiting: OrderRecord | None = None  # the order as it began to wait
-        self.is_cut = False
-        self.last_seq = 0
-        self._order_id = found.order.order_id
-        self.symbol = found.spec.symbol
-        self._ids = {self._order_id}
-        self._has_ended = False
-        order = found.order
-        # Placed before the oldest event that is kept: it may be waiting already.
-        self._is_waiting = order.type.is_contingent
-        self._fills = re.compile(rb'"%s",\d+,\[\[' % re.escape(self.symbol.encode()))
-        self._mark = self._marked()
-
-    def _marked(self) -> re.Pattern[bytes]:
-        """Finds a record of one of the orders (status, id, account, side) in an entry, or that all orders are gone."""
-        ids = b"|".join(b"%d" % order_id for order_id in self._ids)
-        return re.compile(rb'",(?:%s),\d+,"(?:BUY|SELL)"|^\["market_cleared' % ids)
-
-    async def read(self, venue: Venue, start: int) -> None:
-        """From event `start` on until the order has ended, at most MOST_EVENTS."""
-        self.last_seq = start - 1
-        for _ in range(MOST_EVENTS // PAGE):
-            page = await venue.runner.command("XRANGE", venue.keys.events, f"(0-{self.last_seq}", "+", "COUNT", PAGE)
-            for _, (_, data) in page:
-                if self._has_ended_with(data):
-                    return
-            if len(page) < PAGE:
-                return
-            self.last_seq = int(page[-1][0].partition(b"-")[2])
-            await asyncio.sleep(0)
-        self.is_cut = True
-
-    def _has_ended_with(self, data: bytes) -> bool:
-        """Takes what an entry tells; whether nothing can happen to the order after it."""
-        is_marked = self._mark.search(data) is not None
-        if not is_marked and not (self._is_waiting and self._fills.search(data)):
-            return False
-        event = decode(data)
-        if isinstance(event, MarketCleared):
-            if self.symbol in event.symbols:
-                self.events.append(event)
-                self._has_ended = True
-            return self._has_ended
-        if not isinstance(event, MarketEvent) or event.symbol != self.symbol:
-            return False
-        if is_marked:
-            self._take(event)
-        if self._is_waiting and event.fills:
-            self.steps.append(Step(event.seq, event.now_ms, event.fills))
-        return self._has_ended
-
-    def _take(self, event: MarketEvent) -> None:
-        orders = _orders_of(event)
-        if not self._ids.intersection(order.order_id for order in orders):
-            return
-        self.events.append(event)
-        if isinstance(event, ListPlaced):
-            self._ids.update(listed.order_id for listed in event.order_list.orders)
-            self._mark = self._marked()
-        for order in orders:
-            if order.order_id == self._order_id:
-                self._notice(event, order)
-
-    def _notice(self, event: MarketEvent, order: OrderRecord) -> None:
-        begins = isinstance(event, OrderPlaced | OrderActivated) and order.status is OrderStatus.NEW
-        if begins and order.type.is_contingent and not order.working_ms:
-            self.waiting, self.steps, self._is_waiting = order, [], True
-        elif isinstance(event, OrderTriggered) or order.working_ms:
-            self._is_waiting = False
-        is_last = not isinstance(event, OrderStep) or event.is_final or event.order.order_id != self._order_id
-        self._has_ended = is_last and not order.status.is_open
-
-
-def _orders_of(event: MarketEvent) -> list[OrderRecord]:
-    """Every order that a market event has a record of."""
-    if isinstance(event, OrdersCanceled):
-        return [*event.orders, *event.makers]
-    told: list[OrderRecord] = [*event.makers]
-    for name in ("orders", "takers"):
-        told += getattr(event, name, [])
-    order = getattr(event, "order", None)
-    return [*told, order] if order is not None else told
 
 
 async def _follow(venue: Venue, scan: Scan, *, is_start_known: bool) -> Followed:
