@@ -134,8 +134,8 @@ def _keys_of(venue: Venue, symbol: str) -> list[str]:
 
 
 def _numbers(flat: Sequence[bytes]) -> dict[str, int]:
-    """A flat reply of names and whole numbers."""
-    return {flat[i].decode(): int(flat[i + 1]) for i in range(0, len(flat), 2)}
+    """A flat reply of names and whole numbers, by name: Redis returns a hash in no order."""
+    return {name.decode(): int(number) for name, number in sorted(zip(flat[::2], flat[1::2], strict=True))}
 
 
 def _market(spec: SymbolSpec, raw: list[Any]) -> _Market:
@@ -148,7 +148,9 @@ def _market(spec: SymbolSpec, raw: list[Any]) -> _Market:
             (Side.SELL, asks, ask_levels, ask_depth),
         )
     ]
-    records = {orders[i].decode(): decode_order(orders[i + 1]) for i in range(0, len(orders), 2)}
+    # By member, as every part of a report: two audits of the same state say the same.
+    rows = sorted(zip(orders[::2], orders[1::2], client_ids, strict=True))
+    records = {member.decode(): decode_order(text) for member, text, _ in rows}
     waiting = _Waiting(
         stops=_numbers(stops),
         trailing={member.decode() for member in trailing[::2]},
@@ -156,8 +158,9 @@ def _market(spec: SymbolSpec, raw: list[Any]) -> _Market:
         nearest=(up_ticks.decode(), down_ticks.decode()),
         trailing_count=int(trailing_count),
     )
-    order_lists = [decode_list(lists[i + 1]) for i in range(0, len(lists), 2) if lists[i].isdigit()]
-    names = [member.decode() for member in client_ids]
+    by_id = sorted((int(field), text) for field, text in zip(lists[::2], lists[1::2], strict=True) if field.isdigit())
+    order_lists = [decode_list(text) for _, text in by_id]
+    names = [name.decode() for *_, name in rows]
     return _Market(spec, pending.decode(), books, records, names, waiting, order_lists)
 
 
