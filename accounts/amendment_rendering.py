@@ -10,8 +10,9 @@ from msgspec import UNSET, UnsetType
 
 from accounts.list_rendering import list_view
 from accounts.rendering import SpecialFields, list_of, stp_of, with_special_fields
-from engine.events import Amendment, OrderListRecord
+from engine.events import Amendment
 from engine.gateway import Reduced
+from engine.records import OrderListRecord
 from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
 from markets.rendering import price_text, quantity_text, quote_text
 

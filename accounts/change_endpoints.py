@@ -21,9 +21,9 @@ from api.router import EndpointTable, Reply
 from api.runtime import Runtime
 from engine.commands import CancelOrder, PlaceOrder, ReduceOrder, ReplaceOrder
 from engine.errors import EngineUnavailable, Reason, Rejected
-from engine.events import OrderRecord
 from engine.filters import check_lots, check_notional, check_order, read_quantity
 from engine.gateway import Replaced
+from engine.records import OrderRecord
 from engine.runner import Stale
 from engine.types import SymbolSpec
 from markets.endpoints import MOST_ROWS, OfSymbol, spec_of

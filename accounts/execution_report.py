@@ -10,7 +10,7 @@ import msgspec
 
 from accounts.rendering import NEVER, expiry_reason, list_of, stp_of
 from engine.amounts import to_text
-from engine.events import Fill, OrderRecord, PreventedMatch
+from engine.records import Fill, OrderRecord, PreventedMatch
 from engine.types import OrderStatus, PegOffset, Side, SymbolSpec
 from markets.rendering import price_text, quantity_text, quote_text
 

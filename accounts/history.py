@@ -11,8 +11,9 @@ from django.db import DatabaseError
 
 from archive import queries as archive
 from engine.errors import EngineUnavailable, Reason, Rejected
-from engine.events import Amendment, MarketEvent, OrderRecord, OrderReduced, OrderStep, amendments_in, decode_entry
+from engine.events import Amendment, MarketEvent, OrderReduced, OrderStep, amendments_in, decode_entry
 from engine.queries import PreventedAt, PublicTrade
+from engine.records import OrderRecord
 from engine.venue import Venue
 
 PAGE = 1_000

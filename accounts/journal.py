@@ -24,15 +24,9 @@ from archive import queries as archive
 from archive import traces
 from archive.traces import Trace
 from engine.errors import EngineUnavailable, Reason, Rejected
-from engine.events import (
-    Event,
-    MarketEvent,
-    OrderRecord,
-    OrderStep,
-    OrderTriggered,
-    decode_order,
-)
+from engine.events import Event, MarketEvent, OrderStep, OrderTriggered
 from engine.keys import order_member
+from engine.records import OrderRecord, decode_order
 from engine.refusals import Refusal, read_refusals
 from engine.types import SymbolSpec
 from engine.venue import Venue

@@ -16,12 +16,12 @@ from engine.events import (
     MarketEvent,
     OrderActivated,
     OrderPlaced,
-    OrderRecord,
     OrdersCanceled,
     OrderStep,
     OrderTriggered,
     decode,
 )
+from engine.records import OrderRecord
 from engine.types import OrderStatus
 from engine.venue import Venue
 

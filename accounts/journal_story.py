@@ -10,7 +10,6 @@ from accounts.journal_triggers import Followed
 from accounts.journal_words import Line, Numbers, Words
 from engine.events import (
     Event,
-    Fill,
     ListChanged,
     ListPlaced,
     MarketCleared,
@@ -18,17 +17,15 @@ from engine.events import (
     OrderActivated,
     OrderCanceled,
     OrderContinued,
-    OrderListRecord,
     OrderPlaced,
-    OrderRecord,
     OrderReduced,
     OrdersCanceled,
     OrderStep,
     OrderTriggered,
-    PreventedMatch,
     TapeFrameApplied,
     TapeTradePlayed,
 )
+from engine.records import Fill, OrderListRecord, OrderRecord, PreventedMatch
 from engine.types import OrderStatus, OrderType, PegPrice, Side, TimeInForce
 
 

@@ -7,7 +7,7 @@ points (engine/lua/lib/triggers.lua). What is done there while the step is writt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.events import Fill, OrderRecord
+from engine.records import Fill, OrderRecord
 from engine.types import Side
 
 BIPS = 10_000

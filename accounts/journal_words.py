@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from engine.amounts import to_short_text
-from engine.events import Fill, OrderRecord
+from engine.records import Fill, OrderRecord
 from engine.refusals import Refusal
 from engine.types import PRICE_DECIMALS, UNIT, Side, SymbolSpec
 

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from accounts.history import Span, wait_for_archive
 from archive import queries as archive
 from engine.errors import EngineUnavailable, Reason, Rejected
-from engine.events import OrderListRecord
+from engine.records import OrderListRecord
 from engine.venue import Venue
 
 ListOnSymbol = tuple[str, OrderListRecord]

@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 
 from accounts.orders import ResponseKind
 from accounts.rendering import AcceptedView, CanceledView, PlacedView, canceled_view, new_order_view
-from engine.events import OrderListRecord, OrderRecord
 from engine.gateway import Placed, PlacedList
+from engine.records import OrderListRecord, OrderRecord
 from engine.types import ListKind, OrderStatus, SymbolSpec
 
 STARTED, RENAMED, DONE = ("EXEC_STARTED", "EXECUTING"), ("UPDATED", "EXECUTING"), ("ALL_DONE", "ALL_DONE")

@@ -19,7 +19,7 @@ from archive.admin import moment
 from engine.amounts import to_short_text
 from engine.commands import CancelOrder
 from engine.errors import ExchangeError, Rejected
-from engine.events import OrderRecord
+from engine.records import OrderRecord
 from engine.types import PRICE_DECIMALS, SymbolSpec
 from engine.venue import Venue
 from markets.publish import explain, run_in_venue

@@ -13,7 +13,7 @@ from django.db import models, transaction
 
 from engine.amounts import to_atoms
 from engine.errors import BadParameter
-from engine.events import OrderRecord
+from engine.records import OrderRecord
 from engine.registry import KeyRecord
 from engine.types import ORDER_LIMIT, AccountLimits
 from engine.venue import Venue

@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 
 from accounts.match_rendering import received_asset
 from accounts.orders import ResponseKind
-from engine.events import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.gateway import Placed
+from engine.records import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.types import OrderStatus, OrderType, PegOffset, PegPrice, Side, StpMode, SymbolSpec, TimeInForce
 from markets.rendering import atoms_text, price_text, quantity_text, quote_text, units_text
 

@@ -17,27 +17,23 @@ from accounts.list_rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
 from engine.events import (
     AnyEvent,
-    BalanceChange,
     BalanceCredited,
     BalanceDebited,
-    Fill,
     ListChanged,
     ListPlaced,
     MarketEvent,
     OrderActivated,
     OrderCanceled,
-    OrderListRecord,
     OrderPlaced,
-    OrderRecord,
     OrderReduced,
     OrdersCanceled,
     OrderStep,
     OrderTriggered,
-    PreventedMatch,
     TapeFrameApplied,
     TapeTradePlayed,
     amendments_in,
 )
+from engine.records import BalanceChange, Fill, OrderListRecord, OrderRecord, PreventedMatch
 from engine.types import ListKind, OrderStatus, StpMode, SymbolSpec
 
 REPORTS_PER_EVENT = 10_000  # more than one event can have for one account; makes execution ids unique

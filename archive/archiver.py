@@ -20,8 +20,9 @@ from archive.trimming import Trimmer
 from archive.writer import READER, DoubtfulOrder, Reached, doubtful_orders, reached, store
 from engine.connection import open_connection
 from engine.errors import ExchangeError
-from engine.events import AnyEvent, OrderRecord, VenueOpened, decode_entry, decode_order
+from engine.events import AnyEvent, VenueOpened, decode_entry
 from engine.keys import order_member
+from engine.records import OrderRecord, decode_order
 from engine.venue import Venue
 
 BATCH = 1_000

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import msgspec
 from django.db import models
 
-from engine.events import Amendment, ListedOrder, OrderListRecord, OrderRecord, PreventedMatch, decode_terms
+from engine.events import Amendment
+from engine.records import ListedOrder, OrderListRecord, OrderRecord, PreventedMatch, decode_terms
 from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 
 Words = type[Side] | type[OrderType] | type[TimeInForce] | type[OrderStatus] | type[StpMode] | type[ListKind]

@@ -15,8 +15,9 @@ from django.db.models import Q, QuerySet
 
 from archive.models import ArchivedAmendment, ArchivedOrder, ArchivedOrderList, ArchivedPreventedMatch, ArchivedTrade
 from archive.writer import READER
-from engine.events import Amendment, Fill, OrderListRecord, OrderRecord
+from engine.events import Amendment
 from engine.queries import PreventedAt, PublicTrade
+from engine.records import Fill, OrderListRecord, OrderRecord
 from engine.types import Side
 from engine.venue import Venue
 

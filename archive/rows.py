@@ -30,22 +30,19 @@ from engine.events import (
     BalanceCredited,
     BalanceDebited,
     Event,
-    Fill,
     ListChanged,
     ListPlaced,
     MarketEvent,
     OrderCanceled,
-    OrderRecord,
     OrderReduced,
     OrdersCanceled,
     OrderStep,
-    OrderTerms,
-    PreventedMatch,
     SymbolDefined,
     TapeFrameApplied,
     TapeTradePlayed,
     amendments_in,
 )
+from engine.records import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.types import TAPE_MAKER
 
 ORDER_FIELDS = (

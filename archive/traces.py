@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from archive.models import ArchivedOrder, ArchivedPreventedMatch, ArchivedTrade
-from engine.events import Fill, OrderRecord, PreventedMatch
+from engine.records import Fill, OrderRecord, PreventedMatch
 from engine.types import Side
 
 MOST_ROWS = 1_000

@@ -9,9 +9,9 @@ import time
 import msgspec
 
 from archive.writer import Reached
-from engine.events import decode_list, decode_order
 from engine.keys import order_member
 from engine.queries import decode_trades
+from engine.records import decode_list, decode_order
 from engine.venue import Venue
 
 KEPT_EVENTS = 10_000

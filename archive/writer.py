@@ -20,7 +20,8 @@ from archive.models import (
     Position,
 )
 from archive.rows import CHANGING_ORDER_FIELDS, Rows, terms_text
-from engine.events import AnyEvent, Event, MarketCleared, OrderRecord
+from engine.events import AnyEvent, Event, MarketCleared
+from engine.records import OrderRecord
 
 READER = "archive"  # the archive's field of {venue}:readers, and the name of its lease
 

@@ -13,8 +13,8 @@ import msgspec
 from engine.amounts import to_text
 from engine.audit_lists import list_differences
 from engine.errors import EngineUnavailable, OutcomeUnknown
-from engine.events import OrderListRecord, OrderRecord, decode_list, decode_order
 from engine.keys import open_member, order_member, place_of
+from engine.records import OrderListRecord, OrderRecord, decode_list, decode_order
 from engine.types import OrderStatus, Side, SymbolSpec
 from engine.venue import Venue
 

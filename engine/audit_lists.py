@@ -6,8 +6,8 @@ both are open. Once one of them has ended the other locks for itself, as any ord
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.events import OrderListRecord, OrderRecord
 from engine.keys import order_member
+from engine.records import OrderListRecord, OrderRecord
 from engine.types import ListKind, Side, SymbolSpec
 
 

@@ -27,20 +27,18 @@ from engine.commands import (
     Transfer,
 )
 from engine.errors import EngineUnavailable, OutcomeUnknown, Rejected
-from engine.events import (
+from engine.events import ListChanged, OrderStep, decode_entry
+from engine.keys import Keys, order_member
+from engine.records import (
     Fill,
-    ListChanged,
     OrderListRecord,
     OrderRecord,
-    OrderStep,
     PreventedMatch,
-    decode_entry,
     decode_fills,
     decode_list,
     decode_order,
     decode_prevented,
 )
-from engine.keys import Keys, order_member
 from engine.registry import Registry
 from engine.runner import Pending, Runner, Word, unfold
 from engine.types import OrderStatus, SymbolSpec

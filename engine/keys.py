@@ -47,7 +47,7 @@ One venue is one hash tag: a script never leaves it, so a cluster may spread ven
 
 from typing import Final
 
-from engine.events import OrderRecord
+from engine.records import OrderRecord
 from engine.types import Side
 
 _SIDE_NAMES: Final = {Side.BUY: "bids", Side.SELL: "asks"}

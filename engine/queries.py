@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from engine.errors import EngineUnavailable, OutcomeUnknown, Reason, Rejected
-from engine.events import Fill, OrderListRecord, OrderRecord, PreventedMatch, decode_list, decode_order
 from engine.keys import Keys, order_member
+from engine.records import Fill, OrderListRecord, OrderRecord, PreventedMatch, decode_list, decode_order
 from engine.runner import Runner
 from engine.types import Side, SymbolSpec
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from engine.candles import CandleStore, Stored
-from engine.events import Fill
 from engine.queries import PublicTrade
+from engine.records import Fill
 from engine.types import Side, SymbolSpec
 from engine.venue import Venue
 

@@ -17,7 +17,8 @@ from redis.exceptions import ResponseError
 from engine.candles import FIRST, LAST, LEASE_MS, CandleChange, CandleStore, LeaseLost
 from engine.connection import open_connection
 from engine.errors import ExchangeError
-from engine.events import AnyEvent, Fill, MarketCleared, MarketEvent, decode_entry
+from engine.events import AnyEvent, MarketCleared, MarketEvent, decode_entry
+from engine.records import Fill
 from engine.runner import AnyConnection
 from engine.venue import Venue
 from engine.wire import NotSent, ReplyLost

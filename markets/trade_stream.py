@@ -1,6 +1,7 @@
 """`<symbol>@trade`: every fill is one event, none is ever left out. Order ids are nobody's business and stay inside."""
 
-from engine.events import AnyEvent, Fill, MarketEvent
+from engine.events import AnyEvent, MarketEvent
+from engine.records import Fill
 from engine.types import SymbolSpec
 from markets.market_stream import MarketStream
 from markets.rendering import price_text, quantity_text

@@ -11,8 +11,8 @@ from channels.db import database_sync_to_async
 from accounts.services import ensure_trader
 from engine.commands import CancelAllOrders, TapeFrame, TapeLevel, Transfer
 from engine.errors import ExchangeError, Reason, Rejected
-from engine.events import decode_order
 from engine.queries import decode_trades
+from engine.records import decode_order
 from engine.types import TAPE_MAKER, TAPE_TAKER, Side, SymbolSpec, SymbolStatus
 from engine.venue import Venue
 from simulation import demo

@@ -19,8 +19,8 @@ from accounts.digests import key_digest
 from accounts.models import ApiKey, Trader
 from accounts.secrets import unseal
 from accounts.services import CreatedUser, change_trader, publish_all
-from engine.events import OrderRecord
 from engine.queries import PublicTrade
+from engine.records import OrderRecord
 from engine.types import Side
 from engine.venue import Venue
 from markets.models import Symbol

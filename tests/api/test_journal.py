@@ -24,14 +24,7 @@ from api.runtime import Runtime
 from archive.writer import store
 from engine.commands import CancelAllOrders, PlaceOrder, PlaceOrderList, ReduceOrder
 from engine.errors import Reason, Rejected
-from engine.events import (
-    ListChanged,
-    MarketEvent,
-    OrderActivated,
-    OrderContinued,
-    OrderTriggered,
-    decode_entry,
-)
+from engine.events import ListChanged, MarketEvent, OrderActivated, OrderContinued, OrderTriggered, decode_entry
 from engine.refusals import KEPT, read_refusals
 from engine.types import ListKind, OrderType, PegPrice, Side, StpMode, TimeInForce
 from engine.venue import Venue

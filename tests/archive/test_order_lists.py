@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from archive import queries
 from archive.models import ArchivedAmendment, ArchivedOrderList
 from engine.commands import CancelOrderList, PlaceOrder, PlaceOrderList, ReduceOrder
-from engine.events import OrderListRecord
+from engine.records import OrderListRecord
 from engine.types import ListKind, OrderType, Side
 from engine.venue import Venue
 from tests.archive.conftest import all_archived, archiving, events_of, rows, stored

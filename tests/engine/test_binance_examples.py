@@ -12,8 +12,8 @@ import pytest
 
 from engine.commands import PlaceOrder, Transfer
 from engine.errors import Reason
-from engine.events import OrderRecord
 from engine.gateway import Placed
+from engine.records import OrderRecord
 from engine.types import OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, limit, market

@@ -7,7 +7,8 @@ import pytest
 
 from engine.commands import PlaceOrder
 from engine.errors import Reason
-from engine.events import OrderPlaced, OrderRecord, OrderTriggered, decode_entry
+from engine.events import OrderPlaced, OrderTriggered, decode_entry
+from engine.records import OrderRecord
 from engine.types import OrderStatus, OrderType, Side, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, cancel, fund, limit

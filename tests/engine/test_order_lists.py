@@ -16,8 +16,9 @@ from engine.commands import (
     Transfer,
 )
 from engine.errors import Reason, Rejected
-from engine.events import ListChanged, OrderRecord, decode_list
+from engine.events import ListChanged
 from engine.gateway import Canceled, Placed, PlacedList, Replaced
+from engine.records import OrderRecord, decode_list
 from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, balance, cancel, limit

@@ -7,7 +7,7 @@ import pytest
 
 from engine.commands import PlaceOrder
 from engine.errors import Reason
-from engine.events import OrderRecord
+from engine.records import OrderRecord
 from engine.types import OrderStatus, OrderType, PegPrice, Side, TimeInForce
 from engine.venue import Venue
 from tests.conftest import balance, fund, limit

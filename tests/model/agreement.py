@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
-from engine import events
+from engine import events, records
 from engine.audit import audit
 from engine.commands import (
     CancelAllOrders,
@@ -153,7 +153,7 @@ class Pair:
                 expected[b"%d" % order_list.id] = order_list
                 expected[f"{order_list.account}|{order_list.client_id}".encode()] = b"%d" % order_list.id
         for key in filter(bytes.isdigit, engine):
-            engine[key] = list_of(events.decode_list(engine[key]), symbol)
+            engine[key] = list_of(records.decode_list(engine[key]), symbol)
         assert engine == expected, symbol
 
     async def _compare_market(self, symbol: str, spec: SymbolSpec) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from engine.commands import CancelOrder, PlaceOrder
 from engine.errors import Rejected
-from engine.events import Fill
+from engine.records import Fill
 from engine.types import OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, ETHUSDT, finish, fund

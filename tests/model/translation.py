@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from engine import events
+from engine import events, records
 from engine.types import SymbolSpec
 from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
 from tests.model.words import ATOM, Fill, Order, OrderList, Prevented, Purse, Terms
@@ -21,9 +21,9 @@ SPECS = {
 }  # fmt: skip
 
 
-def order_of(record: events.OrderRecord, spec: SymbolSpec) -> Order:
+def order_of(record: records.OrderRecord, spec: SymbolSpec) -> Order:
     lot = spec.lot_units * ATOM
-    terms = record.terms or events.OrderTerms(working_ms=record.created_ms)
+    terms = record.terms or records.OrderTerms(working_ms=record.created_ms)
     return Order(
         id=record.order_id, account=record.account, symbol=spec.symbol, side=record.side.value, type=record.type.value,
         time_in_force=record.time_in_force.value, price=record.price_ticks * spec.tick_units * ATOM,
@@ -34,7 +34,7 @@ def order_of(record: events.OrderRecord, spec: SymbolSpec) -> Order:
     )  # fmt: skip
 
 
-def terms_of(terms: events.OrderTerms, spec: SymbolSpec) -> Terms:
+def terms_of(terms: records.OrderTerms, spec: SymbolSpec) -> Terms:
     lot = spec.lot_units * ATOM
     return Terms(
         stop=terms.stop_ticks * spec.tick_units * ATOM, trailing_bips=terms.trailing_bips,
@@ -45,7 +45,7 @@ def terms_of(terms: events.OrderTerms, spec: SymbolSpec) -> Terms:
     )  # fmt: skip
 
 
-def list_of(record: events.OrderListRecord, symbol: str) -> OrderList:
+def list_of(record: records.OrderListRecord, symbol: str) -> OrderList:
     return OrderList(
         id=record.list_id, kind=record.kind.value, account=record.account, symbol=symbol,
         client_id=record.client_order_id, created_ms=record.created_ms, updated_ms=record.updated_ms,
@@ -53,7 +53,7 @@ def list_of(record: events.OrderListRecord, symbol: str) -> OrderList:
     )  # fmt: skip
 
 
-def prevented_of(match: events.PreventedMatch, spec: SymbolSpec) -> Prevented:
+def prevented_of(match: records.PreventedMatch, spec: SymbolSpec) -> Prevented:
     lot = spec.lot_units * ATOM
     return Prevented(
         id=match.prevented_match_id, price=match.price_ticks * spec.tick_units * ATOM, mode=match.mode.value,
@@ -63,7 +63,7 @@ def prevented_of(match: events.PreventedMatch, spec: SymbolSpec) -> Prevented:
     )  # fmt: skip
 
 
-def fill_of(fill: events.Fill, spec: SymbolSpec) -> Fill:
+def fill_of(fill: records.Fill, spec: SymbolSpec) -> Fill:
     return Fill(
         trade_id=fill.trade_id, price=fill.price_ticks * spec.tick_units * ATOM,
         quantity=fill.lots * spec.lot_units * ATOM,
@@ -73,7 +73,7 @@ def fill_of(fill: events.Fill, spec: SymbolSpec) -> Fill:
     )  # fmt: skip
 
 
-def _balance(change: events.BalanceChange) -> tuple[tuple[str, int], Purse, Purse]:
+def _balance(change: records.BalanceChange) -> tuple[tuple[str, int], Purse, Purse]:
     before = Purse(change.free_before * ATOM, change.locked_before * ATOM)
     return (change.asset, change.account), before, Purse(change.free_atoms * ATOM, change.locked_atoms * ATOM)
 

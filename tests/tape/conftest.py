@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.commands import TapeFrame, TapeLevel, TapeTrade, Transfer
-from engine.events import Fill
+from engine.records import Fill
 from engine.types import Side
 from engine.venue import Venue
 from simulation.tape.recording import DEEP_POCKETS_ATOMS

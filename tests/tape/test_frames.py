@@ -6,7 +6,8 @@ import pytest
 from engine.audit import audit
 from engine.commands import TapeFrame, TapeLevel, Transfer
 from engine.errors import Reason, Rejected
-from engine.events import LevelChange, TapeFrameApplied, decode_entry
+from engine.events import TapeFrameApplied, decode_entry
+from engine.records import LevelChange
 from engine.runner import Stale
 from engine.types import OrderStatus, Side, SymbolStatus, TimeInForce
 from engine.venue import Venue

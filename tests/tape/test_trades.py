@@ -4,7 +4,8 @@ import pytest
 
 from engine.commands import TapeTrade
 from engine.errors import Reason, Rejected
-from engine.events import Fill, TapeFrameApplied, TapeTradePlayed, decode_entry
+from engine.events import TapeFrameApplied, TapeTradePlayed, decode_entry
+from engine.records import Fill
 from engine.types import Side, TimeInForce
 from tests.conftest import balance, limit
 from tests.tape.conftest import MAKER, START_MS, TAKER, Tape

@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from engine.events import Fill
+from engine.records import Fill
 from engine.types import Side
 from markets.candles import INTERVALS, Candle, Folder, field_of, next_open, open_of, opens_between
 from markets.tickers import WINDOW_MS, window_candles

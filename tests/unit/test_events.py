@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine import events
+from engine import events, records
 from engine.types import OrderStatus, Side, SymbolSpec
 
 ORDER = b'[3,10,700,3000,1700,"PARTIALLY_FILLED",12,4,"BUY",100,"LIMIT","GTC",1600,"my-id",0]'
@@ -71,13 +71,13 @@ def test_a_market_event_has_the_parts_all_of_them_share() -> None:
     assert isinstance(placed, events.OrderPlaced)
     assert (placed.symbol, placed.update_id, placed.is_final) == ("BTCUSDT", 9, True)
     assert placed.makers == [placed.order]
-    assert placed.levels == [events.LevelChange(Side.BUY, 100, 3)]
+    assert placed.levels == [records.LevelChange(Side.BUY, 100, 3)]
     (change,) = placed.balances
     assert (change.free_atoms, change.locked_atoms) == (30, 30)
 
 
 def test_a_record_tells_what_is_filled() -> None:
-    order = events.decode_order(ORDER)
+    order = records.decode_order(ORDER)
     assert (order.order_id, order.account, order.status) == (12, 4, OrderStatus.PARTIALLY_FILLED)
     assert (order.lots, order.left_lots, order.filled_lots) == (10, 3, 7)
     assert (order.filled_quote_atoms, order.locked_atoms) == (700, 3_000)
@@ -86,7 +86,7 @@ def test_a_record_tells_what_is_filled() -> None:
 
 @pytest.mark.parametrize(("taker_side", "is_buyer_maker"), [(b"SELL", True), (b"BUY", False)])
 def test_the_buyer_is_the_maker_when_the_taker_sells(taker_side: bytes, is_buyer_maker: bool) -> None:
-    (fill,) = events.decode_fills(b"[" + FILL.replace(b"SELL", taker_side) + b"]")
+    (fill,) = records.decode_fills(b"[" + FILL.replace(b"SELL", taker_side) + b"]")
     assert fill.is_buyer_maker is is_buyer_maker
     assert (fill.taker_fee_atoms, fill.maker_fee_atoms, fill.quote_atoms) == (2, 1, 2_000)
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from accounts.reports import matches_of
-from engine.events import Fill, OrderPlaced, OrderRecord, PreventedMatch
+from engine.events import OrderPlaced
+from engine.records import Fill, OrderRecord, PreventedMatch
 from engine.types import OrderStatus, OrderType, Side, StpMode, TimeInForce
 
 

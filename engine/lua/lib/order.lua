@@ -1,9 +1,9 @@
--- Order records: JSON arrays, the part that changes first (engine/events.py, OrderRecord). Text that does not change
+-- Order records: JSON arrays, the part that changes first (engine/records.py, OrderRecord). Text that does not change
 -- is carried over as text.
 
 local RECORD = '^%[(%d+),(%d+),(%d+),(%d+),(%d+),"[A-Z_]+",(%d+),(%d+),(.*)$'
 
--- Places in `terms`, what few orders have (engine/events.py, OrderTerms): texts, also the numbers.
+-- Places in `terms`, what few orders have (engine/records.py, OrderTerms): texts, also the numbers.
 local STOP, TRAILING, ICEBERG, STP, PEG, PEG_OFFSET = 1, 2, 3, 4, 7, 8
 local WORKING_MS, TRAILING_MS, VISIBLE, QUEUE_ID, PREVENTED, PREVENTED_MATCH, LIST = 9, 10, 11, 12, 13, 14, 15
 local OWN_PRICE, AMENDS = 16, 17
