@@ -37,6 +37,9 @@ DURABILITY_OPTIONS = {
     "standard": ("--appendonly", "yes", "--appendfsync", "everysec"),
     "durable": ("--appendonly", "yes", "--appendfsync", "always"),
 }
+# glibc keeps seven freed pieces of a size at hand; a script frees and asks for hundreds. With more of them at hand the
+# server needs a tenth less CPU time for an order. At most 33 MB stay unused; other C libraries ignore it.
+TUNABLES = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000"}
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107  # bytes; the kernel's field, less its final zero
 READY_SECONDS = 30.0
 LOCK_SECONDS = 2.0  # how long an orphan of a killed parent may take to end
@@ -209,6 +212,7 @@ class EmbeddedServer:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    env=TUNABLES | os.environ,
                     pass_fds=(lock,),
                     start_new_session=True,  # the terminal's Ctrl-C is the supervisor's alone
                     preexec_fn=_die_with_parent(),
