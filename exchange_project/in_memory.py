@@ -25,6 +25,7 @@ from markets.clockwork import Clockwork
 
 REDIS_URL = f"{IN_MEMORY}//up"
 DURABILITY = "memory"
+DEMO_KEYS_NAME = "in_memory_demo_keys.json"
 NOTICE = (
     "There is no Redis server: everything runs in this one process and its memory (fakeredis), with one worker, much "
     "slower, out of reach for other commands, and gone when it ends."
@@ -107,19 +108,23 @@ class InMemoryExchange:
             runner.run(live())
 
 
-def begin_sql(folder: Path) -> None:
-    """From now on SQL is a file of this process in that folder, begun anew."""
-    end_sql(folder)
+def begin_files(folder: Path) -> None:
+    """From now on SQL and the demo's keys are files of this process in that folder, begun anew: an exchange with a
+    Redis may have kept its own there, and will want them again.
+    """
+    end_files(folder)
     connection.close()
     connection.settings_dict["NAME"] = str(_sql_file(folder))
+    settings.EXCHANGE_DEMO_KEYS_NAME = DEMO_KEYS_NAME
 
 
-def end_sql(folder: Path) -> None:
-    """Remove it."""
+def end_files(folder: Path) -> None:
+    """Remove them."""
     connection.close()
-    for end in ("", "-wal", "-shm"):
+    sql = [Path(f"{_sql_file(folder)}{end}") for end in ("", "-wal", "-shm")]
+    for file in (*sql, folder / DEMO_KEYS_NAME):
         with suppress(OSError):  # Windows keeps a file that is still open; the next start removes it
-            Path(f"{_sql_file(folder)}{end}").unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
 
 def _sql_file(folder: Path) -> Path:

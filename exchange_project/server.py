@@ -53,6 +53,6 @@ def server_of(application: Any) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def serve(application: Any, descriptors: Iterable[int]) -> None:
-    """Answer on the inherited listening sockets until SIGTERM or SIGINT, then finish within two seconds."""
-    server_of(application).run(sockets=[socket.socket(fileno=descriptor) for descriptor in descriptors])
+def serve(application: Any, listeners: Iterable[socket.socket]) -> None:
+    """Answer on these listening sockets until SIGTERM or SIGINT, then finish within two seconds."""
+    server_of(application).run(sockets=list(listeners))

@@ -24,13 +24,14 @@ from django.db import close_old_connections
 
 from accounts.services import publish_all
 from engine.embedded import EmbeddedServer, EmbeddedServerError, check_server, find_server
-from engine.errors import ExchangeError
+from engine.errors import ExchangeError, Rejected
 from engine.instance import IN_MEMORY, DataDirectory, DataDirectoryError, secret_kept_in
 from exchange_project import in_memory
 from exchange_project.children import Child, Pause
 from exchange_project.database import ensure_admin, migrate_if_needed
 from exchange_project.listeners import url_of
 from markets.management.venue_command import one_line
+from simulation.demo import seed
 
 READY_SECONDS = 45.0
 WORKERS_END_SECONDS = 2.5
@@ -67,6 +68,7 @@ class Supervisor:
         self._server_pause = Pause()
         self._publish_pause = Pause()
         self._is_published = True  # what SQL knows, to the Redis that runs now
+        self._content = Content.NOTHING
         self._workers: list[Child | in_memory.InMemoryExchange] = []
         self._workers += [self._worker(number) for number in range(1, workers + 1)]
         self._helpers = [self._child("archiver", "run_archiver"), self._child("clockwork", "run_clockwork")]
@@ -115,6 +117,7 @@ class Supervisor:
             raise CannotStart(" ".join(problems))
         os.environ["EXCHANGE_INSTANCE_REDIS_URL"] = settings.REDIS_URL = redis_url
         self._directory.announce(serves=True, redis_url=redis_url, url=self.url)
+        self._content = content
         self._prepare(content)
         for child in (*self._workers, *self._helpers):
             child.start()
@@ -160,7 +163,7 @@ class Supervisor:
             self._server.stop(save=not self._discards)
             self._server = None
         if self.is_in_memory:
-            in_memory.end_sql(self._directory.path)
+            in_memory.end_files(self._directory.path)
         if self._discards and self._directory.is_held:
             shutil.rmtree(self._directory.path, ignore_errors=True)
         self._directory.release()
@@ -203,7 +206,7 @@ class Supervisor:
             raise CannotStart("no Redis server was found, so nothing is kept, also not in SQL: unset DATABASE_URL")
         self.is_in_memory = True
         settings.EXCHANGE_DURABILITY = in_memory.DURABILITY
-        in_memory.begin_sql(self._directory.path)
+        in_memory.begin_files(self._directory.path)
         self._workers, self._helpers = [in_memory.InMemoryExchange(self._listeners)], []
         self._say(in_memory.NOTICE)
 
@@ -242,14 +245,25 @@ class Supervisor:
             return
         try:
             close_old_connections()  # days may have passed since the last use
-            publish_all()
+            there = self._fill()
         except (ExchangeError, DatabaseError) as error:
             pause = self._publish_pause.begin(0.0)
             self._say(f"symbols, users and API keys cannot be published yet ({error}); trying again in {pause:.1f} s")
         else:
             self._is_published = True
             self._publish_pause = Pause()
-            self._say(f"Redis runs again: {KEPT[settings.EXCHANGE_DURABILITY]}; symbols, users and API keys are there")
+            self._say(f"Redis runs again: {KEPT[settings.EXCHANGE_DURABILITY]}; {there}")
+
+    def _fill(self) -> str:
+        """Publish all, and make the demo market again where Redis has forgotten it. What is there now, in words."""
+        publish_all()
+        if self._content is not Content.DEMO:
+            return "symbols, users and API keys are there"
+        try:
+            is_new = seed()
+        except Rejected as error:  # a halted symbol takes no orders
+            return f"symbols, users and API keys are there, but no demo market could be made ({error})"
+        return f"symbols, users, API keys and {'a new' if is_new else 'the'} demo market are there"
 
     def _try_server_again(self, server: EmbeddedServer) -> None:
         try:

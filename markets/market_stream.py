@@ -5,6 +5,7 @@ of frames that the others already follow, so it comes from the stream's own stat
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ class StreamName(NamedTuple):
     interval: str = ""
 
 
-class MarketStream(Stream):
+class MarketStream(Stream, ABC):
     """One public stream. Subclasses write `load`, `apply` and, if a newcomer gets something first, `greet`.
 
     Events that come while the present is being read from Redis are held back and applied afterwards: `load` and
@@ -54,9 +55,9 @@ class MarketStream(Stream):
     async def load(self) -> None:
         """Read the present. Raises EngineUnavailable."""
 
+    @abstractmethod
     def apply(self, event: AnyEvent) -> None:
         """An event of the symbol, or MarketCleared or ClockSet."""
-        raise NotImplementedError
 
     def greet(self) -> str | None:
         """The data that a new subscriber gets before all else."""

@@ -74,7 +74,7 @@ def demo_api_key() -> str | None:
 
 
 def _keys_file() -> Path:
-    return Path(settings.EXCHANGE_DATA_DIR) / "demo_keys.json"
+    return Path(settings.EXCHANGE_DATA_DIR) / settings.EXCHANGE_DEMO_KEYS_NAME
 
 
 def _kept_keys() -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ The fact a newcomer would get wrong: on a stopped exchange the embedded Redis li
 is known only inside `handle_in_venue`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from engine.instance import DataDirectoryError, attached
 from markets.publish import explain
 
 
-class VenueCommand(BaseCommand):
+class VenueCommand(BaseCommand, ABC):
     """Subclasses write `handle_in_venue`; wrong input and a missing Redis end in one line."""
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,9 +36,9 @@ class VenueCommand(BaseCommand):
         except ExchangeError as error:
             raise CommandError(explain(error)) from error
 
+    @abstractmethod
     def handle_in_venue(self, **options: Any) -> None:
         """What the command does; settings.REDIS_URL answers."""
-        raise NotImplementedError
 
 
 @contextmanager

@@ -84,6 +84,18 @@ def admin_page(running: Up, tmp_path) -> str:
         return page.text
 
 
+def test_the_keys_of_an_exchange_that_was_kept_there_stay(up: Callable[..., Up], tmp_path) -> None:
+    kept = tmp_path / "data" / "demo_keys.json"
+    kept.parent.mkdir()
+    kept.write_text('{"demo": {"api_key": "of another", "secret": "also"}}')
+    running = up(**NONE).wait_until_open()
+    own = tmp_path / "data" / "in_memory_demo_keys.json"
+    assert json.loads(own.read_text())["demo"]["api_key"] == demo_key(running.printed)
+    running.end(signal.SIGINT)
+    assert kept.read_text() == '{"demo": {"api_key": "of another", "secret": "also"}}'
+    assert not own.exists()
+
+
 def test_a_second_start_begins_with_nothing(up: Callable[..., Up], tmp_path) -> None:
     first = up("--no-demo", **NONE).wait_until_open()
     first.end(signal.SIGKILL)

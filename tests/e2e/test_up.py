@@ -21,6 +21,11 @@ def balances(url: str, key: str) -> dict[str, tuple[str, str]]:
     return {row["asset"]: (row["free"], row["locked"]) for row in account["balances"]}
 
 
+def depth_of(url: str) -> tuple[list[list[str]], list[list[str]]]:
+    depth = httpx.get(f"{url}/api/v1/depth", params={"symbol": "BTCUSDT", "limit": 50}).json()
+    return depth["bids"], depth["asks"]
+
+
 def symbols_of(url: str) -> list[str]:
     info = httpx.get(f"{url}/api/v1/exchangeInfo")
     return [symbol["symbol"] for symbol in info.json()["symbols"]] if info.status_code == 200 else []
@@ -169,17 +174,16 @@ def test_runserver_serves_the_same_market_and_leaves_nothing_behind(tmp_path):
 def test_a_redis_that_forgets_everything_is_told_again_who_may_trade_what(up, tmp_path):
     running = up(EXCHANGE_DURABILITY="ci").wait_until_open()
     key = demo_key(running.printed)
-    assert balances(running.url, key)["USDT"] != ("0.00000000", "0.00000000")
+    first_balances, first_book = balances(running.url, key), depth_of(running.url)
+    assert first_balances["USDT"] == ("1000000.00000000", "0.00000000")
     symbols = symbols_of(running.url)
     assert "BTCUSDT" in symbols
     (redis,) = running.find("valkey-server", "redis-server")
     os.kill(redis, signal.SIGKILL)
     until(lambda: "it forgot all balances, orders and trades (durability ci)" in running.printed)
+    assert "symbols, users, API keys and a new demo market are there" in running.printed
     until(lambda: account_status(running.url, key) == 200 and symbols_of(running.url) == symbols)
-    assert not [row for row in balances(running.url, key).values() if row != ("0.00000000", "0.00000000")]
-    token = {"X-Sim-Token": (tmp_path / "data" / "sim.token").read_text().strip()}
-    money = {"user": "demo", "asset": "USDT", "amount": "1000"}
-    httpx.post(f"{running.url}/_sim/credit", json=money, headers=token).raise_for_status()
+    assert (balances(running.url, key), depth_of(running.url)) == (first_balances, first_book)
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "50000"}
     placed = httpx.post(f"{running.url}/api/v1/order", json=order, headers={"X-API-KEY": key})
     assert placed.raise_for_status().json()["status"] == "NEW"

@@ -98,6 +98,13 @@ def test_config_answers_wherever_the_data_directory_points() -> None:
         ("replay README.md --speed nan", {}, "argument --speed"),
         ("clock lunar", {}, "invalid choice: 'lunar'"),
         ("run_archiver", {}, "no exchange runs here"),
+        (
+            "run_worker 99",
+            {},
+            "99 is not the descriptor of an inherited listening socket (Bad file descriptor)",
+        ),
+        ("run_worker 99999999999999999999", {}, "is not the descriptor of an inherited listening socket"),
+        ("run_worker -1", {}, "is not the descriptor of an inherited listening socket"),
         ("dance", {}, "Unknown command: 'dance'"),
     ],
 )

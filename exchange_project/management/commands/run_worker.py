@@ -1,8 +1,9 @@
 """One web worker of `manage.py up`, on listening sockets inherited from it. Not meant to be typed."""
 
+import socket
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
@@ -17,7 +18,23 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import the application here, so that `--help` costs nothing."""
+        listeners = [_inherited(descriptor) for descriptor in options["descriptors"]]
         from exchange_project.asgi import application
         from exchange_project.server import serve
 
-        serve(application, options["descriptors"])
+        serve(application, listeners)
+
+
+def _inherited(descriptor: int) -> socket.socket:
+    """The listening socket that whoever started this process has passed on. Raises CommandError."""
+    try:
+        listener = socket.socket(fileno=descriptor)
+        if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise OSError("it does not listen")
+    except (OSError, ValueError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise CommandError(
+            f"{descriptor} is not the descriptor of an inherited listening socket ({why}): "
+            "workers are started by `manage.py up`, which hands them theirs"
+        ) from error
+    return listener
