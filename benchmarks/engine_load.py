@@ -28,6 +28,7 @@ from engine.types import OrderType, Side, SymbolSpec
 from engine.venue import Venue, opened
 
 Word = bytes | str | int
+Check = Callable[[list[Any]], None]
 
 YARDSTICK: Final = Path(__file__).parent / "same_calls.lua"
 SYMBOL: Final = SymbolSpec(
@@ -61,8 +62,11 @@ class Pipe:
     def close(self) -> None:
         self._socket.close()
 
-    def run(self, frames: Sequence[bytes]) -> float:
-        """Seconds from the first command sent to the last reply read. Raises BenchFailed unless every reply is ok."""
+    def run(self, frames: Sequence[bytes], check: Check | None = None) -> float:
+        """Seconds from the first command sent to the last reply read. Raises BenchFailed unless every reply is ok.
+
+        `check` looks at each reply too, and raises likewise.
+        """
         chunks = [b"".join(frames[first : first + CHUNK_ORDERS]) for first in range(0, len(frames), CHUNK_ORDERS)]
         started = time.perf_counter()
         sent = answered = 0
@@ -74,14 +78,16 @@ class Pipe:
             if not data:
                 raise BenchFailed("Redis closed the connection in the middle of a measurement")
             self._reader.feed(data)
-            answered += self._count_replies()
+            answered += self._count_replies(check)
         return time.perf_counter() - started
 
-    def _count_replies(self) -> int:
+    def _count_replies(self, check: Check | None) -> int:
         count = 0
         while (reply := self._reader.gets()) is not False:
             if not (isinstance(reply, list) and reply[0] == b"ok"):
                 raise BenchFailed(f"an order of the load was answered with {reply!r}")
+            if check is not None:
+                check(reply)
             count += 1
         return count
 
@@ -222,9 +228,9 @@ def _measure_script(
         for first in range(0, orders, SLICE_ORDERS):
             turn = list(seconds) if (round_number + first // SLICE_ORDERS) % 2 == 0 else list(reversed(seconds))
             for name in turn:
-                before = _cpu_seconds(client)
+                before = cpu_seconds_of(client)
                 seconds[name][-1] += pipe.run(frames[name][first : first + SLICE_ORDERS])
-                cpu[name] += _cpu_seconds(client) - before
+                cpu[name] += cpu_seconds_of(client) - before
         on_round()
     total = orders * rounds
     return ScriptRates(
@@ -235,7 +241,7 @@ def _measure_script(
     )
 
 
-def _cpu_seconds(client: "redis.Redis") -> float:
+def cpu_seconds_of(client: "redis.Redis") -> float:
     info: dict[str, Any] = client.info("cpu")
     return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
 

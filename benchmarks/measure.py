@@ -14,6 +14,7 @@ from benchmarks.engine_load import debian_server, measure_memory, measure_script
 from benchmarks.fan_out import SOCKETS, FanOut, Sender, measure_fan_out
 from benchmarks.http_generator import Load
 from benchmarks.http_load import CONNECTIONS, measure_http
+from benchmarks.order_costs import CpuRatio, measure_against_trivial, measure_books, measure_fills
 from benchmarks.processes import BenchFailed, StartWorker
 from benchmarks.ratios import GOALS, GOALS_BY_ID, Outcome
 from engine.errors import ExchangeError
@@ -26,6 +27,10 @@ class Size(msgspec.Struct, frozen=True):
 
     rounds: int
     script_orders: int  # a round
+    sweeps: int  # orders with ten fills, a round
+    small_book: int
+    large_book: int
+    book_batches: int  # of each operation, a round
     memory_orders: int
     http_slices: int  # tenths of a second, of each kind of request, a round
     frames: int  # a round
@@ -33,8 +38,14 @@ class Size(msgspec.Struct, frozen=True):
     connections: int = CONNECTIONS
 
 
-FULL: Final = Size(rounds=5, script_orders=20_000, memory_orders=100_000, http_slices=20, frames=50)
-QUICK: Final = Size(rounds=3, script_orders=8_000, memory_orders=100_000, http_slices=12, frames=20)
+FULL: Final = Size(
+    rounds=5, script_orders=20_000, sweeps=2_000, small_book=1_000, large_book=1_000_000, book_batches=10,
+    memory_orders=100_000, http_slices=20, frames=50,
+)  # fmt: skip
+QUICK: Final = Size(
+    rounds=3, script_orders=8_000, sweeps=1_000, small_book=1_000, large_book=100_000, book_batches=8,
+    memory_orders=100_000, http_slices=12, frames=20,
+)  # fmt: skip
 
 # Called with what is being measured and how many of its steps are done, for a progress bar.
 Tell = Callable[[str, int, int], None]
@@ -52,6 +63,9 @@ class Run:
         """Of the goals with these ids, in the order of the table."""
         groups: list[tuple[set[str], Callable[[], list[Outcome]]]] = [
             ({"P1"}, self._script),
+            ({"P2"}, self._trivial),
+            ({"P3"}, self._fills),
+            ({"P4"}, self._books),
             ({"P5"}, self._memory),
             ({"P6", "P7"}, self._http),
             ({"P9", "P10"}, self._fan_out),
@@ -90,6 +104,25 @@ class Run:
             "yardstick_server_cpu_us": rates.yardstick_cpu_us,
         }
         return [_outcome("P1", rates.ratios, absolutes)]
+
+    def _trivial(self) -> list[Outcome]:
+        on_round = self._rounds("P2: orders and scripts that do nothing, 50 sockets")
+        costs = measure_against_trivial(rounds=self._size.rounds, orders=self._size.script_orders, on_round=on_round)
+        return [_outcome("P2", costs.ratios, _cpu("order", costs.measured) | _cpu("trivial_script", costs.against))]
+
+    def _fills(self) -> list[Outcome]:
+        on_round = self._rounds("P3: orders with ten fills and with one")
+        costs = measure_fills(rounds=self._size.rounds, sweeps=self._size.sweeps, on_round=on_round)
+        return [_outcome("P3", costs.ratios, _cpu("ten_fills", costs.measured) | _cpu("one_fill", costs.against))]
+
+    def _books(self) -> list[Outcome]:
+        size = self._size
+        on_round = self._rounds(f"P4: books of {size.large_book:,} and {size.small_book:,} orders")
+        costs = measure_books(
+            rounds=size.rounds, batches=size.book_batches, small=size.small_book, large=size.large_book,
+            on_round=on_round,
+        )  # fmt: skip
+        return [_outcome("P4", _worst_by_round(costs), _costs_by_size(costs, size))]
 
     def _memory(self) -> list[Outcome]:
         others = debian_server()
@@ -143,6 +176,23 @@ def _against_channels(result: FanOut, consumers: dict[str, float]) -> Outcome:
         return Outcome(GOALS_BY_ID["P10"], problem=str(error))
     assert result.channels is not None
     return _outcome("P10", ratios, consumers | _of_sender("channels_redis", result.channels))
+
+
+def _worst_by_round(costs: dict[str, CpuRatio]) -> list[float]:
+    return [max(ratios) for ratios in zip(*(cost.ratios for cost in costs.values()), strict=True)]
+
+
+def _costs_by_size(costs: dict[str, CpuRatio], size: Size) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, cost in costs.items():
+        found[f"{name}_ratio"] = median(cost.ratios)
+        found |= _cpu(f"{name}_at_{size.large_book:,}", cost.measured)
+        found |= _cpu(f"{name}_at_{size.small_book:,}", cost.against)
+    return found
+
+
+def _cpu(name: str, by_round: list[float]) -> dict[str, float]:
+    return {f"{name}_server_cpu_us": median(by_round)}
 
 
 def _of_loads(name: str, loads: list[Load]) -> dict[str, float]:

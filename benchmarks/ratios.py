@@ -48,6 +48,12 @@ class Goal(msgspec.Struct, frozen=True):
 GOALS: Final = (
     Goal("P1", "resting order: rate of the script against the same redis.calls without logic",
          Unit.SHARE, Direction.AT_LEAST, 0.75, 0.85),
+    Goal("P2", "resting order against an EVALSHA that does nothing, 50 sockets, CPU time of Redis",
+         Unit.TIMES, Direction.AT_MOST, 6, 4.5),
+    Goal("P3", "order with 10 fills against one with 1, CPU time of Redis",
+         Unit.TIMES, Direction.AT_MOST, 4.5, 3.8),
+    Goal("P4", "rest, fill, cancel (the worst of them) in a large book against one of 1,000 orders, CPU time of Redis",
+         Unit.TIMES, Direction.AT_MOST, 2, 1.6),
     Goal("P5", "memory of a resting order, all keys but the event stream",
          Unit.BYTES, Direction.AT_MOST, 450, 350),
     Goal("P6", "POST /api/v1/order against GET /api/v1/ping, requests a second of one worker",

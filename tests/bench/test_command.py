@@ -43,7 +43,7 @@ def test_one_figure_is_printed_and_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"only": "P1,P99"}, "unknown figure P99: choose from P1, P5"),
+        ({"only": "P1,P99"}, "unknown figure P99: choose from P1, P2"),
         ({"json": Path("/no/such/folder/file.json")}, "/no/such/folder is not a folder"),
     ],
 )

@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What to measure, how long, and where to write it."""
-        parser.add_argument("--quick", action="store_true", help="3 rounds instead of 5, within a minute")
+        parser.add_argument("--quick", action="store_true", help="3 rounds instead of 5, smaller, within 3 minutes")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
         parser.add_argument("--only", default="", metavar="IDS", help="some of them, as in --only P1,P6")
 
