@@ -131,17 +131,15 @@ class Words:
         return text, numbers
 
     def refused(self, refusal: Refusal) -> Numbers:
-        """The numbers of a refusal, each by the unit that its name ends with and under the name without it.
-
-        Plain atoms are of what an order of the refused side pays with.
-        """
-        side = Side.SELL if refusal.parameters.get("side") == Side.SELL else Side.BUY
+        """The numbers of a refusal, each by the unit that its name ends with and under the name without it."""
         writers: dict[str, Callable[[int], str]] = {
             "_quote_atoms": lambda atoms: f"{self.quote(atoms)} {self.spec.quote}",
-            "_atoms": lambda atoms: self.paid(side, atoms),
+            "_base_atoms": lambda atoms: f"{self.base(atoms)} {self.spec.base}",
             "_ticks": self.price,
             "_lots": self.quantity,
+            "_units": to_short_text,
             "_bips": percent,
+            "_e4": lambda number: to_short_text(number, decimals=4),
         }
         shown: Numbers = {}
         for name, number in refusal.numbers.items():

@@ -1,8 +1,9 @@
 """Runs one script and names what can go wrong, once, for gateway, registry and queries.
 
 A script answers {"ok", ...}, {"rejected", reason, existing order id or "", name, number, ...} (what follows the reason
-may be missing), {"stale"} (the command was made under other symbol rules) or {"pending"} (an earlier order of the
-symbol has fills left to do). The last two are not answers for a caller: whoever runs market commands deals with them.
+may be missing; what is named "detail" is a word), {"stale"} (the command was made under other symbol rules) or
+{"pending"} (an earlier order of the symbol has fills left to do). The last two are not answers for a caller: whoever
+runs market commands deals with them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -91,5 +92,7 @@ def unfold(reply: list[Any]) -> list[Any]:
     if verdict == b"pending":
         raise Pending
     existing = int(reply[2]) if len(reply) > 2 and reply[2] else None
-    numbers = {reply[i].decode(): int(reply[i + 1]) for i in range(3, len(reply), 2)}
-    raise Rejected(Reason(reply[1].decode()), existing_order_id=existing, numbers=numbers)
+    named = {reply[i].decode(): reply[i + 1] for i in range(3, len(reply), 2)}
+    detail = named.pop("detail", b"").decode()
+    numbers = {name: int(number) for name, number in named.items()}
+    raise Rejected(Reason(reply[1].decode()), detail, existing_order_id=existing, numbers=numbers)

@@ -24,7 +24,7 @@ local client_field = account .. "|" .. ARGV[2] .. "|" .. ARGV[11]
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-if s[3] ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
+if s[3] ~= "TRADING" then return closed(s[3]) end
 local holder = holder_of_client_id(client_field, m[6], now_ms)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 

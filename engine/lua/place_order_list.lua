@@ -32,17 +32,23 @@ local function read_requests(account, symbol)
   return requests
 end
 
--- Why one of the orders cannot be. Prices are judged of those that begin at once.
+-- Why one of the orders cannot be, a verdict. Prices are judged of those that begin at once.
 local function refusal_of(market, order, is_pair, begins)
-  if is_too_large(market, order) then return "AMOUNT_TOO_LARGE" end
+  if is_too_large(market, order) then return too_large(order) end
   if not begins then return nil end
   if is_pair and (order.type == "LIMIT_MAKER" or order.type == "TAKE_PROFIT_LIMIT") and market.last_price > 0 then
     local is_wrong = order.side == "SELL" and order.price <= market.last_price
       or order.side == "BUY" and order.price >= market.last_price
-    if is_wrong then return "LIST_PRICES" end
+    if is_wrong then
+      return { "rejected", "LIST_PRICES", "", "price_ticks", int(order.price), "last_ticks", int(market.last_price) }
+    end
   end
-  if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then return "WOULD_MATCH" end
-  if is_pair and order.type ~= "LIMIT_MAKER" and would_trigger(market, order) then return "LIST_PRICES" end
+  if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then
+    return would_match(order)
+  end
+  if is_pair and order.type ~= "LIMIT_MAKER" and would_trigger(market, order) then
+    return { "rejected", "LIST_PRICES", "", "stop_ticks", order.terms[STOP], "last_ticks", int(market.last_price) }
+  end
 end
 
 -- Read.
@@ -54,7 +60,7 @@ local requests = read_requests(account, symbol)
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-if market.status ~= "TRADING" then return { "rejected", "MARKET_CLOSED" } end
+if market.status ~= "TRADING" then return closed(market.status) end
 local holder = holder_of_list_id(list_field)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 for i, request in ipairs(requests) do
@@ -72,10 +78,13 @@ for i, request in ipairs(requests) do
   local order = new_order(market, request)
   local begins = kind == "OCO" or i == 1
   local why = refusal_of(market, order, kind == "OCO", begins)
-  if why then return { "rejected", why } end
+  if why then
+    why[#why + 1], why[#why + 2] = "leg", int(i)
+    return why
+  end
   order.terms[LIST], order.request, order.begins = list_id, request, begins
   order.locked = need_of(market, order)
-  if not order.locked or order.locked >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  if not order.locked or order.locked >= EXACT then return too_large(order) end
   orders[i], names[i] = order, "[" .. order.id .. ',"' .. request.client_id .. '"]'
 end
 local refusal = refusal_by_limits(market, orders)
@@ -93,8 +102,7 @@ for _, ledger in ipairs({ market.base, market.quote }) do
   local needed = -(ledger.free[account] or 0)
   if needed >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
   if needed > 0 and not enough(free_before(ledger, account), needed) then
-    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", int(needed), "free_atoms",
-      free_before(ledger, account) }
+    return too_poor(market, ledger, account, needed)
   end
 end
 local list = { id = list_id, kind = kind, account = account }

@@ -46,11 +46,16 @@ local lots = tonumber(ARGV[5])
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-if market.status == "BREAK" then return { "rejected", "MARKET_CLOSED" } end
+if market.status == "BREAK" then return closed(market.status) end
 if not order then return { "rejected", "UNKNOWN_ORDER" } end
-if lots <= order.lots - order.left or lots >= order.lots then return { "rejected", "FILTER_LOT_SIZE" } end
+local used = order.lots - order.left
+if lots <= used or lots >= order.lots then
+  return { "rejected", "FILTER_LOT_SIZE", "", "lots", int(lots), "used_lots", int(used), "order_lots", int(order.lots) }
+end
 local most, amends = most_amends(market), tonumber(order.terms and order.terms[AMENDS] or "0")
-if most and amends >= most then return { "rejected", "FILTER_MAX_NUM_ORDER_AMENDS" } end
+if most and amends >= most then
+  return { "rejected", "FILTER_MAX_NUM_ORDER_AMENDS", "", "amends", int(amends), "max", int(most) }
+end
 local old_client_id, old_lots = client_id_of(order), order.lots
 local is_renamed = client_id ~= "" and client_id ~= old_client_id
 local client_start = account .. "|" .. symbol .. "|"

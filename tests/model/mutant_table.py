@@ -221,8 +221,8 @@ MUTANTS = [
     ),
     Mutant(
         "reduce_order.lua",
-        "if lots <= order.lots - order.left or lots >= order.lots then",
-        "if lots <= order.lots - order.left or lots > order.lots then",
+        "if lots <= used or lots >= order.lots then",
+        "if lots <= used or lots > order.lots then",
         "an order is reduced to what it was",
     ),
     # Triggers.

@@ -10,6 +10,11 @@ local function lock_for_later(market, order)
   return notional_ceil(market, price, order.lots)
 end
 
+-- The amounts of an order are beyond what is computed exactly.
+local function too_large(order)
+  return { "rejected", "AMOUNT_TOO_LARGE", "", "price_ticks", int(order.price), "lots", int(order.lots) }
+end
+
 -- Whether its stop price is reached already.
 local function would_trigger(market, order)
   local stop, last = tonumber(order.terms[STOP]), market.last_price
@@ -29,20 +34,19 @@ end
 local function place_contingent(market, order, client_field)
   -- Check.
   if would_trigger(market, order) then
-    return { "rejected", "STOP_WOULD_TRIGGER", "", "stop_ticks", order.terms[STOP],
-      "last_ticks", int(market.last_price) }
+    return { "rejected", "STOP_WOULD_TRIGGER", "", "stop_ticks", order.terms[STOP], "last_ticks",
+      int(market.last_price) }
   end
   local atoms = lock_for_later(market, order)
   if order.price > 0 and not notional_ceil(market, order.price, order.lots) then atoms = nil end -- it may rest
   if not atoms or atoms >= EXACT or order.lots * market.base_atoms_per_lot >= EXACT then
-    return { "rejected", "AMOUNT_TOO_LARGE" }
+    return too_large(order)
   end
   local pays = order.side == "BUY" and market.quote or market.base
   move(pays, order.account, -atoms, atoms)
   read_ledger(pays)
   if not enough(free_before(pays, order.account), atoms) then
-    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", int(atoms),
-      "free_atoms", free_before(pays, order.account) }
+    return too_poor(market, pays, order.account, atoms)
   end
 
   -- Plan.

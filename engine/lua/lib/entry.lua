@@ -27,6 +27,11 @@ local function early_verdict(s, rules_version)
   if s[2] ~= "" then return { "pending" } end
 end
 
+-- The symbol takes no orders now; the caller's journal says what it is instead.
+local function closed(status)
+  return { "rejected", "MARKET_CLOSED", "", "detail", status }
+end
+
 -- False when a key was given that is not (or no longer) one of the account's.
 local function key_is_good(digest, account)
   if digest == "" then return true end

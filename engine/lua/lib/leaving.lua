@@ -91,7 +91,9 @@ end
 -- Takes one order off the book as a step of its own; cancel_order's reply. `restriction` is the status it must have.
 local function commit_cancel(market, order, own_id, restriction)
   if not order then return { "rejected", "UNKNOWN_ORDER" } end
-  if restriction ~= "" and order.status ~= restriction then return { "rejected", "CANCEL_RESTRICTED" } end
+  if restriction ~= "" and order.status ~= restriction then
+    return { "rejected", "CANCEL_RESTRICTED", "", "detail", order.status }
+  end
   local leaving = new_leaving()
   local record = plan_end(market, leaving, order, "CANCELED")
   finish_leaving(market, leaving)

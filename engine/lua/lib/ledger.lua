@@ -40,6 +40,13 @@ local function free_before(ledger, account)
   broken("free_before: account " .. account .. " was not read")
 end
 
+-- An account has less free than an order needs: the verdict, with both amounts.
+local function too_poor(market, ledger, account, needed)
+  local unit = ledger == market.base and "base_atoms" or "quote_atoms"
+  return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_" .. unit, int(needed), "free_" .. unit,
+    free_before(ledger, account) }
+end
+
 -- Stops the script, before anything is written, if the deltas would bring a balance below zero.
 local function check_ledger(ledger)
   for i, account in ipairs(ledger.accounts) do

@@ -28,6 +28,13 @@ local function count_members(start)
   return redis.call("ZLEXCOUNT", OPEN, "[" .. start, "(" .. start .. "\255")
 end
 
+-- A verdict with the numbers that were compared, as names and texts; `leg`: of several orders, which one it was.
+local function refused(reason, leg, ...)
+  local verdict = { "rejected", reason, "", ... }
+  if leg then verdict[#verdict + 1], verdict[#verdict + 2] = "leg", int(leg) end
+  return verdict
+end
+
 -- How many open orders whose names begin with `start` are special, by kind.
 local function count_marks(start)
   local counts, lists = { algos = 0, icebergs = 0, lists = 0 }, {}
@@ -56,7 +63,7 @@ local function count_new(orders)
 end
 
 -- The filters that count open orders: of the symbol, or ("all_") of the whole exchange.
-local function reason_of_counts(limits, new, start, scope, name_of_filter)
+local function refusal_by_counts(limits, new, start, scope, name_of_filter)
   local marks
   for _, kind in ipairs(KINDS) do
     local most = limit_of(limits, scope .. kind.name)
@@ -68,25 +75,33 @@ local function reason_of_counts(limits, new, start, scope, name_of_filter)
         marks = marks or count_marks(start)
         standing = marks[kind.name]
       end
-      if standing + new[kind.name] > most then return name_of_filter .. kind.reason end
+      if standing + new[kind.name] > most then
+        return refused(name_of_filter .. kind.reason, nil, "open", int(standing), "new", int(new[kind.name]),
+          "max", int(most))
+      end
     end
   end
 end
 
-local function is_beyond(price, last, up, down)
-  return up and price * WHOLE > last * up or down and price * WHOLE < last * down
+-- The multiplier that a price is beyond, if any.
+local function passed(price, last, up, down)
+  if up and price * WHOLE > last * up then return up end
+  if down and price * WHOLE < last * down then return down end
 end
 
 -- PERCENT_PRICE and PERCENT_PRICE_BY_SIDE of orders with a price, at the last price; none before the first trade.
-local function reason_of_price(limits, last, orders)
+local function refusal_by_price(limits, last, orders)
   if last == 0 then return nil end
   local up, down = limit_of(limits, "up"), limit_of(limits, "down")
-  for _, order in ipairs(orders) do
+  for i, order in ipairs(orders) do
     local side = order.side == "BUY" and "bid_" or "ask_"
     if order.price > 0 then
-      if is_beyond(order.price, last, up, down) then return "FILTER_PERCENT_PRICE" end
-      if is_beyond(order.price, last, limit_of(limits, side .. "up"), limit_of(limits, side .. "down")) then
-        return "FILTER_PERCENT_PRICE_BY_SIDE"
+      local bound = passed(order.price, last, up, down)
+      local reason = bound and "FILTER_PERCENT_PRICE" or "FILTER_PERCENT_PRICE_BY_SIDE"
+      bound = bound or passed(order.price, last, limit_of(limits, side .. "up"), limit_of(limits, side .. "down"))
+      if bound then
+        return refused(reason, #orders > 1 and i, "price_ticks", int(order.price), "last_ticks", int(last),
+          "multiplier_e4", int(bound))
       end
     end
   end
@@ -115,16 +130,19 @@ local function position_of(market, account, start)
   return atoms
 end
 
-local function reason_of_position(market, account, start, orders)
+local function refusal_by_position(market, account, start, orders)
   local of_symbol = limit_of(market.limits, "position")
   local of_account = limit_of(market.account_limits, "position:" .. market.base_asset)
   if not of_symbol and not of_account then return nil end
   local bought = 0
   for _, order in ipairs(orders) do bought = bought + bought_by(market, order) end
   if bought == 0 then return nil end
-  local position = position_of(market, account, start) + bought
-  if of_symbol and position > of_symbol then return "FILTER_MAX_POSITION" end
-  if of_account and position > of_account then return "RISK_POSITION" end
+  local position = position_of(market, account, start)
+  local is_filter = of_symbol and position + bought > of_symbol
+  if is_filter or of_account and position + bought > of_account then
+    return refused(is_filter and "FILTER_MAX_POSITION" or "RISK_POSITION", nil, "position_base_atoms", int(position),
+      "bought_base_atoms", int(bought), "max_base_atoms", int(is_filter and of_symbol or of_account))
+  end
 end
 
 -- What an order is worth in quote atoms: at its limit, else its stop price, else the last price; nil: not exact.
@@ -136,33 +154,44 @@ local function worth_of(market, order)
 end
 
 -- The limits of the account on single orders and on what it orders in a day of the venue's clock.
-local function reason_of_worth(market, account, orders)
+local function refusal_by_worth(market, account, orders)
   local limits, total = market.account_limits, 0
   local most_base = limit_of(limits, "order:" .. market.base_asset)
   local most_quote = limit_of(limits, "order:" .. market.quote_asset)
   local most_a_day = limit_of(limits, "day:" .. market.quote_asset)
   if not most_base and not most_quote and not most_a_day then return nil end
-  for _, order in ipairs(orders) do
-    local worth = worth_of(market, order)
-    if not worth then return "AMOUNT_TOO_LARGE" end
-    if most_base and order.lots * market.base_atoms_per_lot > most_base then return "FILTER_MAX_ASSET" end
-    if most_quote and worth > most_quote then return "FILTER_MAX_ASSET" end
+  for i, order in ipairs(orders) do
+    local worth, base, leg = worth_of(market, order), order.lots * market.base_atoms_per_lot, #orders > 1 and i
+    if not worth then return refused("AMOUNT_TOO_LARGE", leg, "lots", int(order.lots)) end
+    if most_base and base > most_base then
+      return refused("FILTER_MAX_ASSET", leg, "order_base_atoms", int(base), "max_base_atoms", int(most_base))
+    end
+    if most_quote and worth > most_quote then
+      return refused("FILTER_MAX_ASSET", leg, "order_quote_atoms", int(worth), "max_quote_atoms", int(most_quote))
+    end
     total = total + worth
   end
   if not most_a_day then return nil end
+  local ordered = total
   local day, field = int(math.floor(market.now_ms / DAY_MS)), "day:" .. account .. "|" .. market.quote_asset
   local known_day, spent = string.match(redis.call("HGET", META, field) or "", "^(%d+):(%d+)$")
   if known_day == day then total = total + tonumber(spent) end
-  if total > most_a_day then return "RISK_DAILY_NOTIONAL" end
+  if total > most_a_day then
+    return refused("RISK_DAILY_NOTIONAL", nil, "order_quote_atoms", int(ordered), "day_quote_atoms", int(total),
+      "max_quote_atoms", int(most_a_day))
+  end
   market.day_field, market.day_text = field, day .. ":" .. int(total)
 end
 
-local function reason_of_account(market, account, new, orders)
+local function refusal_by_account(market, account, new, orders)
   local limits = market.account_limits
-  if string.find(limits, " killed ", 1, true) then return "ACCOUNT_KILLED" end
+  if string.find(limits, " killed ", 1, true) then return refused("ACCOUNT_KILLED") end
   local most = limit_of(limits, "open")
-  if most and new.orders > 0 and count_members(account .. "|") + new.orders > most then return "RISK_OPEN_ORDERS" end
-  return reason_of_worth(market, account, orders)
+  local standing = most and new.orders > 0 and count_members(account .. "|")
+  if standing and standing + new.orders > most then
+    return refused("RISK_OPEN_ORDERS", nil, "open", int(standing), "new", int(new.orders), "max", int(most))
+  end
+  return refusal_by_worth(market, account, orders)
 end
 
 -- Why the account may not place these orders together, as a verdict; nil when it may.
@@ -170,12 +199,11 @@ function refusal_by_limits(market, orders)
   if not market.limits and not market.account_limits then return nil end
   local account, new = orders[1].account, count_new(orders)
   local start, limits = account .. "|" .. market.symbol .. "|", market.limits
-  local reason = market.account_limits and reason_of_account(market, account, new, orders)
-    or reason_of_price(limits, market.last_price, orders)
-    or reason_of_counts(limits, new, start, "", "FILTER_")
-    or reason_of_counts(limits, new, account .. "|", "all_", "FILTER_EXCHANGE_")
-    or reason_of_position(market, account, start, orders)
-  return reason and { "rejected", reason }
+  return market.account_limits and refusal_by_account(market, account, new, orders)
+    or refusal_by_price(limits, market.last_price, orders)
+    or refusal_by_counts(limits, new, start, "", "FILTER_")
+    or refusal_by_counts(limits, new, account .. "|", "all_", "FILTER_EXCHANGE_")
+    or refusal_by_position(market, account, start, orders)
 end
 
 -- Counts what was placed towards the account's day.

@@ -38,11 +38,17 @@ local function refusal_at_last_price(market, order)
   if order.price > 0 or order.quote_order > 0 or market.last_price == 0 then return nil end
   if order.terms and order.terms[STOP] ~= "0" then return nil end
   local notional = notional_ceil(market, market.last_price, order.lots)
-  if not notional then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  if not notional then return too_large(order) end
   if notional < market.min_notional then
     return { "rejected", "FILTER_NOTIONAL", "", "notional_quote_atoms", int(notional), "min_quote_atoms",
       int(market.min_notional), "last_ticks", int(market.last_price) }
   end
+end
+
+-- A LIMIT_MAKER would take.
+local function would_match(order)
+  return { "rejected", "WOULD_MATCH", "", "price_ticks", int(order.price), "best_ticks",
+    int(math.abs(tonumber(best_opposite(order.side == "BUY")))) }
 end
 
 -- A table to plan with from the words of the request.
@@ -80,14 +86,18 @@ local function commit_new_order(market, request)
   local order = new_order(market, request)
   local is_contingent = order.type ~= "LIMIT" and order.type ~= "MARKET" and order.type ~= "LIMIT_MAKER"
   if is_pegged(order) and not is_contingent then
-    if not take_pegged_price(order) then return { "rejected", "NO_PEG_PRICE" } end
-    if is_worth_wrong(market, order) then return { "rejected", "FILTER_NOTIONAL" } end
+    if not take_pegged_price(order) then
+      return { "rejected", "NO_PEG_PRICE", "", "offset_levels", order.terms[PEG_OFFSET] }
+    end
+    if is_worth_wrong(market, order) then
+      return { "rejected", "FILTER_NOTIONAL", "", "price_ticks", int(order.price), "lots", int(order.lots),
+        "min_quote_atoms", int(market.min_notional) }
+    end
   end
   local refusal = refusal_by_limits(market, { order })
   if refusal then return refusal end
   if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then
-    return { "rejected", "WOULD_MATCH", "", "price_ticks", request.price,
-      "best_ticks", int(math.abs(tonumber(best_opposite(order.side == "BUY")))) }
+    return would_match(order)
   end
   if is_contingent then
     local reply = refusal_at_last_price(market, order) or place_contingent(market, order, request.client_field)
@@ -95,7 +105,7 @@ local function commit_new_order(market, request)
     return reply
   end
   if order.terms then order.terms[WORKING_MS] = int(market.now_ms) end
-  if is_too_large(market, order) then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  if is_too_large(market, order) then return too_large(order) end
   refusal = refusal_at_last_price(market, order)
   if refusal then return refusal end
 
@@ -105,14 +115,13 @@ local function commit_new_order(market, request)
   local plan = plan_match(market, taker, is_killed and 0 or MAX_FILLS)
   if is_killed then plan.stop = "killed" end
   local needed = plan.stop ~= "too large" and funds_needed(market, order, taker, plan)
-  if not needed or needed >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  if not needed or needed >= EXACT then return too_large(order) end
   plan_execution(market, order, plan, reserve_for(market, order, plan, needed))
   read_ledger(market.base)
   read_ledger(market.quote)
   local pays = order.side == "BUY" and market.quote or market.base
   if not enough(free_before(pays, order.account), needed) then
-    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", int(needed),
-      "free_atoms", free_before(pays, order.account) }
+    return too_poor(market, pays, order.account, needed)
   end
   check_ledger(market.base)
   check_ledger(market.quote)

@@ -33,11 +33,15 @@ local function rest_order(s, m, now_ms, client_field)
   local atoms = math.floor(product / tonumber(s[9]))
   if side == "SELL" then own, funds, asset, signed_price, atoms = ASK, BASE, s[5], price, base_atoms end
   local level = tonumber(redis.call("HGET", own.depth, price) or "0") + lots
-  if product >= EXACT or base_atoms >= EXACT or level >= EXACT then return { "rejected", "AMOUNT_TOO_LARGE" } end
+  if product >= EXACT or base_atoms >= EXACT or level >= EXACT then
+    return { "rejected", "AMOUNT_TOO_LARGE", "", "price_ticks", price, "lots", lots_text }
+  end
   local free_field, locked_field = account .. ":free", account .. ":locked"
   local balances = redis.call("HMGET", funds, free_field, locked_field)
   if not enough(balances[1], atoms) then
-    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_atoms", int(atoms), "free_atoms", balances[1] or "0" }
+    local unit = side == "SELL" and "base_atoms" or "quote_atoms"
+    return { "rejected", "INSUFFICIENT_BALANCE", "", "needed_" .. unit, int(atoms), "free_" .. unit,
+      balances[1] or "0" }
   end
 
   -- Plan.
