@@ -157,6 +157,7 @@ def yardstick_words(sha: str, venue_name: str, start: Counters, now_ms: int) -> 
         order_id, seq, update_id = start.order_id + number, start.seq + 1 + number, start.update_id + 1 + number
         level_lots = LOTS * (number // LEVELS + 2)
         locked = ATOMS * (LEVELS + number)
+        free = FREE_ATOMS - locked
         member = order_member(order_id)
         record = (
             f'[{LOTS},{LOTS},0,{ATOMS},{now_ms},"NEW",{order_id},{ACCOUNT},"SELL",{price_ticks},"LIMIT","GTC",{now_ms},'
@@ -165,11 +166,11 @@ def yardstick_words(sha: str, venue_name: str, start: Counters, now_ms: int) -> 
         event = (
             f'["order_placed",{start.epoch},{seq},{now_ms},"{SYMBOL.symbol}",{update_id},[],[],'
             f'[["SELL",{price_ticks},{level_lots}]],'
-            f'[["{SYMBOL.base}",{ACCOUNT},{FREE_ATOMS - locked},-{ATOMS},{locked},{ATOMS}]],{record},true]'
+            f'[["{SYMBOL.base}",{ACCOUNT},{free},-{ATOMS},{locked},{ATOMS}]],{record},true]'
         )
         yield (
             "EVALSHA", sha, len(keys), *keys, KEY_DIGEST, f"{ACCOUNT}|{SYMBOL.symbol}|{client_id}", price_ticks,
-            f"{ACCOUNT}:free", f"{ACCOUNT}:locked", ATOMS, -ATOMS, level_lots, member, record,
+            f"{ACCOUNT}:free", f"{ACCOUNT}:locked", locked + ATOMS, free - ATOMS, level_lots, member, record,
             f"{ACCOUNT}|{SYMBOL.symbol}|{member}", update_id, now_ms, seq, order_id + 1, f"0-{seq}", event,
             f"limits:{ACCOUNT}",
         )  # fmt: skip

@@ -29,7 +29,7 @@ VENUE: Final = "main"
 CONNECTIONS: Final = 32
 WARM_UP_SLICES: Final = 3
 ACCOUNT: Final = 1
-MONEY_ATOMS: Final = 8 * 10**18
+MONEY_ATOMS: Final = 9 * 10**15  # 90 million USDT, which no run spends
 
 
 class HttpRates(NamedTuple):

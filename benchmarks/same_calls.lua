@@ -1,7 +1,7 @@
 #!lua
 -- The redis.calls of a resting order (engine/lua/place_order.lua) with their arguments handed in: what the order would
 -- cost if reading, checking and planning were free. A test holds it to the calls the script really makes.
--- ARGV 1 key digest 2 client id field 3 price 4 free field 5 locked field 6 atoms 7 minus atoms 8 level lots
+-- ARGV 1 key digest 2 client id field 3 price 4 free field 5 locked field 6 locked atoms 7 free atoms 8 level lots
 -- 9 order id 10 record 11 open member 12 update id 13 now_ms 14 seq 15 next order id 16 event id 17 event
 -- 18 field of the account's limits
 redis.call("HMGET", KEYS[2], "rules_version", "pending", "status", "update_id", "base", "quote", "base_atoms_per_lot",
@@ -13,8 +13,7 @@ redis.call("HGET", KEYS[14], ARGV[2])
 redis.call("ZRANGE", KEYS[5], 0, 0, "WITHSCORES")
 redis.call("HGET", KEYS[10], ARGV[3])
 redis.call("HMGET", KEYS[16], ARGV[4], ARGV[5])
-redis.call("HINCRBY", KEYS[16], ARGV[4], ARGV[7])
-redis.call("HINCRBY", KEYS[16], ARGV[5], ARGV[6])
+redis.call("HSET", KEYS[16], ARGV[4], ARGV[7], ARGV[5], ARGV[6])
 redis.call("HSET", KEYS[10], ARGV[3], ARGV[8])
 redis.call("ZADD", KEYS[6], ARGV[3], ARGV[9])
 redis.call("HSET", KEYS[11], ARGV[9], ARGV[10])

@@ -3,13 +3,14 @@
 import msgspec
 import pytest
 
+from engine.audit import audit
 from engine.commands import Transfer
 from engine.errors import Reason
 from engine.events import BalanceCredited, BalanceDebited
 from engine.registry import KeyRecord
 from engine.types import BALANCE_LIMIT, Side
 from engine.venue import Venue
-from tests.conftest import balance, fund, limit
+from tests.conftest import balance, cancel, fund, limit
 from tests.engine.checks import events_of, refused_without_a_trace
 
 
@@ -31,6 +32,26 @@ async def test_transfers_are_exact_above_two_to_the_53(venue: Venue) -> None:
         refused = venue.gateway.debit(usdt(5, atoms))
         assert await refused_without_a_trace(venue, refused) is Reason.INSUFFICIENT_BALANCE
     assert (await venue.gateway.debit(usdt(5, odd))).free_atoms == 0
+
+
+@pytest.mark.parametrize("more", [*range(-2, 3), 998, 999, 1_000, 1_001, 1_002])
+async def test_orders_move_balances_exactly_around_two_to_the_53(venue: Venue, more: int) -> None:
+    """There the engine turns from writing what a balance becomes to writing by how much it changes."""
+    edge, seller = 2**53, 6
+    await fund(venue, 5, USDT=2 * edge + more)
+    await fund(venue, seller, BTC=10**6)
+    await venue.gateway.place_order(limit(5, Side.BUY, (edge - 2) // 10, 1))
+    assert await balance(venue, 5, "USDT") == (edge + 2 + more, edge - 2)
+    small = [await venue.gateway.place_order(limit(5, Side.BUY, 100, 1)) for _ in range(3)]
+    assert await balance(venue, 5, "USDT") == (edge + more - 2_998, edge + 2_998)
+    await venue.gateway.cancel_order(cancel(5, small[2].order.order_id))
+    assert await balance(venue, 5, "USDT") == (edge + more - 1_998, edge + 1_998)
+    await venue.gateway.place_order(limit(seller, Side.SELL, 100, 1))
+    assert await balance(venue, 5, "USDT") == (edge + more - 1_998, 2_000)
+    await venue.gateway.place_order(limit(seller, Side.SELL, 100, 1))
+    await venue.gateway.cancel_order(cancel(5, small[1].order.order_id))
+    assert await balance(venue, 5, "USDT") == (edge + more - 998, 0)
+    assert (await audit(venue)).differences == []
 
 
 async def test_what_open_orders_hold_cannot_be_debited(venue: Venue) -> None:

@@ -1,5 +1,5 @@
 -- What one command moves in one asset. Deltas are gathered first, then the balances they touch are read together,
--- and only commit_ledger writes. Balances may pass 2^53: they change by HINCRBY with text, and are never computed.
+-- and only commit_ledger writes. Balances may pass 2^53: what is as large changes by HINCRBY with text.
 
 local function new_ledger(asset, key)
   return { asset = asset, key = key, accounts = {}, free = {}, locked = {}, fees = 0 }
@@ -59,11 +59,26 @@ local function check_ledger(ledger)
   end
 end
 
+-- Adds a balance and what it becomes to `texts`. False, with nothing added, when doubles are not exact up there.
+local function add_balance(texts, field, before, delta)
+  local old = tonumber(before)
+  if old >= EXACT or old + delta >= EXACT then return false end
+  texts[#texts + 1], texts[#texts + 2] = field, int(old + delta)
+  return true
+end
+
 local function commit_ledger(ledger)
+  local texts = {}
   for i, account in ipairs(ledger.accounts) do
-    local free, locked = ledger.free[account], ledger.locked[account]
-    if free ~= 0 then redis.call("HINCRBY", ledger.key, ledger.fields[2 * i - 1], int(free)) end
-    if locked ~= 0 then redis.call("HINCRBY", ledger.key, ledger.fields[2 * i], int(locked)) end
+    for j, delta in ipairs({ ledger.free[account], ledger.locked[account] }) do
+      local at = 2 * i - 2 + j
+      if delta ~= 0 and not add_balance(texts, ledger.fields[at], ledger.before[at], delta) then
+        redis.call("HINCRBY", ledger.key, ledger.fields[at], int(delta))
+      end
+    end
+  end
+  for first = 1, #texts, 1000 do
+    redis.call("HSET", ledger.key, unpack(texts, first, math.min(first + 999, #texts)))
   end
   if ledger.fees ~= 0 then redis.call("HINCRBY", ledger.key, "#fees", int(ledger.fees)) end
 end

@@ -55,8 +55,13 @@ local function rest_order(s, m, now_ms, client_field)
     .. balances[1] .. ",-" .. locked .. "," .. (balances[2] or "0") .. "," .. locked .. "]]," .. record .. ",true]"
 
   -- Write.
-  redis.call("HINCRBY", funds, free_field, "-" .. locked)
-  redis.call("HINCRBY", funds, locked_field, locked)
+  local free_atoms, locked_atoms = tonumber(balances[1]), tonumber(balances[2] or "0") + atoms
+  if free_atoms < EXACT and locked_atoms < EXACT then
+    redis.call("HSET", funds, free_field, int(free_atoms - atoms), locked_field, int(locked_atoms))
+  else
+    redis.call("HINCRBY", funds, free_field, "-" .. locked)
+    redis.call("HINCRBY", funds, locked_field, locked)
+  end
   redis.call("HSET", own.depth, price, level_text)
   if level == lots then redis.call("ZADD", own.levels, signed_price, price) end
   redis.call("ZADD", own.book, signed_price, member)
