@@ -248,6 +248,17 @@ async def test_a_position_bought_by_quote_amount_is_judged_at_the_last_price(ven
     await place(venue, market(alice, BUY, quote_atoms=11 * 1_000 * ATOMS - 1))
 
 
+async def test_a_position_that_is_too_large_already_grows_by_nothing(venue: Venue, alice: int) -> None:
+    """What the quote amount buys is less than a lot, and before the first trade not known at all."""
+    await rule(venue, max_position_lots=RICH_ATOMS // LOT - 1)
+    assert await refused(venue, market(alice, BUY, quote_atoms=10**9)) is Reason.FILTER_MAX_POSITION
+    await place(venue, market(alice, SELL, quote_atoms=10**9))
+    await rule(venue)
+    await last_price(venue, 1_000)
+    await rule(venue, max_position_lots=RICH_ATOMS // LOT - 1)
+    assert await refused(venue, market(alice, BUY, quote_atoms=1)) is Reason.FILTER_MAX_POSITION
+
+
 async def test_what_is_filled_counts_as_held(venue: Venue, alice: int, bob: int) -> None:
     await rule(venue, max_position_lots=RICH_ATOMS // LOT + 10, taker_fee_e8=0, maker_fee_e8=0)
     await place(venue, limit(alice, BUY, 50, 10))

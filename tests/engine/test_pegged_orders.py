@@ -10,8 +10,8 @@ from engine.errors import Reason
 from engine.records import OrderRecord
 from engine.types import OrderStatus, OrderType, PegPrice, Side, TimeInForce
 from engine.venue import Venue
-from tests.conftest import balance, fund, limit
-from tests.engine.checks import digest, refusal
+from tests.conftest import BTCUSDT, balance, fund, limit
+from tests.engine.checks import digest, refusal, refused_without_a_trace
 
 BUY, SELL = Side.BUY, Side.SELL
 PRIMARY, MARKET = PegPrice.PRIMARY_PEG, PegPrice.MARKET_PEG
@@ -85,12 +85,10 @@ async def test_immediate_or_cancel_takes_the_best_price_and_only_that(market: Ve
 
 
 async def triggered(venue: Venue, alice: int, order: PlaceOrder) -> OrderRecord:
-    """Place a pegged stop above 1,010 and let the price reach it."""
-    await venue.gateway.place_order(limit(alice, BUY, 1_005, LOTS))
-    await venue.gateway.place_order(limit(alice, SELL, 1_005, LOTS))
-    placed = await venue.gateway.place_order(order)
+    """Place a pegged stop above 1,010 and let the price reach it, under whatever rules there are."""
+    orders = (limit(alice, BUY, 1_005, LOTS), limit(alice, SELL, 1_005, LOTS), order, limit(alice, BUY, 1_010, 1))
+    _, _, placed, _ = [await venue.gateway.place_order(msgspec.structs.replace(one, rules_version=0)) for one in orders]
     assert placed.order.price_ticks == order.price_ticks
-    await venue.gateway.place_order(limit(alice, BUY, 1_010, 1))
     return await venue.queries.order(order.account, "BTCUSDT", order_id=placed.order.order_id)
 
 
@@ -110,3 +108,29 @@ async def test_a_stop_that_cannot_pay_its_price_then_expires_and_gives_everythin
     found = await triggered(market, alice, order)
     assert (found.status, found.filled_lots) == ("EXPIRED", 0)
     assert await balance(market, dave, "USDT") == (money, 0)
+
+
+@pytest.mark.parametrize(("own_price", "reason"), [(1_200, None), (1_201, Reason.FILTER_PERCENT_PRICE)])
+async def test_its_owners_price_is_judged_too(
+    market: Venue, alice: int, bob: int, own_price: int, reason: Reason | None
+) -> None:
+    """faqs/pegged_orders.md: an order with a price must pass the filters at both."""
+    await market.gateway.place_order(limit(alice, BUY, 1_000, LOTS))
+    await market.gateway.place_order(limit(alice, SELL, 1_000, LOTS))
+    await market.registry.define_symbol(msgspec.structs.replace(BTCUSDT, price_up_e4=12_000))
+    order = msgspec.structs.replace(pegged(bob, BUY, PRIMARY, price=own_price), rules_version=0)
+    if reason:
+        assert await refused_without_a_trace(market, market.gateway.place_order(order)) is reason
+    else:
+        assert (await market.gateway.place_order(order)).order.price_ticks == 990
+
+
+@pytest.mark.parametrize(("down_e4", "status"), [(9_801, "NEW"), (9_802, "EXPIRED")])
+async def test_a_stop_is_judged_again_at_the_price_it_finds(
+    market: Venue, alice: int, bob: int, down_e4: int, status: str
+) -> None:
+    """faqs/pegged_orders.md: contingent pegged orders are validated again when they are triggered."""
+    order = pegged(bob, BUY, PRIMARY, type=OrderType.STOP_LOSS_LIMIT, stop_ticks=1_010)
+    await market.registry.define_symbol(msgspec.structs.replace(BTCUSDT, bid_price_down_e4=down_e4))
+    found = await triggered(market, alice, order)  # by 1,010; it finds 990
+    assert (found.status, found.filled_lots) == (status, 0)

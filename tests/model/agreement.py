@@ -26,12 +26,21 @@ from engine.errors import Rejected
 from engine.gateway import Placed
 from engine.registry import KeyRecord
 from engine.runner import Stale
-from engine.types import MAX_FILLS, Side, SymbolSpec, SymbolStatus
+from engine.types import MAX_FILLS, Side, SymbolSpec
 from engine.venue import Venue
 from tests.model.coverage import Coverage
 from tests.model.reference import PRECISE, Exchange
 from tests.model.small_steps import shorten_steps
-from tests.model.translation import SPECS, event_of, fill_of, list_of, order_of, prevented_of
+from tests.model.translation import (
+    SPECS,
+    account_rules_of,
+    event_of,
+    fill_of,
+    list_of,
+    order_of,
+    prevented_of,
+    rules_of,
+)
 from tests.model.words import ATOM, Market, Purse, Refused, Terms
 
 ACCOUNTS = range(1, 8)
@@ -42,7 +51,9 @@ START_MS = 1_700_000_000_000
 
 @dataclass(frozen=True)
 class Step:
-    """One command: a gateway method, or set_status, set_key, set_trade_group, set_clock; `of` is what it is given."""
+    """One command: a gateway method, or define_symbol (a spec, and whether to reopen), set_limits (an account, its
+    limits), set_key, set_trade_group, set_clock; `of` is what it is given.
+    """
 
     name: str
     of: Any
@@ -91,6 +102,8 @@ class Pair:
             reference = self._of_reference(step)
         assert engine == reference, f"{step}\n   engine    {engine}\n   reference {reference}"[:LONGEST_MESSAGE]
         self.played += 1
+        if engine[0] == "refused":
+            self.coverage.note_refused(engine[1])
         if step.name == "replace_order" and engine[0] == "ok":
             self.coverage.note_replaced(*engine[1])
         return engine
@@ -192,7 +205,8 @@ def _market(spec: SymbolSpec) -> Market:
     return Market(
         symbol=spec.symbol, base=spec.base, quote=spec.quote, tick=spec.tick_units * ATOM, lot=spec.lot_units * ATOM,
         maker_fee=spec.maker_fee_e8 * ATOM, taker_fee=spec.taker_fee_e8 * ATOM,
-        min_notional=spec.min_notional_atoms * ATOM, rules_version=spec.rules_version,
+        min_notional=spec.min_notional_atoms * ATOM, rules_version=spec.rules_version, rules=rules_of(spec),
+        definition=_definition(spec),
     )  # fmt: skip
 
 
@@ -250,9 +264,17 @@ async def _debit(venue: Venue, transfer: Transfer) -> Any:
     return Purse(moved.free_atoms * ATOM, moved.locked_atoms * ATOM)
 
 
-async def _set_status(venue: Venue, of: tuple[str, str]) -> None:
-    symbol, status = of
-    await venue.registry.define_symbol(msgspec.structs.replace(SPECS[symbol], status=SymbolStatus(status)))
+async def _define(venue: Venue, of: tuple[SymbolSpec, bool]) -> None:
+    await venue.registry.define_symbol(of[0], reopen=of[1])
+
+
+async def _kill(venue: Venue, account: int) -> Any:
+    specs = {
+        record.order_id: spec
+        for symbol, spec in SPECS.items()
+        for record in await venue.queries.open_orders(account, [symbol])
+    }
+    return [order_of(record, specs[record.order_id]) for record in await venue.gateway.kill_account(account)]
 
 
 async def _set_key(venue: Venue, of: tuple[str, int, bool]) -> None:
@@ -272,7 +294,9 @@ ENGINE: dict[str, Callable[[Venue, Any], Awaitable[Any]]] = {
     "reduce_order": _reduce,
     "credit": _credit,
     "debit": _debit,
-    "set_status": _set_status,
+    "kill_account": _kill,
+    "define_symbol": _define,
+    "set_limits": lambda venue, of: venue.registry.set_account_limits(*of),
     "set_key": _set_key,
     "set_trade_group": lambda venue, of: venue.registry.set_trade_group(*of),
     "set_clock": lambda venue, now_ms: venue.clock.set_virtual(now_ms),
@@ -288,7 +312,7 @@ def _sizes(of: Any) -> tuple[Decimal, Decimal]:
 def _reference_terms(of: PlaceOrder, tick: Decimal, lot: Decimal) -> Terms:
     return Terms(
         stop=of.stop_ticks * tick, trailing_bips=of.trailing_bips, iceberg=of.iceberg_lots * lot, stp=of.stp.value,
-        strategy_id=of.strategy_id, strategy_type=of.strategy_type,
+        strategy_id=of.strategy_id, strategy_type=of.strategy_type, peg=of.peg.value, peg_offset=of.peg_offset,
     )  # fmt: skip
 
 
@@ -315,6 +339,19 @@ def _reference_list(reference: Exchange, of: PlaceOrderList) -> Any:
     return reference.place_list(
         account=first.account, symbol=first.symbol, rules_version=first.rules_version, kind=of.kind.value,
         client_id=of.client_order_id, key=first.key_digest, orders=orders,
+    )  # fmt: skip
+
+
+def _definition(spec: SymbolSpec) -> SymbolSpec:
+    """A spec as its owner knows it."""
+    return msgspec.structs.replace(spec, rules_version=0)
+
+
+def _reference_define(reference: Exchange, of: tuple[SymbolSpec, bool]) -> None:
+    spec, reopen = of
+    reference.define(
+        spec.symbol, rules=rules_of(spec), definition=_definition(spec), status=spec.status.value, reopen=reopen,
+        min_notional=spec.min_notional_atoms * ATOM,
     )  # fmt: skip
 
 
@@ -351,7 +388,9 @@ REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     "debit": lambda reference, of: reference.debit(
         account=of.account, asset=of.asset, amount=of.atoms * ATOM, key=of.key_digest
     ),
-    "set_status": lambda reference, of: reference.set_status(*of),
+    "kill_account": lambda reference, account: reference.kill(account),
+    "define_symbol": _reference_define,
+    "set_limits": lambda reference, of: reference.set_limits(of[0], account_rules_of(of[1])),
     "set_key": lambda reference, of: reference.set_key(of[0], of[1], is_good=of[2]),
     "set_trade_group": lambda reference, of: reference.set_trade_group(*of),
     "set_clock": lambda reference, now_ms: reference.set_clock(now_ms),

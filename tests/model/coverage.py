@@ -5,21 +5,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.model.translation import SPECS
-from tests.model.words import ATOM, Order, OrderList
+from tests.model.words import ATOM, UNFOUND, Order, OrderList
 
 MODES = ("EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
+LIMITS = (
+    "FILTER_MAX_NUM_ORDERS", "FILTER_MAX_NUM_ALGO_ORDERS", "FILTER_MAX_NUM_ICEBERG_ORDERS",
+    "FILTER_MAX_NUM_ORDER_LISTS", "FILTER_EXCHANGE_MAX_NUM_ORDERS", "FILTER_EXCHANGE_MAX_NUM_ALGO_ORDERS",
+    "FILTER_EXCHANGE_MAX_NUM_ICEBERG_ORDERS", "FILTER_EXCHANGE_MAX_NUM_ORDER_LISTS", "FILTER_MAX_NUM_ORDER_AMENDS",
+    "FILTER_MAX_POSITION", "FILTER_MAX_ASSET", "FILTER_PERCENT_PRICE", "FILTER_PERCENT_PRICE_BY_SIDE",
+    "RISK_OPEN_ORDERS", "RISK_DAILY_NOTIONAL", "RISK_POSITION", "ACCOUNT_KILLED", "NO_PEG_PRICE", "MARKET_CLOSED",
+)  # fmt: skip
 # About a fifth of what most seeds bring.
 LEAST_PER_20_000 = {
-    "triggered": 500, "triggered by trailing": 200, "cascades": 250, "refills": 400, "met twice": 150,
-    "continued": 400, "continued amid triggers": 80, "fill or kill triggered": 60, "rests after trigger": 100,
-    "out of money": 6, "icebergs in prevention": 100, "waiting reduced": 50, "waiting cancelled": 100,
-    **dict.fromkeys(MODES, 25), "transfers": 20,
-    "OCO list_placed": 70, "OTO list_placed": 70, "OTOCO list_placed": 70, "lists done": 200,
-    "working order filled at once": 20, "begun later": 60, "pending maker that would match": 5,
+    "triggered": 250, "triggered by trailing": 80, "cascades": 120, "refills": 200, "met twice": 100,
+    "continued": 150, "continued amid triggers": 30, "fill or kill triggered": 25, "rests after trigger": 60,
+    "out of money": 3, "icebergs in prevention": 100, "waiting reduced": 50, "waiting cancelled": 100,
+    **dict.fromkeys(MODES, 15), "transfers": 20,
+    "OCO list_placed": 50, "OTO list_placed": 50, "OTOCO list_placed": 50, "lists done": 120,
+    "working order filled at once": 12, "begun later": 35, "pending maker that would match": 3,
     "pending stop that would trigger": 15, "pair ended by a fill": 8, "lists after prevention": 20,
-    "ended while it waited for its turn": 15, "inherited": 30, "list after order_placed": 30,
-    "list after order_triggered": 15, "list after order_continued": 15, "list after order_activated": 40,
+    "ended while it waited for its turn": 8, "inherited": 12, "list after order_placed": 30,
+    "list after order_triggered": 15, "list after order_continued": 8, "list after order_activated": 40,
     "list after order_canceled": 30, "pairs reduced": 10,
+    **dict.fromkeys([f"refused: {reason}" for reason in LIMITS], 1), "symbol_halted": 5, "halted amid steps": 1,
+    "pegged": 60, "pegged taker": 12, "pegged and triggered": 15, "pegged without a price when triggered": 3,
+    "pegged and expired when triggered": 5, "amends counted": 10, "accounts killed": 3, "BREAK": 2,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 10, "not replaced": 10,
 }  # fmt: skip
 
@@ -43,8 +53,12 @@ class Coverage:
         else:
             self.seen["replaced nothing" if placed and placed[0] == "ok" else "not replaced"] += 1
 
+    def note_refused(self, reason: str) -> None:
+        self.seen[f"refused: {reason}"] += 1
+
     def note(self, event: dict[str, Any]) -> None:
         kind = event["kind"]
+        self._note_rules(kind, event)
         if kind in ("order_placed", "order_continued", "order_triggered", "order_activated"):
             self._note_step(kind, event)
         if kind in ("list_placed", "list_changed"):
@@ -76,6 +90,23 @@ class Coverage:
             self.seen["transfers"] += match.mode == "TRANSFER" and match.taker_account != match.maker_account
         if order.is_contingent and order.terms.working_ms:
             self.queue_ids[order.id] = order.terms.queue_id
+
+    def _note_rules(self, kind: str, event: dict[str, Any]) -> None:
+        """The breaker, the kill switch, counted amendments, and pegged orders."""
+        self.seen["symbol_halted"] += kind == "symbol_halted"
+        self.seen["halted amid steps"] += kind == "symbol_halted" and not self.last.get("is_final", True)
+        self.seen["accounts killed"] += kind == "account_limits_set" and event["rules"].is_killed
+        self.seen["BREAK"] += event.get("status") == "BREAK"
+        self.seen["amends counted"] += kind == "order_reduced" and event["order"].terms.amends > 0
+        if kind in ("order_placed", "order_triggered") and event["order"].terms.peg:
+            order: Order = event["order"]
+            is_triggered, has_found = kind == "order_triggered", order.terms.own_price != UNFOUND
+            self.seen["pegged"] += not is_triggered
+            self.seen["pegged taker"] += bool(event["fills"])
+            self.seen["pegged and triggered"] += is_triggered and has_found
+            self.seen["pegged without a price when triggered"] += is_triggered and not has_found
+            is_expired = is_triggered and has_found and order.status == "EXPIRED"
+            self.seen["pegged and expired when triggered"] += is_expired and not event["fills"]
 
     def _note_list(self, kind: str, event: dict[str, Any]) -> None:
         """A list placed, or what its orders did to each other, named by the event that was the cause."""

@@ -7,8 +7,8 @@ takes several, and what its prices trigger takes only after them, one order afte
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from tests.model.limits import Limits
 from tests.model.meetings import Meeting, Plan, Taker, next_visible
-from tests.model.triggers import Triggers
 from tests.model.words import ATOM, EXACT, ZERO, Fill, Market, Order, Prevented, ceil, floor
 
 UNFINISHED = ("steps", "too large")
@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass
-class Matching(Triggers):
+class Matching(Limits):
     """Orders move through their steps here; whether they may is decided by the commands of `Exchange`."""
 
     def step(self, kind: str, market: Market, order: Order, plan: Plan, reserve: Decimal) -> Step:
@@ -51,12 +51,19 @@ class Matching(Triggers):
                 maker.terms.queue_id = self.take_id()
         self._settle(market, order, plan, reserve)
         self.touch(market, makers + [order] * (order.id not in self.open or order.filled > 0))
-        self.trigger(market, last_price, [fill.price for fill in fills])
+        prices = [fill.price for fill in fills]
+        halt = self.halting(market, last_price, prices)
+        if halt:
+            market.status, market.is_halted = "HALT", True
+        if market.status == "TRADING":
+            self.trigger(market, last_price, prices)
         step = Step(kind, copied(order), fills, prevented, len(plan.meetings), plan.stop not in UNFINISHED)
         self.tell_market(
             kind, market, before, fills=fills, makers=[copied(maker) for maker in makers], order=step.order,
             is_final=step.is_final, prevented=prevented,
         )  # fmt: skip
+        if halt:
+            self.tell("symbol_halted", symbol=market.symbol, price=halt[0], other_price=halt[1])
         return step
 
     def touch(self, market: Market, orders: list[Order]) -> None:
@@ -67,13 +74,14 @@ class Matching(Triggers):
     def take(self, kind: str, market: Market, order: Order, room: int) -> Step:
         """An order that was open already begins to take. A purchase without a limit may also spend what is free."""
         order.terms.working_ms = self.now_ms
+        may_work = not order.terms.peg or self.may_work_pegged(market, order)
         taker, reserve = Taker(order, left=order.left), order.locked
         if order.side == "BUY" and not order.has_limit:
             _, divisor = market.steps()  # a budget must stay exact when it is divided by a price
             most = (EXACT - 1) // divisor * ATOM
             reserve = min(order.locked + self.purse(market.quote, order.account).free, most)
             taker.money = reserve
-        plan = self.plan_unless_killed(market, taker, room)
+        plan = self.plan_unless_killed(market, taker, room) if may_work else Plan(stop="killed")
         return self.step(kind, market, order, plan, reserve)
 
     def go_on(self, market: Market, order: Order, room: int) -> Step:

@@ -33,6 +33,9 @@ class Placing(Lists):
             price=price, quantity=quantity, left=quantity, quote_amount=quote_amount, client_id=client_id,
             created_ms=self.now_ms, updated_ms=self.now_ms, terms=terms, has_terms=terms != Terms(),
         )  # fmt: skip
+        if order.terms.peg and not order.is_contingent:
+            self._find_first_price(market, order)
+        self.check_limits(market, [order])
         if order.is_contingent:
             self._check_at_last_price(market, order)
             return self._place_waiting(market, order), [], []
@@ -42,6 +45,7 @@ class Placing(Lists):
         self._check_size(market, order)
         self._check_at_last_price(market, order)
         plan, reserve = self._plan_new(market, order)
+        self.note_ordered(market, [order])
         self.take_id()
         steps = self.follow_up(market, order, self.step("order_placed", market, order, plan, reserve))
         own = [step for step in steps if step.order.id == order.id]
@@ -50,6 +54,13 @@ class Placing(Lists):
             [fill for step in own for fill in step.fills],
             [match for step in own for match in step.prevented],
         )
+
+    def _find_first_price(self, market: Market, order: Order) -> None:
+        """A pegged order that enters the book at once needs a level there, and must be worth enough at its price."""
+        if not self.find_price(market, order):
+            raise Refused("NO_PEG_PRICE")
+        if not self.is_worth_enough(market, order):
+            raise Refused("FILTER_NOTIONAL")
 
     def _plan_new(self, market: Market, order: Order) -> tuple[Plan, Decimal]:
         """A new order's first step, and what it sets aside should there be more. Refused what cannot be afforded."""
@@ -74,12 +85,13 @@ class Placing(Lists):
         if self.is_reached(market, order):
             raise Refused("STOP_WOULD_TRIGGER")
         price = order.price or stop or last or ZERO
-        self._check_product(market, price if order.has_limit or order.side == "BUY" else ZERO, order.quantity)
+        self.check_product(market, price if order.price or order.side == "BUY" else ZERO, order.quantity)
         needed = ceil(price * order.quantity) if order.side == "BUY" else order.quantity
         if max(needed, order.quantity) / ATOM >= EXACT:
             raise Refused("AMOUNT_TOO_LARGE")
         if needed > self.purse(self.pays(market, order), order.account).free:
             raise Refused("INSUFFICIENT_BALANCE")
+        self.note_ordered(market, [order])
         before = self.copy(market.symbol)
         self.take_id()
         self.open[order.id] = order
@@ -118,6 +130,7 @@ class Placing(Lists):
             order.terms.list_id = order_list.id
             self._check_listed(market, order_list, order)
             order_list.orders.append(order)
+        self.check_limits(market, order_list.orders)
         order_list.members = [(order.id, order.client_id) for order in order_list.orders]
         return self._accept(market, order_list)
 
@@ -148,6 +161,7 @@ class Placing(Lists):
                 raise Refused("AMOUNT_TOO_LARGE")
             if sum(pays, ZERO) > self.purse(asset, order_list.account).free:
                 raise Refused("INSUFFICIENT_BALANCE")
+        self.note_ordered(market, order_list.orders)
         before = self.copy(market.symbol)
         self.lists[order_list.id] = order_list
         self.next_list_id += 1
@@ -180,14 +194,9 @@ class Placing(Lists):
         if key and self.keys.get(key) != account:
             raise Refused("KEY_INVALID")
 
-    def _check_product(self, market: Market, price: Decimal, quantity: Decimal) -> None:
-        multiplier, divisor = market.steps()
-        if price / market.tick * (quantity / market.lot) * multiplier + divisor - 1 >= EXACT:  # it is rounded up
-            raise Refused("AMOUNT_TOO_LARGE")
-
     def _check_size(self, market: Market, order: Order) -> None:
         _, divisor = market.steps()
-        self._check_product(market, order.price, order.quantity)
+        self.check_product(market, order.price, order.quantity)
         if max(order.quantity / ATOM, order.quote_amount / ATOM * divisor) >= EXACT:
             raise Refused("AMOUNT_TOO_LARGE")
 
@@ -195,7 +204,7 @@ class Placing(Lists):
         """An order without any price must be worth minNotional at the price of the last trade, if there was one."""
         has_price = order.price or order.quote_amount or order.terms.stop
         if not has_price and market.last_price is not None:
-            self._check_product(market, market.last_price, order.quantity)
+            self.check_product(market, market.last_price, order.quantity)
             if ceil(market.last_price * order.quantity) < market.min_notional:
                 raise Refused("FILTER_NOTIONAL")
 
@@ -217,7 +226,7 @@ class Placing(Lists):
         for meeting in plan.meetings:
             taken[meeting.maker.price] = taken.get(meeting.maker.price, ZERO) + meeting.quantity
         for price, quantity in taken.items():
-            self._check_product(market, price, quantity)
+            self.check_product(market, price, quantity)
         moved = sum((meeting.quote for meeting in plan.meetings if meeting.moves_money), ZERO)
         cost = sum((ceil(price * quantity) for price, quantity in taken.items()), moved)
         if cost / ATOM >= EXACT:

@@ -17,18 +17,21 @@ from engine.commands import (
     ReplaceOrder,
     Transfer,
 )
-from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
+from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, TimeInForce
 from tests.model.agreement import ACCOUNTS, ASSETS, Step
+from tests.model.random_rules import POOR, Rules
 from tests.model.reference import Exchange
 from tests.model.translation import SPECS
 
-POOR, RICH = ACCOUNTS[:5], ACCOUNTS[5:]
+RICH = ACCOUNTS[len(POOR) :]
 CENTRES = {"BTCUSDT": 1_000, "ETHUSDT": 77, "ETHBTC": 33_333}  # ticks
 LOTS = {"BTCUSDT": 60, "ETHUSDT": 90, "ETHBTC": 40}
 POOR_ATOMS = {"BTC": 15_000, "ETH": 150_000, "USDT": 60_000}
 DIGESTS = ("key-a", "key-b", "key-c")
 GROUPS = (-1, 7, 7, 7)  # trade groups; most accounts share one
 CONTINGENT = [type_ for type_ in OrderType if type_.is_contingent]
+LIMITED = [type_ for type_ in CONTINGENT if type_.has_limit]
+PEGS = (PegPrice.PRIMARY_PEG, PegPrice.MARKET_PEG)
 RESTRICTIONS = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 GARBAGE_IDS = (0, 1, 10**9, 2**53 - 1, 2**53 + 1, 10**17)
 
@@ -40,6 +43,7 @@ class Commands:
         self._random = random
         self._reference = reference
         self._drawn = 0
+        self._rules = Rules(random, reference)
         self._only_symbol = ""  # the one that every command drawn now is for
 
     def opening(self) -> list[Step]:
@@ -57,9 +61,12 @@ class Commands:
         kinds = (
             (50, self._limit), (8, self._market), (18, self._contingent), (3, self._maker_only), (8, self._cancel),
             (12, self._list), (3, self._replace),
-            (0.3, self._cancel_all), (6, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
-            (0.5, self._status), (0.5, self._key), (0.5, self._group), (1, self._clock),
+            (0.3, self._cancel_all), (7, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
+            (0.5, self._rules.status), (1.2, self._rules.of_symbol), (0.8, self._rules.of_account), (6, self._pegged),
+            (0.5, self._key), (0.5, self._group), (1, self._clock),
         )  # fmt: skip
+        if reopening := self._rules.reopening():
+            return reopening
         (make,) = self._random.choices([kind for _, kind in kinds], weights=[weight for weight, _ in kinds])
         return make()
 
@@ -82,6 +89,23 @@ class Commands:
             self._account(), symbol, side, OrderType.LIMIT_MAKER, TimeInForce.GTC, lots=lots,
             price_ticks=CENTRES[symbol] + self._random.randint(-6, 6), iceberg_lots=self._tip(lots),
         )  # fmt: skip
+
+    def _pegged(self) -> Step:
+        """A level close to the best ones, sometimes one that the book does not have; often with a price of its own."""
+        symbol, side = self._symbol(), self._random.choice(list(Side))
+        lots = self._random.randint(1, LOTS[symbol])
+        type_ = self._random.choice((OrderType.LIMIT, OrderType.LIMIT, OrderType.LIMIT_MAKER, *LIMITED))
+        step = self._leg(self._account(), symbol, side, type_, self._last_ticks(symbol), lots)
+        price_ticks = step.of.price_ticks + self._random.randint(-3, 3) if self._random.random() < 0.5 else 0
+        stop_ticks = step.of.stop_ticks
+        if stop_ticks:
+            away = self._random.randint(1, 4) * (1 if type_.waits_above(side) else -1)
+            stop_ticks = max(1, self._last_ticks(symbol) + away)
+        pegged = msgspec.structs.replace(
+            step.of, price_ticks=max(0, price_ticks), stop_ticks=stop_ticks, peg=self._random.choice(PEGS),
+            peg_offset=self._random.choice((0, 0, 0, 1, 2, 3, 30)),
+        )  # fmt: skip
+        return Step("place_order", pegged)
 
     def _tip(self, lots: int) -> int:
         """What an iceberg shows, in at most forty parts: so little that one taker meets it more than once."""
@@ -283,7 +307,8 @@ class Commands:
         open_orders = list(self._reference.open.values())
         if not open_orders:
             return self._limit()
-        order = self._random.choice(open_orders)
+        amended = [order for order in open_orders if order.terms.amends]  # once more, if they may
+        order = self._random.choice(amended if amended and self._random.random() < 0.3 else open_orders)
         lots = int(order.quantity / self._reference.markets[order.symbol].lot)
         reduce = ReduceOrder(
             account=order.account, symbol=order.symbol, order_id=order.id, lots=self._random.randint(0, lots + 1),
@@ -317,14 +342,6 @@ class Commands:
                 Step("debit", Transfer(account=account, asset="BTC", atoms=2**63)),
             )
         )
-
-    def _status(self) -> Step:
-        halt = self._random.random() < 0.2
-        symbol = self._symbol()
-        for market in self._reference.markets.values():  # nothing stays closed for long
-            if market.status == "HALT":
-                halt, symbol = False, market.symbol
-        return Step("set_status", (symbol, "HALT" if halt else "TRADING"))
 
     def _key(self) -> Step:
         return Step("set_key", (self._random.choice(DIGESTS), self._account(), self._random.random() < 0.7))

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.model.matching import copied
 from tests.model.placing import Placing
+from tests.model.rules import AccountRules, SymbolRules
 from tests.model.words import ATOM, EXACT, ZERO, Market, Order, Purse, Refused, ceil
 
 PRECISE = Context(prec=80)  # whoever calls works in this: products of two numbers of 2**53 steps must come out exact
@@ -84,17 +85,23 @@ class Exchange(Placing):
     def reduce(self, *, account: int, symbol: str, order_id: int, quantity: Decimal, key: str) -> Order:
         market = self._market(symbol)
         self._check_key(key, account)
+        if market.status == "BREAK":
+            raise Refused("MARKET_CLOSED")
         order = self.open.get(order_id)
         if order is None or (order.account, order.symbol) != (account, symbol):
             raise Refused("UNKNOWN_ORDER")
         used = order.quantity - order.left
         if not used < quantity < order.quantity:
             raise Refused("FILTER_LOT_SIZE")
+        if market.rules.amends and order.terms.amends >= market.rules.amends:
+            raise Refused("FILTER_MAX_NUM_ORDER_AMENDS")
         before, pair, previous = self.copy(symbol), self.open_pair_of(order), order.quantity
         for smaller in pair or [order]:
             smaller.left -= smaller.quantity - quantity
             smaller.quantity, smaller.updated_ms = quantity, self.now_ms
             smaller.terms.visible = min(smaller.terms.visible, smaller.left)
+            if market.rules.amends:  # else nobody counts
+                smaller.has_terms, smaller.terms.amends = True, smaller.terms.amends + 1
         if pair:
             self._lock_pair(market, *pair)
         else:
@@ -131,12 +138,35 @@ class Exchange(Placing):
             raise Refused("INSUFFICIENT_BALANCE")
         return self._transfer("balance_debited", account, asset, amount, -amount)
 
-    def set_status(self, symbol: str, status: str) -> None:
+    def define(
+        self, symbol: str, *, rules: SymbolRules, definition: object, status: str, reopen: bool, min_notional: Decimal
+    ) -> None:
+        """New rules or another status; `definition` is all of them. What the breaker has halted may stay so."""
         market = self.markets[symbol]
-        if market.status != status:
-            market.status = status
-            market.rules_version += 1
-            self.tell("symbol_defined", symbol=symbol, status=status, rules_version=market.rules_version)
+        reopens = market.is_halted and (reopen or status != "TRADING" or not rules.has_breaker)
+        if market.definition == definition and not reopens:
+            return
+        if reopens:
+            market.is_halted, market.traded = False, []
+        market.definition, market.rules, market.min_notional = definition, rules, min_notional
+        market.status = "HALT" if market.is_halted else status
+        market.rules_version += 1
+        self.tell("symbol_defined", symbol=symbol, status=status, rules_version=market.rules_version)
+
+    def set_limits(self, account: int, rules: AccountRules) -> None:
+        """What an account may do from here on."""
+        if self.accounts.get(account, AccountRules()) != rules:
+            self.accounts[account] = rules
+            self.tell("account_limits_set", account=account, rules=rules)
+
+    def kill(self, account: int) -> list[Order]:
+        """The account places nothing more and loses all it has open; the cancelled orders, by symbol."""
+        self.set_limits(account, replace(self.accounts.get(account, AccountRules()), is_killed=True))
+        canceled: list[Order] = []
+        for symbol in sorted(self.markets):
+            if any((order.account, order.symbol) == (account, symbol) for order in self.open.values()):
+                canceled += self.cancel_all(account=account, symbol=symbol, key="")
+        return canceled
 
     def set_key(self, digest: str, account: int, *, is_good: bool) -> None:
         """Publish a key for an account, or revoke it."""

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -21,7 +22,18 @@ from engine.commands import (
     ReplaceOrder,
     Transfer,
 )
-from engine.types import MAX_FILLS, ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
+from engine.types import (
+    MAX_FILLS,
+    AccountLimits,
+    ListKind,
+    OrderStatus,
+    OrderType,
+    PegPrice,
+    Side,
+    StpMode,
+    SymbolStatus,
+    TimeInForce,
+)
 from engine.venue import Venue
 from tests.conftest import finish
 from tests.model.agreement import ASSETS, Pair, Step
@@ -43,6 +55,25 @@ CLIENT_IDS = st.sampled_from(["", "", "a", "b"])
 DIGESTS = st.sampled_from(["", "", "", "", "key"])
 ORDERS = st.integers(0, 12)  # which of the newest orders is meant
 ATOMS = st.integers(1, 50_000) | st.integers(1, 2**60)
+PEGS = [PegPrice.PRIMARY_PEG, PegPrice.MARKET_PEG]
+SMALL = st.integers(0, 3)  # of a count; 0 is no rule
+RULES = st.fixed_dictionaries(
+    {},
+    optional={
+        "max_orders": SMALL, "max_algo_orders": SMALL, "max_iceberg_orders": SMALL, "max_order_lists": SMALL,
+        "exchange_max_orders": SMALL, "exchange_max_algo_orders": SMALL, "exchange_max_iceberg_orders": SMALL,
+        "exchange_max_order_lists": SMALL, "max_order_amends": SMALL, "max_position_lots": st.integers(1, 300_000),
+        "price_up_e4": st.sampled_from([10_000, 10_100, 10_200]), "price_down_e4": st.sampled_from([9_800, 9_900]),
+        "bid_price_up_e4": st.sampled_from([10_000, 10_300]), "ask_price_down_e4": st.sampled_from([9_700, 10_000]),
+        "halt_bips": st.sampled_from([100, 200]), "halt_seconds": st.integers(1, 2),
+    },
+)  # fmt: skip
+LIMITS = st.builds(
+    AccountLimits, is_killed=st.sampled_from([False, False, True]), max_open_orders=SMALL,
+    max_order=st.dictionaries(st.sampled_from(ASSETS), st.integers(1, 20_000), max_size=2),
+    max_daily=st.dictionaries(st.sampled_from(ASSETS), st.integers(1, 50_000), max_size=2),
+    max_position=st.dictionaries(st.sampled_from(ASSETS), st.integers(1, 200_000), max_size=2),
+)  # fmt: skip
 
 
 class Agreement(RuleBasedStateMachine):
@@ -225,9 +256,38 @@ class Agreement(RuleBasedStateMachine):
     def transfer(self, account: int, asset: str, atoms: int, is_credit: bool) -> None:
         self._play("credit" if is_credit else "debit", Transfer(account=account, asset=asset, atoms=atoms))
 
-    @rule(symbol=SYMBOLS, status=st.sampled_from(["TRADING", "TRADING", "HALT"]))
-    def set_status(self, symbol: str, status: str) -> None:
-        self._play("set_status", (symbol, status))
+    @rule(
+        symbol=SYMBOLS, status=st.sampled_from(["TRADING", "TRADING", "TRADING", "HALT", "BREAK"]), rules=RULES,
+        reopen=st.booleans(),
+    )  # fmt: skip
+    def define_symbol(self, symbol: str, status: str, rules: dict[str, int], reopen: bool) -> None:
+        spec = msgspec.structs.replace(SPECS[symbol], status=SymbolStatus(status), **rules)
+        self._play("define_symbol", (spec, reopen))
+
+    @rule(account=ACCOUNTS, limits=LIMITS)
+    def set_limits(self, account: int, limits: AccountLimits) -> None:
+        self._play("set_limits", (account, limits))
+
+    @rule(account=ACCOUNTS)
+    def kill(self, account: int) -> None:
+        self._play("kill_account", account)
+        self._play("set_limits", (account, AccountLimits()))
+
+    @rule(
+        account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, peg=st.sampled_from(PEGS), offset=st.integers(0, 2),
+        price=st.just(0) | CLOSE_PRICES, stop=CLOSE_PRICES, lots=LOTS, stp=MODES,
+        kind=st.sampled_from([kind for kind in OrderType if kind.has_limit]),
+        time_in_force=st.sampled_from([TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]),
+    )  # fmt: skip
+    def place_pegged(
+        self, account: int, symbol: str, side: Side, peg: PegPrice, offset: int, price: int, stop: int, lots: int,
+        stp: StpMode, kind: OrderType, time_in_force: TimeInForce,
+    ) -> None:  # fmt: skip
+        self._place(
+            account, symbol, side, "", "", type=kind, price_ticks=price, lots=lots, stp=stp, peg=peg, peg_offset=offset,
+            stop_ticks=stop if kind.is_contingent else 0,
+            time_in_force=TimeInForce.GTC if kind is OrderType.LIMIT_MAKER else time_in_force,
+        )  # fmt: skip
 
     @rule(account=ACCOUNTS, is_good=st.booleans())
     def set_key(self, account: int, is_good: bool) -> None:

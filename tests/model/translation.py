@@ -1,13 +1,15 @@
 """The engine's records and events, as the reference would say them: decimals instead of ticks, lots and atoms."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from engine import events, records
-from engine.types import SymbolSpec
+from engine.types import AccountLimits, SymbolSpec
 from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
-from tests.model.words import ATOM, Fill, Order, OrderList, Prevented, Purse, Terms
+from tests.model.rules import AccountRules, Band, Counts, SymbolRules
+from tests.model.words import ATOM, UNFOUND, Fill, Order, OrderList, Prevented, Purse, Terms
 
 # Rates that differ, or a mix-up of maker and taker could not be seen. Smallest notionals that some of the small orders
 # here miss: of the random commands on the first two, of the state machine on the last two.
@@ -19,6 +21,9 @@ SPECS = {
         (BTCUSDT, 100_000, 100_000, 100_000), (ETHUSDT, 20_000, 75_000, 50_000), (ETHBTC, 3_333_333, 0, 50)
     )
 }  # fmt: skip
+
+
+WHOLE = Decimal(10_000)  # of multipliers of prices, and of the breaker's share
 
 
 def order_of(record: records.OrderRecord, spec: SymbolSpec) -> Order:
@@ -41,8 +46,35 @@ def terms_of(terms: records.OrderTerms, spec: SymbolSpec) -> Terms:
         iceberg=terms.iceberg_lots * lot, stp=terms.stp.value, strategy_id=terms.strategy_id,
         strategy_type=terms.strategy_type, working_ms=terms.working_ms, trailing_ms=terms.trailing_ms,
         visible=terms.visible_lots * lot, queue_id=terms.queue_id, prevented=terms.prevented_lots * lot,
-        prevented_match=terms.prevented_match_id, list_id=terms.list_id,
+        prevented_match=terms.prevented_match_id, list_id=terms.list_id, peg=terms.peg.value,
+        peg_offset=terms.peg_offset, amends=terms.amends,
+        own_price=terms.own_price_ticks * spec.tick_units * ATOM if terms.own_price_ticks >= 0 else UNFOUND,
     )  # fmt: skip
+
+
+def rules_of(spec: SymbolSpec) -> SymbolRules:
+    return SymbolRules(
+        here=Counts(spec.max_orders, spec.max_algo_orders, spec.max_iceberg_orders, spec.max_order_lists),
+        anywhere=Counts(
+            spec.exchange_max_orders, spec.exchange_max_algo_orders, spec.exchange_max_iceberg_orders,
+            spec.exchange_max_order_lists,
+        ),
+        amends=spec.max_order_amends, position=spec.max_position_lots * spec.lot_units * ATOM,
+        price=_band(spec.price_up_e4, spec.price_down_e4),
+        bid_price=_band(spec.bid_price_up_e4, spec.bid_price_down_e4),
+        ask_price=_band(spec.ask_price_up_e4, spec.ask_price_down_e4), halt_share=spec.halt_bips / WHOLE,
+        halt_seconds=spec.halt_seconds,
+    )  # fmt: skip
+
+
+def _band(up_e4: int, down_e4: int) -> Band:
+    return Band(up_e4 / WHOLE, down_e4 / WHOLE)
+
+
+def account_rules_of(limits: AccountLimits) -> AccountRules:
+    amounts = (limits.max_order, limits.max_daily, limits.max_position)
+    order, daily, position = ({asset: atoms * ATOM for asset, atoms in of.items()} for of in amounts)
+    return AccountRules(limits.is_killed, limits.max_open_orders, order, daily, position)
 
 
 def list_of(record: records.OrderListRecord, symbol: str) -> OrderList:
@@ -88,6 +120,12 @@ def event_of(event: events.AnyEvent) -> dict[str, Any]:
             return told | {"symbol": spec.symbol, "status": spec.status.value, "rules_version": spec.rules_version}
         case events.AccountChanged(account=account):
             return told | {"account": account}
+        case events.AccountLimitsSet(account=account, limits=limits):
+            return told | {"account": account, "rules": account_rules_of(limits)}
+        case events.SymbolHalted(symbol=symbol):
+            tick = SPECS[symbol].tick_units * ATOM
+            prices = {"price": event.price_ticks * tick, "other_price": event.reference_ticks * tick}
+            return told | {"symbol": symbol} | prices
         case events.TradeGroupSet(account=account, trade_group=trade_group):
             return told | {"account": account, "trade_group": trade_group}
         case events.MarketEvent():

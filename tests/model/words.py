@@ -5,8 +5,11 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from typing import Any
 
+from tests.model.rules import SymbolRules
+
 ZERO = Decimal(0)
 ATOM = Decimal("1e-8")
+UNFOUND = Decimal(-1)  # no price
 EXACT = 2**53  # what one step moves in one asset stays below this many atoms
 
 
@@ -40,6 +43,10 @@ class Market:
     last_price: Decimal | None = None
     changed_ms: int = 0
     upcoming: list[tuple[str, Any]] = field(default_factory=list)
+    rules: SymbolRules = field(default_factory=SymbolRules)
+    definition: object = None  # all of its rules, as they were last defined
+    is_halted: bool = False  # by the circuit breaker
+    traded: list[tuple[int, Decimal]] = field(default_factory=list)
 
     def steps(self) -> tuple[int, int]:
         """(multiplier, divisor): atoms of quote = ticks * lots * multiplier / divisor."""
@@ -63,6 +70,10 @@ class Terms:
     prevented: Decimal = ZERO
     prevented_match: int = -1
     list_id: int = -1
+    peg: str = ""
+    peg_offset: int = 0
+    own_price: Decimal = UNFOUND  # of a pegged order that has found a price: its owner's
+    amends: int = 0
 
 
 @dataclass

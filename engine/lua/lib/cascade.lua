@@ -1,3 +1,4 @@
+--- @include "lib/bands"
 --- @include "lib/execution"
 --- @include "lib/lists"
 --- @include "lib/pegs"
@@ -39,9 +40,10 @@ local function commit_rest(market, order, room)
   commit_step(market, order, plan, "order_continued")
 end
 
--- Whether a pegged order finds a price at which it may work and, beyond what it has locked, the money for it.
+-- Whether a pegged order finds a price that the filters allow and, beyond what it has locked, the money for it.
 local function can_work_pegged(market, order)
   if not take_pegged_price(order) or is_worth_wrong(market, order) then return false end
+  if band_broken(market, order.side, order.price) then return false end
   if order.side == "SELL" then return true end
   return enough(redis.call("HGET", QUOTE, order.account .. ":free"),
     notional_ceil(market, order.price, order.left) - order.locked)

@@ -1,4 +1,5 @@
 --- @include "lib/market"
+--- @include "lib/bands"
 --- @include "lib/pages"
 
 -- What a symbol and an account may be limited to, judged when orders are placed. Limits are texts made in Python
@@ -9,16 +10,11 @@ local refusal_by_limits, commit_limits
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
-local WHOLE = 10000 -- multipliers of prices are in 1e-4
 local DAY_MS = 86400000
 local KINDS = {
   { name = "orders", reason = "MAX_NUM_ORDERS" }, { name = "algos", reason = "MAX_NUM_ALGO_ORDERS" },
   { name = "icebergs", reason = "MAX_NUM_ICEBERG_ORDERS" }, { name = "lists", reason = "MAX_NUM_ORDER_LISTS" },
 }
-
-local function limit_of(limits, name)
-  return tonumber(limits and string.match(limits, " " .. name .. "=(%d+)") or "")
-end
 
 local function read_members(start)
   return redis.call("ZRANGEBYLEX", OPEN, "[" .. start, "(" .. start .. "\255")
@@ -83,24 +79,13 @@ local function refusal_by_counts(limits, new, start, scope, name_of_filter)
   end
 end
 
--- The multiplier that a price is beyond, if any.
-local function passed(price, last, up, down)
-  if up and price * WHOLE > last * up then return up end
-  if down and price * WHOLE < last * down then return down end
-end
-
--- PERCENT_PRICE and PERCENT_PRICE_BY_SIDE of orders with a price, at the last price; none before the first trade.
-local function refusal_by_price(limits, last, orders)
-  if last == 0 then return nil end
-  local up, down = limit_of(limits, "up"), limit_of(limits, "down")
+-- Of orders with a price. A pegged order is judged at the one it has found and at its owner's.
+local function refusal_by_price(market, orders)
   for i, order in ipairs(orders) do
-    local side = order.side == "BUY" and "bid_" or "ask_"
-    if order.price > 0 then
-      local bound = passed(order.price, last, up, down)
-      local reason = bound and "FILTER_PERCENT_PRICE" or "FILTER_PERCENT_PRICE_BY_SIDE"
-      bound = bound or passed(order.price, last, limit_of(limits, side .. "up"), limit_of(limits, side .. "down"))
-      if bound then
-        return refused(reason, #orders > 1 and i, "price_ticks", int(order.price), "last_ticks", int(last),
+    for _, price in ipairs({ order.price, tonumber(order.terms and order.terms[OWN_PRICE] or "0") }) do
+      local reason, bound = band_broken(market, order.side, price)
+      if reason then
+        return refused(reason, #orders > 1 and i, "price_ticks", int(price), "last_ticks", int(market.last_price),
           "multiplier_e4", int(bound))
       end
     end
@@ -134,9 +119,11 @@ local function refusal_by_position(market, account, start, orders)
   local of_symbol = limit_of(market.limits, "position")
   local of_account = limit_of(market.account_limits, "position:" .. market.base_asset)
   if not of_symbol and not of_account then return nil end
-  local bought = 0
-  for _, order in ipairs(orders) do bought = bought + bought_by(market, order) end
-  if bought == 0 then return nil end
+  local bought, buys = 0, false
+  for _, order in ipairs(orders) do
+    buys, bought = buys or order.side == "BUY", bought + bought_by(market, order)
+  end
+  if not buys then return nil end
   local position = position_of(market, account, start)
   local is_filter = of_symbol and position + bought > of_symbol
   if is_filter or of_account and position + bought > of_account then
@@ -200,7 +187,7 @@ function refusal_by_limits(market, orders)
   local account, new = orders[1].account, count_new(orders)
   local start, limits = account .. "|" .. market.symbol .. "|", market.limits
   return market.account_limits and refusal_by_account(market, account, new, orders)
-    or refusal_by_price(limits, market.last_price, orders)
+    or refusal_by_price(market, orders)
     or refusal_by_counts(limits, new, start, "", "FILTER_")
     or refusal_by_counts(limits, new, account .. "|", "all_", "FILTER_EXCHANGE_")
     or refusal_by_position(market, account, start, orders)

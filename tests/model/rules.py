@@ -1,0 +1,66 @@
+"""What a symbol and an account may be limited to, in decimals as people write them; zero is "no such rule".
+
+The fact a newcomer would get wrong: a limit says nothing about what is open already. It is judged when orders come.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+NONE = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many orders an account may have open."""
+
+    orders: int = 0
+    algos: int = 0
+    icebergs: int = 0
+    lists: int = 0
+
+
+@dataclass(frozen=True)
+class Band:
+    """A price between these multiples of the last price."""
+
+    up: Decimal = NONE
+    down: Decimal = NONE
+
+    def excludes(self, price: Decimal, last: Decimal) -> bool:
+        return bool(self.up and price > last * self.up) or bool(self.down and price < last * self.down)
+
+
+@dataclass(frozen=True)
+class SymbolRules:
+    """Binance's filters (filters.md) and the circuit breaker: a last price more than `halt_share` from another one of
+    the last `halt_seconds` halts the symbol.
+    """
+
+    here: Counts = Counts()
+    anywhere: Counts = Counts()
+    amends: int = 0
+    position: Decimal = NONE
+    price: Band = Band()
+    bid_price: Band = Band()
+    ask_price: Band = Band()
+    halt_share: Decimal = NONE
+    halt_seconds: int = 0
+
+    @property
+    def has_breaker(self) -> bool:
+        return bool(self.halt_share and self.halt_seconds)
+
+    def halts(self, price: Decimal, other: Decimal) -> bool:
+        """Whether a price is too far from another one."""
+        return abs(price - other) > other * self.halt_share
+
+
+@dataclass(frozen=True)
+class AccountRules:
+    """The limits of one account, amounts by asset."""
+
+    is_killed: bool = False
+    open_orders: int = 0
+    order: dict[str, Decimal] = field(default_factory=dict)
+    daily: dict[str, Decimal] = field(default_factory=dict)
+    position: dict[str, Decimal] = field(default_factory=dict)
