@@ -165,6 +165,8 @@ def _check_amendment(spec: SymbolSpec, order: OrderRecord, lots: int) -> None:
     """What can be said before the engine judges it again on the order as it is then. Raises Rejected."""
     if not order.status.is_open:
         raise Rejected(Reason.UNKNOWN_ORDER)
+    if not order.has_quantity:
+        raise Rejected(Reason.AMEND_PENDING_OPO)
     if lots >= order.lots:
         raise Rejected(Reason.AMEND_INCREASES if lots > order.lots else Reason.AMEND_CHANGES_NOTHING)
     check_lots(lots, spec)

@@ -79,7 +79,8 @@ def _special_fields(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str
     text, terms, progress = "", order.terms, moment.progress
     if order.working_ms:
         text += f',"W":{order.working_ms}'
-    if moment.status is OrderStatus.EXPIRED and (reason := moment.expiry or expiry_reason(order)):
+    noted = terms.expiry if terms is not None else ""
+    if moment.status is OrderStatus.EXPIRED and (reason := noted or moment.expiry or expiry_reason(order)):
         text += f',"eR":"{reason}"'
     if terms is None:
         return text

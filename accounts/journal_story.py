@@ -157,7 +157,22 @@ class Story:
             self._say(event, "refilled", text, {"visible": shown, "left": left, "queueId": terms.queue_id})
         if not order.status.is_open:
             self._tell_outcome(event, order, is_final=True)
+        elif self.order is not None and order.left_lots == self.order.left_lots:
+            self._tell_other_lock(event, order, order.locked_atoms - self.order.locked_atoms)
         self.order = order
+
+    def _tell_other_lock(self, event: MarketEvent, order: OrderRecord, change_atoms: int) -> None:
+        """That another order of its list changed what it locks: one that pays for it, or one that found its price."""
+        if change_atoms == 0:
+            return
+        changed, locked = (self._words.paid(order.side, atoms) for atoms in (abs(change_atoms), order.locked_atoms))
+        text = f"{changed} less is locked for it than before, {locked} in all: the other order of its pair locks more"
+        if change_atoms > 0:
+            cause = "more is locked for it, since the other order of its pair locks less"
+            if not order.has_quantity:
+                cause = "was bought by the working order of its list and is locked for it"
+            text = f"{changed} {cause}: {locked} in all"
+        self._say(event, "list_money", text, {"change": changed, "locked": locked})
 
     def _tell_outcome(self, event: MarketEvent, order: OrderRecord, *, is_final: bool) -> None:
         if not is_final:
@@ -198,12 +213,12 @@ class Story:
         return f"outside the book for a price at or {direction} {price}, to follow the price from there"
 
     def _why_expired(self, event: MarketEvent, order: OrderRecord) -> str:
+        is_pegged = order.terms is not None and order.terms.peg is not PegPrice.NONE
         if isinstance(event, OrderActivated) and not event.fills:
-            if order.type is OrderType.LIMIT_MAKER:
+            if order.type is OrderType.LIMIT_MAKER and not is_pegged:
                 return "it would have matched at once, which a LIMIT_MAKER must not"
             if order.type.is_contingent and not order.working_ms:
                 return "its stop price had been reached before its list let it begin"
-        is_pegged = order.terms is not None and order.terms.peg is not PegPrice.NONE
         if is_pegged and not order.filled_lots and order.time_in_force is TimeInForce.GTC:
             return "the book had no level to take its price from, or at that price it was worth too little or too dear"
         if order.time_in_force is TimeInForce.FOK and not order.filled_lots:
@@ -250,8 +265,15 @@ class Story:
             numbers = _list_numbers(event.order_list) | {"status": order.status.value}
             if order.status.is_open:
                 locked = self._words.paid(order.side, order.locked_atoms)
+                if self.order is not None and not self.order.has_quantity:
+                    text += f"; its quantity is {self._words.quantity(order.lots)}"
+                    numbers["quantity"] = self._words.quantity(order.lots)
                 self._say(event, "list_money", f"{text}; it now locks {locked} by itself", numbers)
             else:
+                if order.terms is not None and order.terms.expiry == "REJECTED":
+                    quantity = self._words.quantity(order.lots)
+                    text += f"; the symbol's filters refuse it with the quantity {quantity}"
+                    numbers["quantity"] = quantity
                 self._say(event, "list_ended", f"{text}; so this one is {order.status}", numbers)
             self.order = order
 

@@ -63,8 +63,10 @@ class Words:
         words = [order.side.value, order.type.value, order.time_in_force.value]
         if order.quote_order_atoms:
             words.append(f"for {self.quote(order.quote_order_atoms)} {self.spec.quote}")
-        else:
+        elif order.has_quantity:
             words.append(f"of {self.quantity(order.lots)} {self.spec.base}")
+        else:
+            words.append(f"of what its list buys of {self.spec.base}")
         if order.price_ticks:
             words.append(f"at {self.price(order.price_ticks)}")
         return " ".join(words) + self._terms(order)

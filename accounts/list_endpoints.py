@@ -1,4 +1,4 @@
-"""Private endpoints of order lists: OCO, OTO and OTOCO, placed, cancelled and asked for.
+"""Private endpoints of order lists: OCO, OTO, OTOCO, OPO and OPOCO, placed, cancelled and asked for.
 
 The fact a newcomer would get wrong: a list stands on one symbol, but who asks for it does not name the symbol, so all
 are looked through.
@@ -16,10 +16,14 @@ from accounts.order_lists import (
     NewList,
     NewOco,
     NewOldOco,
+    NewOpo,
+    NewOpoco,
     NewOto,
     NewOtoco,
     read_oco,
     read_old_oco,
+    read_opo,
+    read_opoco,
     read_oto,
     read_otoco,
     to_list,
@@ -82,6 +86,18 @@ async def place_oto(request: NewOto, caller: Caller, runtime: Runtime) -> ListVi
 async def place_otoco(request: NewOtoco, caller: Caller, runtime: Runtime) -> ListView:
     """An order, and an OCO pair that begins when the first is filled."""
     return await _place(request, read_otoco(request, caller), caller, runtime)
+
+
+@ENDPOINTS.endpoint("POST", "/orderList/opo", permission=Permission.TRADE)
+async def place_opo(request: NewOpo, caller: Caller, runtime: Runtime) -> ListView:
+    """A purchase, and a sale of what it buys that begins when it is filled."""
+    return await _place(request, read_opo(request, caller), caller, runtime)
+
+
+@ENDPOINTS.endpoint("POST", "/orderList/opoco", permission=Permission.TRADE)
+async def place_opoco(request: NewOpoco, caller: Caller, runtime: Runtime) -> ListView:
+    """A purchase, and an OCO pair that sells what it buys."""
+    return await _place(request, read_opoco(request, caller), caller, runtime)
 
 
 async def _place(request: NewList, form: Form, caller: Caller, runtime: Runtime) -> ListView:

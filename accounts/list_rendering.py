@@ -1,7 +1,7 @@
 """Order lists as the private endpoints and the user's stream show them; field names are Binance's.
 
-The fact a newcomer would get wrong: Binance calls an OTOCO an OTO, and says the same thing twice, as the list's status
-type and as its order status.
+The fact a newcomer would get wrong: Binance calls an OTOCO, an OPO and an OPOCO an OTO, and says the same thing twice,
+as the list's status type and as its order status.
 """
 
 from collections.abc import Sequence

@@ -11,12 +11,20 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from accounts.orders import NewOrder, ResponseKind, check_form, checked_client_id, new_client_id, to_command
+from accounts.orders import (
+    NewOrder,
+    PegOffsetValue,
+    ResponseKind,
+    check_form,
+    checked_client_id,
+    new_client_id,
+    to_command,
+)
 from api.callers import Caller
 from engine.commands import PlaceOrder, PlaceOrderList
 from engine.errors import BadParameter, Reason, Rejected
-from engine.filters import check_order
-from engine.types import ListKind, OrderType, Side, StpMode, SymbolSpec, TimeInForce
+from engine.filters import check_list_kind, check_order
+from engine.types import ListKind, OrderType, PegOffset, PegPrice, Side, StpMode, SymbolSpec, TimeInForce
 
 StrategyId = Annotated[int, msgspec.Meta(ge=1)]
 StrategyType = Annotated[int, msgspec.Meta(ge=1_000_000)]
@@ -47,6 +55,9 @@ class NewOco(NewList, kw_only=True, rename="camel"):
     above_time_in_force: TimeInForce | None = None
     above_strategy_id: StrategyId | None = None
     above_strategy_type: StrategyType | None = None
+    above_peg_price_type: PegPrice | None = None
+    above_peg_offset_type: PegOffset | None = None
+    above_peg_offset_value: PegOffsetValue | None = None
     below_type: OrderType
     below_client_order_id: str | None = None
     below_iceberg_qty: str | None = None
@@ -56,6 +67,9 @@ class NewOco(NewList, kw_only=True, rename="camel"):
     below_time_in_force: TimeInForce | None = None
     below_strategy_id: StrategyId | None = None
     below_strategy_type: StrategyType | None = None
+    below_peg_price_type: PegPrice | None = None
+    below_peg_offset_type: PegOffset | None = None
+    below_peg_offset_value: PegOffsetValue | None = None
 
 
 class NewOldOco(NewList, kw_only=True, rename="camel"):
@@ -84,18 +98,20 @@ class WithWorkingOrder(NewList, kw_only=True, rename="camel"):
     working_type: OrderType
     working_side: Side
     working_client_order_id: str | None = None
-    working_price: str
+    working_price: str | None = None
     working_quantity: str
     working_iceberg_qty: str | None = None
     working_time_in_force: TimeInForce | None = None
     working_strategy_id: StrategyId | None = None
     working_strategy_type: StrategyType | None = None
+    working_peg_price_type: PegPrice | None = None
+    working_peg_offset_type: PegOffset | None = None
+    working_peg_offset_value: PegOffsetValue | None = None
     pending_side: Side
-    pending_quantity: str
 
 
-class NewOto(WithWorkingOrder, kw_only=True, rename="camel"):
-    """One order triggers another."""
+class WithPending(WithWorkingOrder, kw_only=True, rename="camel"):
+    """The other is one order."""
 
     pending_type: OrderType
     pending_client_order_id: str | None = None
@@ -106,10 +122,13 @@ class NewOto(WithWorkingOrder, kw_only=True, rename="camel"):
     pending_time_in_force: TimeInForce | None = None
     pending_strategy_id: StrategyId | None = None
     pending_strategy_type: StrategyType | None = None
+    pending_peg_price_type: PegPrice | None = None
+    pending_peg_offset_type: PegOffset | None = None
+    pending_peg_offset_value: PegOffsetValue | None = None
 
 
-class NewOtoco(WithWorkingOrder, kw_only=True, rename="camel"):
-    """One order triggers a pair."""
+class WithPendingPair(WithWorkingOrder, kw_only=True, rename="camel"):
+    """The others are a pair."""
 
     pending_above_type: OrderType
     pending_above_client_order_id: str | None = None
@@ -120,6 +139,9 @@ class NewOtoco(WithWorkingOrder, kw_only=True, rename="camel"):
     pending_above_time_in_force: TimeInForce | None = None
     pending_above_strategy_id: StrategyId | None = None
     pending_above_strategy_type: StrategyType | None = None
+    pending_above_peg_price_type: PegPrice | None = None
+    pending_above_peg_offset_type: PegOffset | None = None
+    pending_above_peg_offset_value: PegOffsetValue | None = None
     pending_below_type: OrderType
     pending_below_client_order_id: str | None = None
     pending_below_price: str | None = None
@@ -129,6 +151,33 @@ class NewOtoco(WithWorkingOrder, kw_only=True, rename="camel"):
     pending_below_time_in_force: TimeInForce | None = None
     pending_below_strategy_id: StrategyId | None = None
     pending_below_strategy_type: StrategyType | None = None
+    pending_below_peg_price_type: PegPrice | None = None
+    pending_below_peg_offset_type: PegOffset | None = None
+    pending_below_peg_offset_value: PegOffsetValue | None = None
+
+
+class NewOto(WithPending, kw_only=True, rename="camel"):
+    """One order triggers another."""
+
+    pending_quantity: str
+
+
+class NewOtoco(WithPendingPair, kw_only=True, rename="camel"):
+    """One order triggers a pair."""
+
+    pending_quantity: str
+
+
+class NewOpo(WithPending, kw_only=True, rename="camel"):
+    """One order triggers another, which sells what the first one buys. A quantity of the other is refused."""
+
+    pending_quantity: str | None = None
+
+
+class NewOpoco(WithPendingPair, kw_only=True, rename="camel"):
+    """One order triggers a pair, which sells what the first one buys."""
+
+    pending_quantity: str | None = None
 
 
 class Leg(NamedTuple):
@@ -137,6 +186,7 @@ class Leg(NamedTuple):
     order: NewOrder
     names: Mapping[str, str]
     is_of_pair: bool = False
+    has_quantity: bool = True
 
     @property
     def type_name(self) -> str:
@@ -154,6 +204,7 @@ class Form(NamedTuple):
 
 _PARTS: Final = (
     "type", "price", "stop_price", "trailing_delta", "iceberg_qty", "time_in_force", "strategy_id", "strategy_type",
+    "peg_price_type", "peg_offset_type", "peg_offset_value",
 )  # fmt: skip
 
 
@@ -195,7 +246,7 @@ _OLD_STOP: Final = _fields("stop") | {
 
 
 def read_oco(request: NewOco, caller: Caller) -> Form:
-    """Raises BadParameter, as do all of these."""
+    """Raises BadParameter and, for a peg, Rejected, as do all of these."""
     above, below = (_leg(request, fields, is_of_pair=True) for fields in (_ABOVE, _BELOW))
     return _form(ListKind.OCO, request, _pair(above, below), caller)
 
@@ -214,6 +265,29 @@ def read_oto(request: NewOto, caller: Caller) -> Form:
 def read_otoco(request: NewOtoco, caller: Caller) -> Form:
     above, below = (_leg(request, fields, is_of_pair=True) for fields in (_PENDING_ABOVE, _PENDING_BELOW))
     return _form(ListKind.OTOCO, request, [_working(request), *_pair(above, below)], caller)
+
+
+def read_opo(request: NewOpo, caller: Caller) -> Form:
+    _check_paid(request, request.pending_quantity)
+    pending = _leg(request, _PENDING, is_of_pair=False)._replace(has_quantity=False)
+    return _form(ListKind.OPO, request, [_working(request), pending], caller)
+
+
+def read_opoco(request: NewOpoco, caller: Caller) -> Form:
+    _check_paid(request, request.pending_quantity)
+    legs = (_leg(request, fields, is_of_pair=True) for fields in (_PENDING_ABOVE, _PENDING_BELOW))
+    above, below = (leg._replace(has_quantity=False) for leg in legs)
+    return _form(ListKind.OPOCO, request, [_working(request), *_pair(above, below)], caller)
+
+
+def _check_paid(request: WithWorkingOrder, quantity: str | None) -> None:
+    """What is sold must be what is bought. Raises BadParameter."""
+    if quantity is not None:
+        raise BadParameter("pendingQuantity", "OPO_PENDING_QUANTITY")
+    if request.working_side is not Side.BUY:
+        raise BadParameter("workingSide", "OPO_WORKING_SIDE")
+    if request.pending_side is not Side.SELL:
+        raise BadParameter("pendingSide", "OPO_PENDING_SIDE")
 
 
 def _working(request: WithWorkingOrder) -> Leg:
@@ -241,7 +315,7 @@ def _form(kind: ListKind, request: NewList, legs: list[Leg], caller: Caller) -> 
     ids = []
     for leg in legs:
         with _called(leg):
-            ids.append(check_form(leg.order, caller))
+            ids.append(check_form(leg.order, caller, has_quantity=leg.has_quantity))
     own = checked_client_id(request.list_client_order_id, "listClientOrderId") or new_client_id()
     return Form(kind, legs, own, ids)
 
@@ -263,11 +337,12 @@ def _called(leg: Leg) -> Iterator[None]:
 
 def to_list(form: Form, spec: SymbolSpec, caller: Caller) -> PlaceOrderList:
     """The list in the symbol's numbers, its orders checked by the symbol's filters. Raises BadParameter, Rejected."""
+    check_list_kind(form.kind, spec)
     orders = []
     for leg, client_order_id in zip(form.legs, form.client_order_ids, strict=True):
         with _called(leg):
             orders.append(to_command(leg.order, spec, caller, client_order_id))
-        check_order(orders[-1], spec)
+        check_order(orders[-1], spec, has_quantity=leg.has_quantity)
     pair = [order for leg, order in zip(form.legs, orders, strict=True) if leg.is_of_pair]
     if pair:
         _check_prices(*pair)

@@ -24,6 +24,7 @@ from engine.types import OrderType, PegOffset, PegPrice, Side, StpMode, SymbolSp
 _CLIENT_ORDER_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 CLIENT_ID_LENGTH: Final = 22  # 132 random bits
 _IDS_AT_ONCE: Final = 256  # one look into the system's randomness for so many
+PegOffsetValue = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
 class ResponseKind(StrEnum):
@@ -53,7 +54,7 @@ class NewOrder(msgspec.Struct, kw_only=True, rename="camel"):
     strategy_type: Annotated[int, msgspec.Meta(ge=1_000_000)] | None = None
     peg_price_type: PegPrice | None = None
     peg_offset_type: PegOffset | None = None
-    peg_offset_value: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    peg_offset_value: PegOffsetValue | None = None
     new_order_resp_type: ResponseKind | None = None
 
 
@@ -103,23 +104,26 @@ FORMS: Final = {
 }
 
 
-def check_form(request: NewOrder, caller: Caller) -> str:
+def check_form(request: NewOrder, caller: Caller, *, has_quantity: bool = True) -> str:
     """What can be judged without the symbol. Returns the client order id, made here if none came.
 
-    Raises BadParameter.
+    `has_quantity` is False for an order that will get its quantity from another one. Raises BadParameter, Rejected.
     """
     kind = request.type
     form = FORMS[kind]
     values = _judged_of(request)
     is_pegged = _check_peg(request)
     for at in form.required:
-        if values[at] is None and not (is_pegged and _NAMES[at] == "price"):
-            raise BadParameter(_NAMES[at], "MISSING")
+        name = _NAMES[at]
+        is_free = (is_pegged and name == "price") or (not has_quantity and name == "quantity")
+        if values[at] is None and not is_free:
+            raise BadParameter(name, "MISSING")
     for at in form.forbidden:
         if values[at] is not None:
             raise BadParameter(_NAMES[at], "NOT_REQUIRED")
     if kind is OrderType.MARKET:
-        _check_amount(request)
+        if has_quantity:
+            _check_amount(request)
     elif kind is OrderType.LIMIT or form is _STOP_LIMIT:
         _check_time_in_force(request, caller)
     if (form is _STOP or form is _STOP_LIMIT) and request.stop_price is None and request.trailing_delta is None:
@@ -180,6 +184,8 @@ def to_command(request: NewOrder, spec: SymbolSpec, caller: Caller, client_order
 
 
 def _with_terms(order: PlaceOrder, request: NewOrder, spec: SymbolSpec) -> PlaceOrder:
+    if request.price is not None and order.price_ticks == 0:
+        raise Rejected(Reason.FILTER_PRICE, "a price of zero")  # no price at all is what a pegged order may have
     return replace(
         order,
         stop_ticks=0 if request.stop_price is None else _read_stop(request.stop_price, spec),

@@ -82,7 +82,7 @@ class PlacedView(SpecialFields, rename="camel"):
     client_order_id: str
     transact_time: int
     price: str
-    orig_qty: str
+    orig_qty: str | UnsetType  # a pending order of an OPO has none yet
     executed_qty: str
     orig_quote_order_qty: str
     cummulative_quote_qty: str
@@ -154,7 +154,7 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
         order.client_order_id,
         order.updated_ms,
         price_text(spec, order.own_price_ticks),
-        quantity_text(spec, order.lots),
+        quantity_text(spec, order.lots) if order.has_quantity else UNSET,
         quantity_text(spec, order.filled_lots),
         quote_text(spec, order.quote_order_atoms),
         quote_text(spec, order.filled_quote_atoms),
@@ -225,6 +225,8 @@ def expiry_reason(order: OrderRecord) -> str:
     That is an order which never worked, or rested: its list has ended it. And a triggered market buy: its money or the
     book came to an end.
     """
+    if order.terms is not None and order.terms.expiry:
+        return order.terms.expiry
     if order.working_ms == 0:
         return ""
     if order.type.has_limit:

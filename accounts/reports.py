@@ -283,7 +283,7 @@ def list_status(symbol: str, order_list: OrderListRecord, now_ms: int, told: tup
 def _expiry_by_list(event: ListChanged) -> str:
     """Why orders EXPIRED by their list: one of a pair since the other goes on, or all since the first is no more."""
     ended = [order for order in event.orders if not order.status.is_open]
-    is_pair = event.order_list.kind is ListKind.OCO or (event.order_list.kind is ListKind.OTOCO and len(ended) == 1)
+    is_pair = event.order_list.kind is ListKind.OCO or (event.order_list.kind.has_pair and len(ended) == 1)
     return "OCO_TRIGGER" if is_pair else "OTO_PHASE_ONE_EXPIRED"
 
 

@@ -65,6 +65,7 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.AMEND_UNKNOWN_ORDER: Answer(400, -2038, "Unknown order sent."),
     Reason.AMEND_INCREASES: Answer(400, -2038, "Order amend (quantity increase) is not supported."),
     Reason.AMEND_CHANGES_NOTHING: Answer(400, -2038, "The requested action would change no state; rejecting."),
+    Reason.AMEND_PENDING_OPO: Answer(400, -2038, "Order amend (pending OPO order) is not supported."),
     Reason.AMEND_DUPLICATE: Answer(400, -2038, "Duplicate order sent."),
     Reason.NO_SUCH_ORDER: Answer(400, -2013, "Order does not exist."),
     Reason.NO_SUCH_LIST: Answer(400, -2013, "Order list does not exist."),
@@ -136,6 +137,9 @@ OF_PROBLEM: Final[dict[str, tuple[int, str]]] = {
     "OCO_SELL_STOP_LOSS": (-1197, "A stop loss order in a sell OCO must be below."),
     "OCO_BUY_TAKE_PROFIT": (-1198, "A take profit order in a buy OCO must be below."),
     "OCO_SELL_TAKE_PROFIT": (-1199, "A take profit order in a sell OCO must be above."),
+    "OPO_WORKING_SIDE": (-1222, "Working order in an OPO list must be a bid."),
+    "OPO_PENDING_SIDE": (-1223, "Pending orders in an OPO list must be asks."),
+    "OPO_PENDING_QUANTITY": (-1225, "Pending orders should not include the '{field}' tag."),
 }
 # Where a parameter has a code of its own for a problem.
 OF_FIELD: Final[dict[tuple[str, str], tuple[int, str]]] = {

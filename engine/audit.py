@@ -201,7 +201,7 @@ def _order_differences(market: _Market, member: str, order: OrderRecord) -> Iter
         yield f"is {order.status} and among the open orders"
     if member == market.pending:
         return
-    if not 0 < order.left_lots <= order.lots:
+    if order.has_quantity and not 0 < order.left_lots <= order.lots:
         yield f"has {order.left_lots} of {order.lots} lots left"
     needed = (
         market.spec.notional_ceil(order.price_ticks, order.left_lots)

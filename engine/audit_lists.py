@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.keys import order_member
 from engine.records import OrderListRecord, OrderRecord
-from engine.types import ListKind, Side, SymbolSpec
+from engine.types import Side, SymbolSpec
 
 
 def list_differences(
@@ -46,7 +46,10 @@ def _open_differences(spec: SymbolSpec, record: OrderListRecord, own: Sequence[O
     """`own` are the list's orders, None for one that is not open."""
     if not any(own):
         yield "is open, and none of its orders is"
-    pair = [] if record.kind is ListKind.OTO else [order for order in own[-2:] if order is not None]
+    if record.kind.is_paid and own[-1] is not None and not own[-1].has_quantity:
+        yield from _unpaid_differences(spec, own)
+        own = own[:1]
+    pair = [order for order in own[-2:] if order is not None] if record.kind.has_pair and len(own) > 1 else []
     alone = [order for order in own if order is not None and (len(pair) < 2 or order not in pair)]
     groups = [[order] for order in alone] + ([pair] if len(pair) == 2 else [])
     for group in groups:
@@ -56,6 +59,15 @@ def _open_differences(spec: SymbolSpec, record: OrderListRecord, own: Sequence[O
         if locked < needed or (is_exact and locked != needed):
             ids = " and ".join(str(order.order_id) for order in group)
             yield f"has {locked} atoms locked for order {ids} and needs {needed}"
+
+
+def _unpaid_differences(spec: SymbolSpec, own: Sequence[OrderRecord | None]) -> Iterator[str]:
+    """Of an OPO's pending orders the first locks what the working order has bought, at most, and the other nothing."""
+    working, *pending = own
+    bought = working.filled_lots * spec.base_atoms_per_lot if working is not None else 0
+    for order, most in zip(pending, (bought, 0), strict=False):
+        if order is not None and (order.has_quantity or order.locked_atoms > most):
+            yield f"has {order.locked_atoms} atoms locked for order {order.order_id}, of {most} that were bought for it"
 
 
 def _need(spec: SymbolSpec, order: OrderRecord) -> int | None:

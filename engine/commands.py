@@ -10,7 +10,8 @@ from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMo
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """A new order. Exactly one of `lots` and `quote_order_atoms` is above zero; `price_ticks` is 0 without a limit.
+    """A new order. Exactly one of `lots` and `quote_order_atoms` is above zero (none of a pending order of an OPO);
+    `price_ticks` is 0 without a limit.
 
     A contingent type has `stop_ticks`, `trailing_bips` (hundredths of a percent) or both; with both it begins to trail
     once the stop price is reached. `iceberg_lots` is what an iceberg order shows at a time, 0 for all of it.
@@ -88,7 +89,10 @@ class ReplaceOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceOrderList(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders of one account and symbol that depend on each other: of OTO and OTOCO the working one comes first."""
+    """Orders of one account and symbol that depend on each other: but of OCO the working one comes first.
+
+    Pending orders of OPO and OPOCO have 0 lots; their working order is a BUY, they are sales.
+    """
 
     kind: ListKind
     client_order_id: str

@@ -26,7 +26,8 @@ class MarketEvent(Event, frozen=True):
 
     `update_id` is the book's change number after the command; it grew by one if `levels` is not empty.
     `makers` are the records, after the command, of the resting orders that `fills` met, in the order they were met,
-    each once; also of those that self-trade prevention ended or shortened.
+    each once; also of those that self-trade prevention ended or shortened, and of other orders of their lists of which
+    only the lock changed.
     """
 
     symbol: str
@@ -69,7 +70,10 @@ class ListPlaced(MarketEvent, frozen=True, tag="list_placed"):
 
 
 class ListChanged(MarketEvent, frozen=True, tag="list_changed"):
-    """What happened to one order of a list had consequences: `orders` are those that changed by it."""
+    """What happened to one order of a list had consequences: `orders` are those that changed by it.
+
+    Among them the pending orders of an OPO when they get their quantity.
+    """
 
     order_list: OrderListRecord
     orders: list[OrderRecord]

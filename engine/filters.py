@@ -9,7 +9,7 @@ from functools import lru_cache
 from engine.amounts import to_atoms
 from engine.commands import PlaceOrder
 from engine.errors import Reason, Rejected
-from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, OrderType, SymbolSpec
+from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, Feature, ListKind, OrderType, SymbolSpec
 
 
 def read_price(text: str, spec: SymbolSpec, field: str = "price") -> int:
@@ -45,7 +45,7 @@ def max_notional_atoms(spec: SymbolSpec) -> int:
     return (ORDER_LIMIT + 1 - divisor) // divisor
 
 
-def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
+def check_order(order: PlaceOrder, spec: SymbolSpec, *, has_quantity: bool = True) -> None:
     """What the symbol supports, then PRICE_FILTER, LOT_SIZE, NOTIONAL and the filters that only some orders meet.
 
     A contingent order without a limit is worth its stop price times its quantity. The notional of a market order by
@@ -54,6 +54,8 @@ def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
     """
     if order.type not in spec.order_types:
         raise Rejected(Reason.NOT_SUPPORTED, f"{order.type.replace('_', ' ').capitalize()} orders")
+    if order.peg and Feature.PEG in spec.not_offered:
+        raise Rejected(Reason.NOT_SUPPORTED, "Pegged orders")
     if order.stp not in spec.allowed_stp:
         raise Rejected(Reason.STP_NOT_ALLOWED, order.stp)
     if order.quote_order_atoms:
@@ -63,6 +65,9 @@ def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
         _check_price(order.price_ticks, spec)
     if order.stop_ticks:
         _check_price(order.stop_ticks, spec)
+    if not has_quantity:
+        _check_unsized(order, spec)
+        return
     check_lots(order.lots, spec)
     if order.type is OrderType.MARKET:
         _check_market_lots(order.lots, spec)
@@ -70,6 +75,23 @@ def check_order(order: PlaceOrder, spec: SymbolSpec) -> None:
         check_notional(price_ticks, order.lots, spec)
     if order.iceberg_lots:
         _check_iceberg(order, spec)
+    if order.trailing_bips:
+        _check_trailing(order, spec)
+
+
+def check_list_kind(kind: ListKind, spec: SymbolSpec) -> None:
+    """Whether the symbol offers such lists (faqs/opo.md, "Which symbols allow OPO orders?"). Raises Rejected."""
+    for feature in kind.features:
+        if feature in spec.not_offered:
+            raise Rejected(Reason.NOT_SUPPORTED, f"{feature} orders")
+
+
+def _check_unsized(order: PlaceOrder, spec: SymbolSpec) -> None:
+    """Of a pending order of an OPO its quantity is judged when it has one (lua/lib/paying.lua)."""
+    if order.iceberg_lots:
+        if spec.max_iceberg_parts == 0:
+            raise Rejected(Reason.NOT_SUPPORTED, "Iceberg orders")
+        check_lots(order.iceberg_lots, spec)
     if order.trailing_bips:
         _check_trailing(order, spec)
 

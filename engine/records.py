@@ -34,6 +34,8 @@ class OrderTerms(msgspec.Struct, array_like=True, frozen=True):
     list_id: int = -1
     own_price_ticks: int = -1  # of a pegged order that has found its price in the book: the one its owner gave
     amends: int = 0  # how often it was amended; counted only where the symbol limits that
+    expiry: str = ""  # why it has EXPIRED, in Binance's words, where nothing else about it tells
+    pays_list: int = 0  # 1: what it buys is locked for the pending orders of its list (OPO)
 
 
 class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -86,6 +88,11 @@ class OrderRecord(msgspec.Struct, array_like=True, frozen=True):
         """When it entered the book or began to take; 0 while it waits for its trigger."""
         return self.created_ms if self.terms is None else self.terms.working_ms
 
+    @property
+    def has_quantity(self) -> bool:
+        """Not so a pending order of an OPO before the list's working order has been filled."""
+        return self.lots > 0 or self.quote_order_atoms > 0 or self.status is not OrderStatus.PENDING_NEW
+
 
 class ListedOrder(msgspec.Struct, array_like=True, frozen=True):
     """One order of a list."""
@@ -95,8 +102,8 @@ class ListedOrder(msgspec.Struct, array_like=True, frozen=True):
 
 
 class OrderListRecord(msgspec.Struct, array_like=True, frozen=True):
-    """An order list as it stands in Redis. `kind` is OCO, OTO or OTOCO; of the last two the first order is the working
-    one. A list is done when none of its orders is open.
+    """An order list as it stands in Redis. Of all kinds but OCO the first order is the working one. A list is done when
+    none of its orders is open.
     """
 
     list_id: int

@@ -77,12 +77,50 @@ class StpMode(StrEnum):
     TRANSFER = "TRANSFER"
 
 
+class Feature(StrEnum):
+    """What a symbol may go without: these kinds of order lists (an OPO needs OTO too, an OPOCO all three), pegs."""
+
+    OCO = "OCO"
+    OTO = "OTO"
+    OPO = "OPO"
+    PEG = "PEG"
+
+
 class ListKind(StrEnum):
-    """OCO: one cancels the other. OTO: one triggers the other. OTOCO: one triggers such a pair."""
+    """OCO: one cancels the other. OTO: one triggers the other. OTOCO: one triggers such a pair.
+
+    OPO, OPOCO: the same as OTO and OTOCO, and what the first order buys is the quantity of the others.
+    """
 
     OCO = "OCO"
     OTO = "OTO"
     OTOCO = "OTOCO"
+    OPO = "OPO"
+    OPOCO = "OPOCO"
+
+    @property
+    def is_paid(self) -> bool:
+        """Its pending orders get their quantity from the working one."""
+        return self in (ListKind.OPO, ListKind.OPOCO)
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What the symbol must offer for such a list."""
+        return _FEATURES[self]
+
+    @property
+    def has_pair(self) -> bool:
+        """The last two of its orders exclude each other."""
+        return self in (ListKind.OCO, ListKind.OTOCO, ListKind.OPOCO)
+
+
+_FEATURES = {
+    ListKind.OCO: (Feature.OCO,),
+    ListKind.OTO: (Feature.OTO,),
+    ListKind.OTOCO: (Feature.OTO, Feature.OCO),
+    ListKind.OPO: (Feature.OTO, Feature.OPO),
+    ListKind.OPOCO: (Feature.OTO, Feature.OPO, Feature.OCO),
+}
 
 
 class PegPrice(StrEnum):
@@ -161,6 +199,7 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     default_stp: StpMode = StpMode.NONE
     allowed_stp: tuple[StpMode, ...] = tuple(StpMode)
+    not_offered: tuple[Feature, ...] = ()
     max_orders: int = 0
     max_algo_orders: int = 0
     max_iceberg_orders: int = 0

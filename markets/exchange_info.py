@@ -6,7 +6,7 @@ their own by what they read here, and miss fields that they do not need.
 
 from typing import Any
 
-from engine.types import SymbolSpec
+from engine.types import Feature, SymbolSpec
 from markets.rendering import exchange_filters_view, filters_view
 
 
@@ -34,12 +34,13 @@ def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
         "quoteCommissionPrecision": spec.quote_decimals,
         "orderTypes": spec.order_types,
         "icebergAllowed": spec.max_iceberg_parts > 0,
-        "ocoAllowed": True,
-        "otoAllowed": True,
+        "ocoAllowed": Feature.OCO not in spec.not_offered,
+        "otoAllowed": Feature.OTO not in spec.not_offered,
+        "opoAllowed": Feature.OPO not in spec.not_offered,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": spec.allows_trailing,
         "cancelReplaceAllowed": True,
-        "pegInstructionsAllowed": True,
+        "pegInstructionsAllowed": Feature.PEG not in spec.not_offered,
         "amendAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,

@@ -25,7 +25,7 @@ AMOUNT_FIELDS = (
 FEE_FIELDS = ("maker_fee", "taker_fee")
 ORDER_FIELDS = (
     "order_types", "max_iceberg_parts", "min_trailing_above", "max_trailing_above", "min_trailing_below",
-    "max_trailing_below", "default_stp", "allowed_stp",
+    "max_trailing_below", "default_stp", "allowed_stp", "not_offered",
 )  # fmt: skip
 COUNT_FIELDS = (
     "max_orders", "max_algo_orders", "max_iceberg_orders", "max_order_lists", "max_order_amends", "max_position",
@@ -138,6 +138,7 @@ class Symbol(models.Model):
     max_trailing_below = _rule("2000", "Both largest ones 0: no order trails.", blank=True)
     default_stp = _rule("NONE", "Self-trade prevention of orders that do not say.", blank=True)
     allowed_stp = _rule("", "Modes orders may say, separated by commas. Empty: all.", blank=True, max_length=120)
+    not_offered = _rule("", "What it goes without, of OCO,OTO,OPO,PEG. Empty: it offers all.", blank=True)
     max_orders = _rule("", "MAX_NUM_ORDERS: open orders of an account. Empty: any number.", blank=True)
     max_algo_orders = _rule("", "MAX_NUM_ALGO_ORDERS: those with a trigger. Empty: any number.", blank=True)
     max_iceberg_orders = _rule("", "MAX_NUM_ICEBERG_ORDERS. Empty: any number.", blank=True)

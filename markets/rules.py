@@ -12,7 +12,16 @@ import msgspec
 
 from engine.amounts import to_atoms, to_text
 from engine.errors import BadParameter
-from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, OrderType, StpMode, SymbolSpec, SymbolStatus
+from engine.types import (
+    BALANCE_LIMIT,
+    ORDER_LIMIT,
+    PRICE_DECIMALS,
+    Feature,
+    OrderType,
+    StpMode,
+    SymbolSpec,
+    SymbolStatus,
+)
 
 LARGEST_FEE_E8 = 50_000_000  # a half: up to there a fee is computed exactly in Lua
 WHOLE_PRICE_BIPS = 10_000
@@ -87,13 +96,13 @@ class _Reader:
             self.problems[field] = f"{text!r} is none of {', '.join(StpMode)}"
         return empty
 
-    def words(self, field: str, kind: type[Word]) -> tuple[Word, ...]:
-        """Words separated by commas, in the order of their kind; all of them when the text is empty."""
+    def words(self, field: str, kind: type[Word], *, empty: tuple[Word, ...] | None = None) -> tuple[Word, ...]:
+        """Words separated by commas, in the order of their kind; `empty`, or all of them, when the text is empty."""
         text = self._rules.get(field, "")
         names = [name.strip() for name in text.split(",")] if text else []
         if wrong := [name for name in names if name not in set(kind)]:
             self.problems[field] = f"{wrong[0]!r} is none of {', '.join(kind)}"
-        return tuple(word for word in kind if word in names) or tuple(kind)
+        return tuple(word for word in kind if word in names) or (tuple(kind) if empty is None else empty)
 
     def stop_if_bad(self) -> None:
         if self.problems:
@@ -148,6 +157,7 @@ def spec_from(
         max_trailing_below_bips=reader.bips("max_trailing_below"),
         order_types=reader.words("order_types", OrderType), allowed_stp=reader.words("allowed_stp", StpMode),
         default_stp=reader.word("default_stp", StpMode.NONE),
+        not_offered=reader.words("not_offered", Feature, empty=()),
         **_limits(reader, lot_units),
         status=status,
     )  # fmt: skip

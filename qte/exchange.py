@@ -59,7 +59,10 @@ _RULES = {
     "halt_percent": "haltPercent",
     "halt_seconds": "haltSeconds",
 }
-_WORD_RULES = {"order_types": "orderTypes", "default_stp": "defaultStp", "allowed_stp": "allowedStp"}
+_WORD_RULES = {
+    "order_types": "orderTypes", "default_stp": "defaultStp", "allowed_stp": "allowedStp",
+    "not_offered": "notOffered",
+}  # fmt: skip
 
 _running: "list[MockExchange]" = []
 
@@ -159,8 +162,8 @@ class MockExchange:
         `rules`: tick_size, lot_size, min_price, max_price, min_quantity, max_quantity, min_market_quantity,
         max_market_quantity, min_notional, maker_fee, taker_fee, max_iceberg_parts, min_trailing_above,
         max_trailing_above, min_trailing_below, max_trailing_below (amounts), default_stp (a word), order_types,
-        allowed_stp (words separated by commas); what is left out suits BTCUSDT. Raises Refused (a ValueError) for rules
-        or names that cannot be.
+        allowed_stp, not_offered (words separated by commas); what is left out suits BTCUSDT. Raises Refused (a
+        ValueError) for rules or names that cannot be.
         """
         known = _RULES | _WORD_RULES
         if unknown := rules.keys() - known:

@@ -99,6 +99,7 @@ class NewSymbol(Struct, kw_only=True, rename="camel"):
     max_trailing_below: str | None = None
     default_stp: str | None = None
     allowed_stp: str | None = None
+    not_offered: str | None = None
     max_orders: str | None = None
     max_algo_orders: str | None = None
     max_iceberg_orders: str | None = None

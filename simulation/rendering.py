@@ -69,6 +69,7 @@ def rules_shown(spec: SymbolSpec) -> dict[str, str]:
         "maxTrailingBelow": str(spec.max_trailing_below_bips),
         "defaultStp": spec.default_stp.value,
         "allowedStp": ",".join(spec.allowed_stp),
+        "notOffered": ",".join(spec.not_offered),
         **_limits_shown(spec),
     }
 

@@ -2,8 +2,9 @@
 --[[
 place_order_list: two or three orders that depend on each other, accepted together or not at all.
 KEYS   Keys.of_market (see place_order)
-ARGV   1 account 2 symbol 3 key digest or "" 4 rules version 5 OCO, OTO or OTOCO 6 the list's client order id; then for
-       each order (of OTO and OTOCO the working one first) the 8 words that place_order has from its side on
+ARGV   1 account 2 symbol 3 key digest or "" 4 rules version 5 OCO, OTO, OTOCO, OPO or OPOCO 6 the list's client order
+       id; then for each order (but of OCO the working one first) the 8 words that place_order has from its side on;
+       pending orders of OPO and OPOCO have 0 lots
 Reply  {"ok", seq, list, {record, ...}, 1 or 0: steps follow}, {"pending"}, {"stale"} or {"rejected", why, existing id?}
 Event  list_placed, then order_activated and what follows from it
 Cost   O(F log N) for F fills among N orders
@@ -32,17 +33,23 @@ local function read_requests(account, symbol)
   return requests
 end
 
--- Why one of the orders cannot be, a verdict. Prices are judged of those that begin at once.
+-- Why an order of a pair has a limit on the wrong side of the last price, a verdict. A pegged one may have none yet.
+local function refusal_astray(market, order)
+  local is_judged = order.type == "LIMIT_MAKER" or order.type == "TAKE_PROFIT_LIMIT"
+  if not is_judged or order.price == 0 or market.last_price == 0 then return nil end
+  local above = order.price - market.last_price
+  if above > 0 and order.side == "SELL" or above < 0 and order.side == "BUY" then return nil end
+  return { "rejected", "LIST_PRICES", "", "price_ticks", int(order.price), "last_ticks", int(market.last_price) }
+end
+
+-- Why one of the orders cannot be, a verdict. Prices are judged of those that begin at once, of a pegged one both: the
+-- price its owner gave and the one that it finds in the book.
 local function refusal_of(market, order, is_pair, begins)
   if is_too_large(market, order) then return too_large(order) end
   if not begins then return nil end
-  if is_pair and (order.type == "LIMIT_MAKER" or order.type == "TAKE_PROFIT_LIMIT") and market.last_price > 0 then
-    local is_wrong = order.side == "SELL" and order.price <= market.last_price
-      or order.side == "BUY" and order.price >= market.last_price
-    if is_wrong then
-      return { "rejected", "LIST_PRICES", "", "price_ticks", int(order.price), "last_ticks", int(market.last_price) }
-    end
-  end
+  local why = is_pair and refusal_astray(market, order) or refusal_of_peg(market, order)
+    or is_pair and refusal_astray(market, order)
+  if why then return why end
   if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then
     return would_match(order)
   end
@@ -83,13 +90,14 @@ for i, request in ipairs(requests) do
     return why
   end
   order.terms[LIST], order.request, order.begins = list_id, request, begins
+  if begins and string.sub(kind, 1, 3) == "OPO" then order.terms[EXPIRY], order.terms[PAYS] = '""', "1" end
   order.locked = need_of(market, order)
   if not order.locked or order.locked >= EXACT then return too_large(order) end
   orders[i], names[i] = order, "[" .. order.id .. ',"' .. request.client_id .. '"]'
 end
 local refusal = refusal_by_limits(market, orders)
 if refusal then return refusal end
-if kind ~= "OTO" then
+if kind == "OCO" or #orders == 3 then
   local main, extra = main_of_pair(orders[#orders - 1], orders[#orders])
   extra.locked = math.max(0, extra.locked - main.locked)
 end

@@ -48,6 +48,7 @@ local lots = tonumber(ARGV[5])
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
 if market.status == "BREAK" then return closed(market.status) end
 if not order then return { "rejected", "UNKNOWN_ORDER" } end
+if order.lots == 0 then return { "rejected", "AMEND_PENDING_OPO" } end
 local used = order.lots - order.left
 if lots <= used or lots >= order.lots then
   return { "rejected", "FILTER_LOT_SIZE", "", "lots", int(lots), "used_lots", int(used), "order_lots", int(order.lots) }

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from accounts.models import Trader
 from accounts.services import CreatedUser
 from engine.errors import Reason, Rejected
-from engine.types import OrderType, Side, StpMode, SymbolSpec, SymbolStatus
+from engine.types import Feature, OrderType, Side, StpMode, SymbolSpec, SymbolStatus
 from engine.venue import Venue
 from markets.models import Asset, Symbol
 from markets.publish import run_in_venue
@@ -90,7 +90,7 @@ def test_rules_that_cannot_be_are_explained(
 def test_what_orders_a_symbol_takes_is_in_force_when_it_is_saved(staff: Client, assets: dict[str, str]) -> None:
     rules = {
         "order_types": "STOP_LOSS, LIMIT", "allowed_stp": "EXPIRE_TAKER,NONE", "default_stp": "EXPIRE_TAKER",
-        "max_iceberg_parts": "0", "max_trailing_above": "100", "max_market_quantity": "2",
+        "max_iceberg_parts": "0", "max_trailing_above": "100", "max_market_quantity": "2", "not_offered": "PEG,OPO",
     }  # fmt: skip
     page(staff.post(f"{SYMBOLS}add/", form(**assets, **rules), follow=True))
     spec = in_force("ETHBTC")
@@ -98,6 +98,7 @@ def test_what_orders_a_symbol_takes_is_in_force_when_it_is_saved(staff: Client, 
     assert (spec.allowed_stp, spec.default_stp) == ((StpMode.NONE, StpMode.EXPIRE_TAKER), StpMode.EXPIRE_TAKER)
     assert (spec.max_iceberg_parts, spec.max_trailing_above_bips, spec.max_trailing_below_bips) == (0, 100, 2_000)
     assert (spec.min_market_lots, spec.max_market_lots) == (0, 20_000)
+    assert spec.not_offered == (Feature.OPO, Feature.PEG)
 
 
 def test_a_lot_finer_than_its_asset_is_refused(staff: Client, assets: dict[str, str]) -> None:

@@ -44,7 +44,8 @@ PAIR = {
     for leg, price in (("above", "55000"), ("below", "45000"))
     for name, value in {
         "ClientOrderId": leg, "IcebergQty": "0.005", "Price": price, "StopPrice": price, "TrailingDelta": "100",
-        "TimeInForce": "GTC", "StrategyId": "7", "StrategyType": "1000000",
+        "TimeInForce": "GTC", "StrategyId": "7", "StrategyType": "1000000", "PegPriceType": "MARKET_PEG",
+        "PegOffsetType": "PRICE_LEVEL", "PegOffsetValue": "1",
     }.items()
 }  # fmt: skip
 OLD_PAIR = {
@@ -59,12 +60,15 @@ WORKING = {
     "symbol": "BTCUSDT", "listClientOrderId": "new", "newOrderRespType": "ACK", "selfTradePreventionMode": "NONE",
     "workingType": "LIMIT", "workingSide": "BUY", "workingClientOrderId": "working", "workingPrice": "40000",
     "workingQuantity": "0.01", "workingIcebergQty": "0.005", "workingTimeInForce": "GTC", "workingStrategyId": "7",
-    "workingStrategyType": "1000000", "pendingSide": "SELL", "pendingQuantity": "0.01",
+    "workingStrategyType": "1000000", "workingPegPriceType": "MARKET_PEG", "workingPegOffsetType": "PRICE_LEVEL",
+    "workingPegOffsetValue": "1", "pendingSide": "SELL", "pendingQuantity": "0.01",
 }  # fmt: skip
 CHAIN = WORKING | {f"pending{name.removeprefix('below')}": PAIR[name] for name in PAIR if name.startswith("below")}
+PAID_CHAIN = {name: value for name, value in CHAIN.items() if name != "pendingQuantity"}
 CHAINED_PAIR = WORKING | {
     f"pending{name[0].upper()}{name[1:]}": PAIR[name] for name in PAIR if name.startswith(("above", "below"))
 }
+PAID_PAIR = {name: value for name, value in CHAINED_PAIR.items() if name != "pendingQuantity"}
 SPAN = {"symbol": "BTCUSDT", "startTime": "0", "endTime": "4000000000000", "limit": "10"}
 
 # (method, path, parameters with which it would be accepted)
@@ -92,6 +96,10 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/order/oco", OLD_PAIR),
     ("POST", "/orderList/oto", CHAIN),
     ("POST", "/orderList/otoco", CHAINED_PAIR),
+    ("POST", "/orderList/opo", PAID_CHAIN),
+    ("POST", "/orderList/opo", CHAIN),  # refused whatever it says of the quantity
+    ("POST", "/orderList/opoco", PAID_PAIR),
+    ("POST", "/orderList/opoco", CHAINED_PAIR),  # likewise
     ("DELETE", "/orderList", {"symbol": "BTCUSDT", "orderListId": "1", "newClientOrderId": "end"}),
     ("DELETE", "/orderList", {"symbol": "BTCUSDT", "listClientOrderId": "listed"}),
     ("GET", "/orderList", {"orderListId": "1"}),
@@ -163,8 +171,8 @@ BAD |= {  # of one order in a list: what the same is in POST order
         ("above", ("price", "stopPrice", "icebergQty", "trailingDelta", "timeInForce", "type")),
         ("working", ("price", "quantity", "icebergQty", "timeInForce", "type", "side")),
         ("limit", ("icebergQty", "strategyId", "strategyType")),
-        ("above", ("strategyId", "strategyType")),
-        ("working", ("strategyId", "strategyType")),
+        ("above", ("strategyId", "strategyType", "pegPriceType", "pegOffsetType", "pegOffsetValue")),
+        ("working", ("strategyId", "strategyType", "pegPriceType", "pegOffsetType", "pegOffsetValue")),
         ("stop", ("icebergQty", "strategyId", "strategyType")),
         ("stopLimit", ("price", "timeInForce")),
         ("pending", ("quantity", "side")),

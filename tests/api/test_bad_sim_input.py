@@ -37,7 +37,9 @@ RULES = {"tickSize": "0.01", "lotSize": "0.001", "minPrice": "0.01", "maxPrice":
          "maxOrderAmends": "5", "priceUp": "1.3", "priceDown": "0.7", "bidPriceUp": "1.3", "bidPriceDown": "0.7",
          "askPriceUp": "1.3", "askPriceDown": "0.7", "haltPercent": "10", "haltSeconds": "60"}  # fmt: skip
 COUNTS = {"maxOrders": "5", "maxAlgoOrders": "5", "maxIcebergOrders": "5", "maxOrderLists": "5"}
-WORDS = {"orderTypes": "LIMIT,MARKET", "defaultStp": "EXPIRE_BOTH", "allowedStp": "NONE,EXPIRE_BOTH"}
+WORDS = {
+    "orderTypes": "LIMIT,MARKET", "defaultStp": "EXPIRE_BOTH", "allowedStp": "NONE,EXPIRE_BOTH", "notOffered": "OPO",
+}  # fmt: skip
 MONEY = {"user": "alice", "asset": "BTC", "amount": "1"}
 
 # (method, path, parameters with which it would be accepted)

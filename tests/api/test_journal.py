@@ -230,6 +230,50 @@ async def test_a_list_says_what_happened_to_the_other_order(venue: Venue, rich: 
     assert kinds(await journal_of(venue, first))[-1] == "matched"
 
 
+async def test_a_pending_order_of_an_opo_says_what_was_bought_for_it_and_what_became_of_it(
+    venue: Venue, rich: None
+) -> None:
+    async def placed(list_name: str, price: int) -> int:
+        sale = msgspec.structs.replace(limit(ALICE, SELL, price, 0), iceberg_lots=1 if list_name == "bad" else 0)
+        wanted = PlaceOrderList(
+            kind=ListKind.OPO, client_order_id=list_name, orders=[limit(ALICE, BUY, 5_000_000, 2_000), sale]
+        )
+        return (await venue.gateway.place_order_list(wanted)).orders[1].order_id
+
+    good, bad = await placed("good", 6_000_000), await placed("bad", 7_000_000)
+    await place(venue, BOB, SELL, 5_000_000, 500)
+    await place(venue, BOB, SELL, 5_000_000, 3_500)
+    told = await journal_of(venue, good)
+    assert "SELL LIMIT GTC of what its list buys of BTC at 60000" in line(told, "accepted").text
+    lines = [each for each in told.lines if each.kind == "list_money"]
+    assert (
+        lines[0].text == "0.005 BTC was bought by the working order of its list and is locked for it: 0.005 BTC in all"
+    )
+    assert lines[1].numbers == {"change": "0.015 BTC", "locked": "0.02 BTC"}
+    assert "its quantity is 0.02" in lines[2].text
+    assert kinds(told)[-2:] == ["activated", "rests"]
+    ended = line(await journal_of(venue, bad), "list_ended")
+    assert "the symbol's filters refuse it with the quantity 0.02; so this one is EXPIRED" in ended.text
+
+
+async def test_a_pair_says_that_its_pegged_order_locks_less_than_was_thought(venue: Venue, rich: None) -> None:
+    def leg(kind: OrderType, price: int, peg: PegPrice = PegPrice.NONE, stop: int = 0) -> PlaceOrder:
+        return msgspec.structs.replace(limit(ALICE, BUY, price, 1_000), type=kind, peg=peg, stop_ticks=stop)
+
+    stop = leg(OrderType.STOP_LOSS_LIMIT, 6_500_000, stop=6_400_000)
+    maker = leg(OrderType.LIMIT_MAKER, 5_600_000, PegPrice.PRIMARY_PEG)
+    placed = await venue.gateway.place_order_list(
+        PlaceOrderList(kind=ListKind.OTOCO, client_order_id="list", orders=[limit(ALICE, SELL, 6_000_000, 1_000), stop,
+                                                                           maker])
+    )  # fmt: skip
+    await place(venue, BOB, BUY, 5_500_000, 1_000)
+    await place(venue, BOB, BUY, 6_000_000, 1_000)
+    told = await journal_of(venue, placed.orders[1].order_id)
+    assert line(told, "list_money").text == (
+        "10 USDT more is locked for it, since the other order of its pair locks less: 100 USDT in all"
+    )
+
+
 async def test_what_was_trimmed_comes_from_sql_and_the_journal_says_so(venue: Venue, rich: None) -> None:
     maker = await place(venue, ALICE, SELL, 6_000_000, 500)
     await place(venue, BOB, BUY, 6_000_000, 100)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from engine.types import Feature
 from engine.venue import Venue
 from tests.api.conftest import Api, limit_order, state_of
-from tests.conftest import balance
+from tests.conftest import BTCUSDT, balance
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a list that Redis does not know is looked for in SQL
 
@@ -20,6 +22,12 @@ REPORT = {
     "origQuoteOrderQty", "cummulativeQuoteQty", "status", "timeInForce", "type", "side", "workingTime",
     "selfTradePreventionMode", "fills",
 }  # fmt: skip
+
+
+def without(parameters: dict[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in parameters.items() if key != name}
+
+
 OCO = {
     "symbol": "BTCUSDT", "side": "SELL", "quantity": "1", "listClientOrderId": "pair", "aboveType": "LIMIT_MAKER",
     "aboveClientOrderId": "above", "abovePrice": "55000", "belowType": "STOP_LOSS_LIMIT",
@@ -45,7 +53,10 @@ OTOCO = WORKING | {
     "pendingAboveType": "LIMIT_MAKER", "pendingAboveClientOrderId": "above", "pendingAbovePrice": "55000",
     "pendingBelowType": "STOP_LOSS", "pendingBelowClientOrderId": "below", "pendingBelowStopPrice": "45000",
 }  # fmt: skip
-PATHS = {"OCO": ("/orderList/oco", OCO), "OTO": ("/orderList/oto", OTO), "OTOCO": ("/orderList/otoco", OTOCO)}
+OPO = without(OTO, "pendingQuantity")
+OPOCO = without(OTOCO, "pendingQuantity")
+PATHS = {"OCO": ("/orderList/oco", OCO), "OTO": ("/orderList/oto", OTO), "OTOCO": ("/orderList/otoco", OTOCO),
+         "OPO": ("/orderList/opo", OPO), "OPOCO": ("/orderList/opoco", OPOCO)}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -235,10 +246,6 @@ async def test_a_list_is_found_by_its_owner_alone(alice: Api, bob: Api) -> None:
     assert (await alice.ok("GET", "/orderList", origClientOrderId="pair"))["orderListId"] == again["orderListId"]
 
 
-def without(parameters: dict[str, str], name: str) -> dict[str, str]:
-    return {key: value for key, value in parameters.items() if key != name}
-
-
 SELL_LIMIT_BELOW = OCO | {"belowType": "LIMIT_MAKER", "aboveType": "STOP_LOSS"}
 REFUSED: list[tuple[str, dict[str, str], int, str]] = [
     ("/orderList/oco", without(OCO, "abovePrice"), -1102, "'abovePrice'"),
@@ -289,6 +296,42 @@ REFUSED: list[tuple[str, dict[str, str], int, str]] = [
     ("/orderList/otoco", OTOCO | {"pendingSide": "BUY"}, -1165, "A limit order in a buy OCO must be below."),
     ("/orderList/otoco", without(OTOCO, "pendingBelowStopPrice"), -1102, "Param 'pendingBelowStopPrice' or 'pendingBe"),
     ("/orderList/otoco", OTOCO | {"pendingBelowStopPrice": "56000"}, -2010, "The relationship of the prices"),
+    ("/orderList/opo", OPO | {"workingSide": "SELL"}, -1222, "Working order in an OPO list must be a bid."),
+    ("/orderList/opo", OPO | {"pendingSide": "BUY"}, -1223, "Pending orders in an OPO list must be asks."),
+    ("/orderList/opo", OTO, -1225, "Pending orders should not include the 'pendingQuantity' tag."),
+    ("/orderList/opoco", OTOCO, -1225, "Pending orders should not include the 'pendingQuantity' tag."),
+    ("/orderList/opoco", OPOCO | {"pendingAboveType": "STOP_LOSS"}, -1197, "A stop loss order in a sell OCO must be"),
+    ("/orderList/opoco", OPOCO | {"pendingBelowStopPrice": "56000"}, -2010, "The relationship of the prices"),
+    ("/orderList/opo", OPO | {"pendingPrice": "60000.001"}, -1013, "Filter failure: PRICE_FILTER"),
+    ("/orderList/opo", OPO | {"pendingIcebergQty": "10000"}, -1013, "Filter failure: LOT_SIZE"),
+    ("/orderList/opo", OPO | {"workingQuantity": "1000"}, -2010, "Account has insufficient balance"),
+    ("/orderList/oto", without(OTO, "workingPrice"), -1102, "Mandatory parameter 'workingPrice' was not sent"),
+    ("/orderList/oco", OCO | {"abovePegPriceType": "NOPE"}, -1210, "Invalid pegPriceType."),
+    ("/orderList/oto", OTO | {"pendingPegPriceType": "MARKET_PEG", "pendingPegOffsetType": "X"}, -1211, "Invalid peg"),
+    ("/orderList/oco", OCO | {"abovePegPriceType": "MARKET_PEG"}, -2010, "This price peg cannot be used with this"),
+    ("/orderList/oco", OCO | {"abovePegOffsetType": "PRICE_LEVEL"}, -1102, "'abovePegOffsetValue'"),
+    ("/orderList/oco", OCO | {"abovePegOffsetValue": "3"}, -1102, "'abovePegOffsetType'"),
+    (
+        "/orderList/oco",
+        OCO | {"abovePegOffsetType": "PRICE_LEVEL", "abovePegOffsetValue": "3"},
+        -1102,
+        "'abovePegPriceType'",
+    ),
+    ("/orderList/oto", OTO | {"workingPegPriceType": "PRIMARY_PEG", "workingTimeInForce": "IOC"}, -2010, "This price"),
+    (
+        "/orderList/oto",
+        without(OTO, "pendingPrice")
+        | {"pendingType": "STOP_LOSS", "pendingStopPrice": "1", "pendingPegPriceType": "PRIMARY_PEG"},
+        -2010,
+        "This order type may not use pegged price.",
+    ),
+    (
+        "/orderList/otoco",
+        OTOCO
+        | {"workingPegPriceType": "PRIMARY_PEG", "workingPegOffsetType": "PRICE_LEVEL", "workingPegOffsetValue": "99"},
+        -2010,
+        "Order book liquidity is too low for this pegged order.",
+    ),
 ]  # fmt: skip
 
 
@@ -326,3 +369,72 @@ async def test_pending_orders_of_every_type(alice: Api) -> None:
         )
         assert [report["type"] for report in told["orderReports"]] == ["LIMIT", kind]
         await alice.ok("DELETE", "/orderList", symbol="BTCUSDT", orderListId=told["orderListId"])
+
+
+async def test_an_opo_shows_no_quantity_before_its_working_order_is_filled(alice: Api, bob: Api, venue: Venue) -> None:
+    """rest-api.md, New Order List - OPO; what arrives is locked, the commission comes out of what is free."""
+    told = await alice.ok("POST", "/orderList/opo", **OPO)
+    assert (told["contingencyType"], told["listOrderStatus"]) == ("OTO", "EXECUTING")
+    working, pending = told["orderReports"]
+    assert (set(working) - set(pending), set(pending) - set(working)) == ({"origQty"}, set())
+    assert (pending["status"], pending["executedQty"], pending["workingTime"]) == ("PENDING_NEW", "0.00000000", -1)
+    amend = {"symbol": "BTCUSDT", "orderId": pending["orderId"], "newQty": "0.5"}
+    refused = await alice.error("PUT", "/order/amend/keepPriority", **amend)
+    assert refused == (400, -2038, "Order amend (pending OPO order) is not supported.")
+    await bob.ok("POST", "/order", **limit_order("SELL", "49000", "0.4"))
+    assert await balance(venue, 1, "BTC") == (10 * ONE - 40_000, 40_000_000)
+    await bob.ok("POST", "/order", **limit_order("SELL", "49000", "0.6"))
+    assert await balance(venue, 1, "BTC") == (10 * ONE - 100_000, ONE)
+    pending = await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=pending["orderId"])
+    assert (pending["status"], pending["origQty"], pending["isWorking"]) == ("NEW", "1.00000000", True)
+    assert (await alice.ok("PUT", "/order/amend/keepPriority", **amend))["amendedOrder"]["qty"] == "0.50000000"
+
+
+async def test_an_opoco_sells_what_it_bought_in_one_of_two_ways(alice: Api, bob: Api) -> None:
+    told = await alice.ok("POST", "/orderList/opoco", **OPOCO)
+    assert ["origQty" in report for report in told["orderReports"]] == [True, False, False]
+    await bob.ok("POST", "/order", **limit_order("SELL", "49000", "1"))
+    assert await statuses(alice, told) == ["FILLED", "NEW", "NEW"]
+    await bob.ok("POST", "/order", **limit_order("BUY", "55000", "1"))
+    assert await statuses(alice, told) == ["FILLED", "EXPIRED", "FILLED"]
+
+
+async def test_a_pending_order_that_cannot_be_placed_is_expired_as_rejected(alice: Api, bob: Api) -> None:
+    """user-data-stream.md, order expiry reasons."""
+    told = await alice.ok("POST", "/orderList/opo", **OPO | {"pendingIcebergQty": "0.00001"})
+    await bob.ok("POST", "/order", **limit_order("SELL", "49000", "1"))
+    pending = await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=told["orders"][1]["orderId"])
+    assert (pending["status"], pending["expiryReason"], pending["origQty"]) == ("EXPIRED", "REJECTED", "1.00000000")
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"),
+    [
+        ("OCO", "OCO"),
+        ("OTO", "OTO"),
+        ("OTOCO", "OCO"),
+        ("OTOCO", "OTO"),
+        ("OPO", "OPO"),
+        ("OPO", "OTO"),
+        ("OPOCO", "OCO"),
+        ("OPOCO", "OPO"),
+    ],
+)
+async def test_lists_that_a_symbol_does_not_offer(alice: Api, venue: Venue, kind: str, missing: str) -> None:
+    path, parameters = PATHS[kind]
+    await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, not_offered=(Feature(missing),)))
+    await alice.ask("POST", "/order", **limit_order("BUY", "1", "0.00001"))  # whose rules are stale
+    before = await state_of(venue)
+    refused = await alice.error("POST", path, **parameters)
+    assert refused == (400, -1013, f"{missing} orders are not supported for this symbol.")
+    assert await state_of(venue) == before
+
+
+async def test_a_pegged_working_order_needs_no_price_and_shows_the_one_it_found(alice: Api, bob: Api) -> None:
+    await bob.ok("POST", "/order", **limit_order("BUY", "48000", "1"))
+    pegs = {"workingPegPriceType": "PRIMARY_PEG", "pendingPegPriceType": "MARKET_PEG"}
+    told = await alice.ok("POST", "/orderList/oto", **without(without(OTO, "workingPrice"), "pendingPrice") | pegs)
+    working, pending = told["orderReports"]
+    assert (working["price"], working["peggedPrice"], working["status"]) == ("0.00000000", "48000.00000000", "NEW")
+    assert (pending["pegPriceType"], pending["status"]) == ("MARKET_PEG", "PENDING_NEW")
+    assert "peggedPrice" not in pending

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from engine.types import OrderType, StpMode
+from engine.types import Feature, OrderType, StpMode
 from engine.venue import Venue
 from tests.api.conftest import Api, limit_order, state_of
 from tests.conftest import BTCUSDT, balance
@@ -142,6 +142,8 @@ async def test_a_refusal_says_why_and_changes_nothing(
         ({"max_trailing_above_bips": 0, "max_trailing_below_bips": 0}, "STOP_LOSS", {"trailingDelta": "100"},
          "Trailing stop orders are not supported for this symbol."),
         ({"max_trailing_below_bips": 99}, "STOP_LOSS", {"trailingDelta": "100"}, "Filter failure: TRAILING_DELTA"),
+        ({"not_offered": (Feature.PEG,)}, "LIMIT", {"pegPriceType": "PRIMARY_PEG"},
+         "Pegged orders are not supported for this symbol."),
         ({"max_market_lots": 999}, "MARKET", {}, "Filter failure: MARKET_LOT_SIZE"),
         ({"min_market_lots": 1001}, "MARKET", {}, "Filter failure: MARKET_LOT_SIZE"),
         ({"allowed_stp": (StpMode.NONE,)}, "LIMIT", {"selfTradePreventionMode": "EXPIRE_BOTH"},
@@ -172,6 +174,7 @@ async def test_exchange_info_offers_what_there_is(trader: Api, venue: Venue) -> 
     rules = replace(
         BTCUSDT, max_iceberg_parts=0, max_trailing_above_bips=0, max_trailing_below_bips=0, min_market_lots=5,
         order_types=(OrderType.LIMIT, OrderType.MARKET), allowed_stp=(StpMode.NONE, StpMode.EXPIRE_TAKER),
+        not_offered=(Feature.OPO, Feature.PEG),
     )  # fmt: skip
     await venue.registry.define_symbol(rules)
     await trader.ask("POST", "/order", **smallest("LIMIT"))  # whose rules are stale: it has them read again
@@ -180,6 +183,8 @@ async def test_exchange_info_offers_what_there_is(trader: Api, venue: Venue) -> 
         ["LIMIT", "MARKET"], False, False,
     )  # fmt: skip
     assert symbol["allowedSelfTradePreventionModes"] == ["NONE", "EXPIRE_TAKER"]
+    offers = ("ocoAllowed", "otoAllowed", "opoAllowed", "pegInstructionsAllowed")
+    assert [symbol[name] for name in offers] == [True, True, False, False]
     kinds = {row["filterType"]: row for row in symbol["filters"]}
     assert set(kinds) == {"PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL"}
     assert (kinds["MARKET_LOT_SIZE"]["minQty"], kinds["LOT_SIZE"]["minQty"]) == ("0.00005000", "0.00001000")

@@ -216,6 +216,7 @@ def test_which_orders_a_symbol_takes(sim: Sim) -> None:
         "maxTrailingAbove": "50",
         "minTrailingBelow": "6", "maxTrailingBelow": "60", "defaultStp": "EXPIRE_BOTH",
         "allowedStp": "EXPIRE_TAKER,EXPIRE_BOTH", "minMarketQuantity": "0.5", "maxMarketQuantity": "8",
+        "notOffered": "OTO,PEG",
     }  # fmt: skip
     assert sim.ok("POST", "symbols", symbol="DOTUSDT", base="DOT", quote="USDT", **rules)["created"] is True
     (dot,) = [row for row in sim.ok("GET", "symbols")["symbols"] if row["symbol"] == "DOTUSDT"]

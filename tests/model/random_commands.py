@@ -138,7 +138,7 @@ class Commands:
     def _list(self) -> Step:
         """Pairs around the last price, and pending orders of which some cannot begin when their turn comes."""
         symbol, account, side = self._symbol(), self._account(), self._random.choice(list(Side))
-        kind = self._random.choices(list(ListKind), weights=(5, 3, 3))[0]
+        kind = self._random.choices((ListKind.OCO, ListKind.OTO, ListKind.OTOCO), weights=(5, 3, 3))[0]
         lots = self._random.randint(1, LOTS[symbol])
         orders: list[Step] = []
         if kind is not ListKind.OCO:

@@ -1,4 +1,3 @@
---- @include "lib/bands"
 --- @include "lib/execution"
 --- @include "lib/lists"
 --- @include "lib/pegs"
@@ -9,6 +8,10 @@
 -- not fit into one call waits behind the gate (`pending`), which nothing can overtake.
 
 local MAX_STEPS = 500 -- of one call
+
+local commit_cascade
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
 
 local function commit_step(market, order, plan, kind)
   read_ledger(market.base)
@@ -40,28 +43,43 @@ local function commit_rest(market, order, room)
   commit_step(market, order, plan, "order_continued")
 end
 
--- Whether a pegged order finds a price that the filters allow and, beyond what it has locked, the money for it.
+-- The order beside the one that takes locks another amount from here on.
+local function plan_relock(market, order, atoms)
+  move(order.side == "BUY" and market.quote or market.base, order.account, order.locked - atoms, atoms - order.locked)
+  order.locked = atoms
+  local record = write_record(order, order.status, int(market.now_ms))
+  market.makers[#market.makers + 1] = record
+  market.beside[#market.beside + 1], market.beside[#market.beside + 2] = order.member, record
+end
+
+-- Whether a pegged order finds a price at which it may work and, beyond what it has locked, the money for it. What both
+-- of a pair need is locked by the one in the book: now that its price is known, the other locks what it needs beyond.
 local function can_work_pegged(market, order)
-  if not take_pegged_price(order) or is_worth_wrong(market, order) then return false end
-  if band_broken(market, order.side, order.price) then return false end
+  if not finds_good_price(market, order) then return false end
   if order.side == "SELL" then return true end
-  return enough(redis.call("HGET", QUOTE, order.account .. ":free"),
-    notional_ceil(market, order.price, order.left) - order.locked)
+  local needed, main, extra = notional_ceil(market, order.price, order.left), nil, nil
+  if order.type == "LIMIT_MAKER" then main, extra = pair_of(order) end
+  local freed = main and extra.locked - math.max(0, (need_of(market, extra) or EXACT) - needed) or 0
+  local free = redis.call("HGET", QUOTE, order.account .. ":free")
+  if not enough(free, needed - order.locked - freed) then return false end
+  if freed ~= 0 then plan_relock(market, extra, extra.locked - freed) end
+  return true
 end
 
 -- A triggered order, or one that its list lets work, takes. One without a limit spends what it has locked and, a buy,
 -- what else is free: what a market order costs is known only now.
 local function commit_taking(market, order, room, kind)
   order.terms[WORKING_MS], order.is_late = int(market.now_ms), true
-  local is_killed = is_pegged(order) and not can_work_pegged(market, order)
+  local is_refused = seeks_price(order) and not can_work_pegged(market, order)
+    or order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price)
+  if is_refused then set_expiry(order, "REJECTED") end
   local taker, reserve = taker_of(order), order.locked
   if order.side == "BUY" and order.price == 0 then
     local free = tonumber(redis.call("HGET", QUOTE, order.account .. ":free") or "0")
     reserve = math.min(order.locked + free, math.floor((EXACT - 1) / market.divisor)) -- what it buys is exact then
     taker.budget = reserve
   end
-  is_killed = is_killed or order.time_in_force == "FOK" and sweep(market, taker, order.left) < order.left
-    or order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price)
+  local is_killed = is_refused or order.time_in_force == "FOK" and sweep(market, taker, order.left) < order.left
   local plan = plan_match(market, taker, is_killed and 0 or room)
   if is_killed then plan.stop = "killed" end
   if plan.stop == "too large" then plan.stop = "capped" end
@@ -78,11 +96,12 @@ end
 
 -- An order of a list begins: it takes or rests, or begins to wait for its trigger; it expires where it cannot.
 local function commit_activated(market, order, room)
-  if order.type == "LIMIT" or order.type == "LIMIT_MAKER" or order.type == "MARKET" then
-    return commit_taking(market, order, room, "order_activated")
-  end
+  if not is_contingent(order.type) then return commit_taking(market, order, room, "order_activated") end
   local status, leaving = "NEW", new_leaving()
-  if would_trigger(market, order) then status = "EXPIRED" end
+  if would_trigger(market, order) then
+    status = "EXPIRED"
+    set_expiry(order, "REJECTED")
+  end
   plan_waiting(market, order)
   local record = write_record(order, status, int(market.now_ms))
   if status == "EXPIRED" then
@@ -117,7 +136,7 @@ local function commit_next(market, room)
 end
 
 -- Runs the steps that wait, for about `room` matches in all.
-local function commit_cascade(market, room)
+function commit_cascade(market, room)
   for _ = 1, MAX_STEPS do
     local unfinished = market.pending and market.pending ~= "*" and market.pending
     if not unfinished and market.waiting == 0 or room <= 0 then return end
@@ -129,4 +148,6 @@ local function commit_cascade(market, room)
     end
     room = room - 1 - #market.fills - #market.prevented
   end
+end
+
 end

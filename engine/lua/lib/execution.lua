@@ -33,6 +33,7 @@ local function taker_of(order)
   local taker = {
     account = order.account, id = order.id, side = order.side, limit = order.price > 0 and order.price or nil,
     left = order.quote_order == 0 and order.left or nil, is_by_quote = order.quote_order > 0,
+    pays_list = pays_list(order),
   }
   if taker.is_by_quote then taker.budget = order.quote_order - order.filled_quote - (order.prevented_quote or 0) end
   read_own(taker, order.account, order.terms and string.match(order.terms[STP], "%u[%u_]*") or "NONE")
@@ -109,6 +110,7 @@ local function plan_execution(market, order, plan, reserve)
     plan.own_levels = plan_levels(market, own_side(order.side), { price }, { [price] = shown_of(order) })
   end
   if #market.levels > 0 then market.update_id = market.update_id + 1 end
+  if market.payees then plan_payees(market) end
   if market.limits then plan_breaker(market) end
   if not market.halt and market.status == "TRADING" then plan_triggers(market) end
 end
@@ -118,6 +120,7 @@ local function commit_execution(market, order, plan, was_open)
   commit_ledger(market.base)
   commit_ledger(market.quote)
   commit_match(market, plan)
+  if #market.beside > 0 then redis.call("HSET", ORDERS, unpack(market.beside)) end
   commit_levels(plan.other_levels)
   if plan.rests then
     local own = own_side(order.side)

@@ -1,7 +1,8 @@
 --- @include "lib/leaving"
 --- @include "lib/contingent"
 
--- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO). What happens to an
+-- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO), and pays for it too
+-- (OPO, OPOCO; lib/paying.lua). What happens to an
 -- order of a list has consequences for the others; they are a step of their own, right behind the step that caused
 -- them. Of a pair only one order locks what both need, the one that others can meet in the book; the other locks what
 -- it needs beyond that. An order has begun when something of it was matched (traded, or lost to self-trade prevention).
@@ -10,7 +11,7 @@ local write_list, need_of, main_of_pair, pair_of, commit_list, find_list, rename
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
--- A list from its record; members[1] of OTO and OTOCO is the working order.
+-- A list from its record; members[1] of all kinds but OCO is the working order.
 local function read_list(id)
   local text = redis.call("HGET", LISTS, id)
   if not text then return nil end
@@ -130,7 +131,7 @@ function pair_of(order)
   local id = list_of(order)
   local list = id and read_list(id)
   local first = list and #list.members > 2 and 2 or 1
-  if not list or list.kind == "OTO" or first == 2 and list.members[1] == order.member then return nil end
+  if not list or first == 1 and list.kind ~= "OCO" or first == 2 and list.members[1] == order.member then return nil end
   local legs = read_legs(list)
   if not legs[first].is_open or not legs[first + 1].is_open then return nil end
   local main, extra = main_of_pair(legs[first], legs[first + 1])
@@ -145,11 +146,31 @@ local function plan_inheritance(market, leg, ending)
   return write_record(leg, leg.status, int(market.now_ms))
 end
 
+-- The working order of an OPO is filled: what its pending orders become. They begin, or all end when one cannot.
+local function plan_begin_paid(market, ends, begins)
+  local held = begins[1].locked
+  if not give_quantity(market, begins) then
+    for _, leg in ipairs(begins) do
+      set_expiry(leg, "REJECTED")
+      ends[leg] = "EXPIRED"
+    end
+    return {}
+  end
+  local main, extra, needed = begins[1], nil, need_of(market, begins[1])
+  if begins[2] then main, extra = main_of_pair(begins[1], begins[2]) end
+  main.locked = needed
+  if extra then extra.locked = 0 end
+  move(market.base, main.account, held - needed, needed - held)
+  for _, leg in ipairs(begins) do leg.changed = write_record(leg, "PENDING_NEW", int(market.now_ms)) end
+  return begins
+end
+
 -- Looks at a list and writes what follows as a step. False, with nothing written, when nothing does.
 function commit_list(market, id, chosen, is_queued)
   local list = read_list(id)
   local legs = read_legs(list)
   local ends, begins = consequences(list, legs, chosen)
+  if begins[1] and begins[1].lots == 0 then begins = plan_begin_paid(market, ends, begins) end
   local leaving, records, kept, queued, open = new_leaving(), {}, {}, {}, 0
   for _, leg in ipairs(legs) do
     if ends[leg] then
@@ -164,6 +185,10 @@ function commit_list(market, id, chosen, is_queued)
       queued[#queued + 1] = leg.member
     elseif leg.is_open then
       open = open + 1
+      if leg.changed then
+        kept[#kept + 1], kept[#kept + 2] = leg.member, leg.changed
+        records[#records + 1] = leg.changed
+      end
     end
   end
   local is_changed = #records + #begins > 0 or open == 0 and not list.is_done

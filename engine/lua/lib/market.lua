@@ -18,6 +18,7 @@ local function clear_step(market)
   market.touched_lists = {}
   market.is_told, market.triggers, market.price_before = false, nil, market.last_price
   market.halt, market.price_window = nil, nil -- of the circuit breaker
+  market.beside, market.payees, market.free_base = {}, nil, nil -- other orders of a list whose locks change
 end
 
 -- Everything a market command plans with: the fields it has read, and those that an order which only rests can do

@@ -1,5 +1,6 @@
 --- @include "lib/market"
 --- @include "lib/book"
+--- @include "lib/paying"
 
 local MAX_FILLS = 500 -- fills one step plans; what is left is another step (engine/types.py has the same number)
 
@@ -132,14 +133,22 @@ local function plan_fill(market, taker, plan, maker, lots)
     move(market.base, maker.account, 0, -base)
     move(market.quote, maker.account, quote - maker_fee, 0)
     market.base.fees, market.quote.fees = market.base.fees + taker_fee, market.quote.fees + maker_fee
-    plan.received = plan.received + base - taker_fee
+    if taker.pays_list then
+      set_aside(market, taker.id, taker.account, base, taker_fee, maker.account)
+    else
+      plan.received = plan.received + base - taker_fee
+    end
   else
     taker_fee, maker_fee = share_of(quote, market.taker_fee_e8), share_of(base, market.maker_fee_e8)
     maker.locked = maker.locked - quote
     local rest = maker.left == 0 and maker.locked or 0 -- what rounding left over goes back to its owner
     maker.locked = maker.locked - rest
     move(market.quote, maker.account, rest, -quote - rest)
-    move(market.base, maker.account, base - maker_fee, 0)
+    if pays_list(maker) then
+      set_aside(market, maker.id, maker.account, base, maker_fee, taker.account)
+    else
+      move(market.base, maker.account, base - maker_fee, 0)
+    end
     market.quote.fees, market.base.fees = market.quote.fees + taker_fee, market.base.fees + maker_fee
     plan.received = plan.received + quote - taker_fee
   end

@@ -7,6 +7,7 @@ local RECORD = '^%[(%d+),(%d+),(%d+),(%d+),(%d+),"[A-Z_]+",(%d+),(%d+),(.*)$'
 local STOP, TRAILING, ICEBERG, STP, PEG, PEG_OFFSET = 1, 2, 3, 4, 7, 8
 local WORKING_MS, TRAILING_MS, VISIBLE, QUEUE_ID, PREVENTED, PREVENTED_MATCH, LIST = 9, 10, 11, 12, 13, 14, 15
 local OWN_PRICE, AMENDS = 16, 17
+local EXPIRY, PAYS = 18, 19 -- both are there or none: few orders have them
 local NO_TERMS = '0,0,0,"NONE",0,0,"",0' -- what the caller chooses
 local NEW_TERMS = ",0,0,0,0,0,-1,-1,-1,0" -- what the engine notes
 
@@ -58,6 +59,12 @@ local function add_terms(order)
   order.tail = string.sub(order.tail, 1, -2) .. ","
 end
 
+-- Notes of an order that will have EXPIRED why it has (engine/records.py, OrderTerms.expiry).
+local function set_expiry(order, why)
+  add_terms(order)
+  order.terms[EXPIRY], order.terms[PAYS] = '"' .. why .. '"', order.terms[PAYS] or "0"
+end
+
 -- Whether the order stands in the book, or would but for what it takes first.
 local function is_working(order)
   return not order.terms or order.terms[WORKING_MS] ~= "0"
@@ -74,6 +81,21 @@ end
 
 local function is_pegged(order)
   return order.terms and order.terms[PEG] ~= '""'
+end
+
+-- Whether what the order buys is locked for the pending orders of its list.
+local function pays_list(order)
+  return order.terms and order.terms[PAYS] == "1"
+end
+
+-- A pegged order that has not found its price in the book yet.
+local function seeks_price(order)
+  return is_pegged(order) and order.terms[OWN_PRICE] == "-1"
+end
+
+-- Whether orders of this type wait for a trigger.
+local function is_contingent(kind)
+  return kind ~= "LIMIT" and kind ~= "LIMIT_MAKER" and kind ~= "MARKET"
 end
 
 -- Lots that the order's price level shows of it.
@@ -110,7 +132,7 @@ end
 local function marks_of(order)
   local marks, list = "", list_of(order)
   local kind = string.match(order.tail, '^"%u+",%d+,"([A-Z_]+)"')
-  if kind ~= "LIMIT" and kind ~= "LIMIT_MAKER" and kind ~= "MARKET" then marks = "A" end
+  if is_contingent(kind) then marks = "A" end
   if is_iceberg(order) then marks = marks .. "I" end
   return list and marks .. "L" .. list or marks
 end

@@ -84,22 +84,12 @@ end
 -- ARGV by name as texts, and `client_field`. Key, status of the symbol and client order id were checked.
 local function commit_new_order(market, request)
   local order = new_order(market, request)
-  local is_contingent = order.type ~= "LIMIT" and order.type ~= "MARKET" and order.type ~= "LIMIT_MAKER"
-  if is_pegged(order) and not is_contingent then
-    if not take_pegged_price(order) then
-      return { "rejected", "NO_PEG_PRICE", "", "offset_levels", order.terms[PEG_OFFSET] }
-    end
-    if is_worth_wrong(market, order) then
-      return { "rejected", "FILTER_NOTIONAL", "", "price_ticks", int(order.price), "lots", int(order.lots),
-        "min_quote_atoms", int(market.min_notional) }
-    end
-  end
-  local refusal = refusal_by_limits(market, { order })
+  local refusal = refusal_of_peg(market, order) or refusal_by_limits(market, { order })
   if refusal then return refusal end
   if order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price) then
     return would_match(order)
   end
-  if is_contingent then
+  if is_contingent(order.type) then
     local reply = refusal_at_last_price(market, order) or place_contingent(market, order, request.client_field)
     if reply[1] == "ok" then commit_limits(market) end
     return reply
