@@ -19,7 +19,7 @@ local function read_frame(touched)
     if side.recorded[price] == nil then side.prices[#side.prices + 1] = price end
     side.recorded[price] = lots
   end
-  for i = FIRST, #ARGV, 3 do note(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])) end
+  for i = FIRST, #ARGV, 3 do note(ARGV[i], ARGV[i + 1], whole(ARGV[i + 2])) end
   for _, field in ipairs(touched) do
     local name, price = string.match(field, "^(%u+):(%d+)$")
     if frame[name].recorded[price] == nil then note(name, price, false) end

@@ -15,7 +15,7 @@ local transfer = read_transfer("#credited")
 -- Check. All money there ever was stays countable: no sum of balances can pass what was credited.
 local refusal = refusal_of_transfer()
 if refusal then return refusal end
-if tonumber(transfer.total) + tonumber(ARGV[4]) > BALANCE_LIMIT then return { "rejected", "BALANCE_TOO_LARGE" } end
+if tonumber(transfer.total) + whole(ARGV[4]) > BALANCE_LIMIT then return { "rejected", "BALANCE_TOO_LARGE" } end
 
 -- Write.
 return commit_transfer(venue, "balance_credited", transfer, ARGV[4], "#credited")

@@ -7,8 +7,9 @@ Reply  {"ok", how many were dropped}
 Event  none: SQL answers for them from here on
 Cost   O(lists)
 ]]
+--- @include "lib/number"
 -- Read.
-local before_ms = tonumber(ARGV[1])
+local before_ms = whole(ARGV[1])
 local records = redis.call("HMGET", KEYS[1], unpack(ARGV, 2))
 local ids, client_fields = {}, {}
 for i, text in ipairs(records) do

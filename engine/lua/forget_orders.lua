@@ -10,7 +10,7 @@ Cost   O(orders)
 --- @include "lib/number"
 --- @include "lib/order"
 -- Read.
-local before_ms = tonumber(ARGV[2])
+local before_ms = whole(ARGV[2])
 local records = redis.call("HMGET", KEYS[1], unpack(ARGV, 3))
 local members, client_fields = {}, {}
 for i, text in ipairs(records) do

@@ -30,7 +30,7 @@ if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 
 -- Most orders only rest. They take a short way, on numbers in hand: the pieces below are not even built for them.
 if ARGV[7] == "GTC" and ARGV[8] ~= "0" and ARGV[12] == "" and not s[10] and not m[7]
-  and not meets_other_side(is_buy, tonumber(ARGV[8])) then
+  and not meets_other_side(is_buy, whole(ARGV[8])) then
   return rest_order(s, m, now_ms, client_field)
 end
 --- @include "lib/placing"

@@ -13,7 +13,7 @@ Cost   O(F log N) for F fills and withdrawn orders among N orders
 -- Read and check.
 local market, verdict = read_tape_market()
 if verdict then return verdict end
-local price, lots = tonumber(ARGV[9]), tonumber(ARGV[10])
+local price, lots = whole(ARGV[9]), whole(ARGV[10])
 local maker_side, taker_side = other_side(ARGV[8]), own_side(ARGV[8])
 local better = read_reached(maker_side, price, "(")
 local crossed, crossed_depth = read_reached(taker_side, price, "")

@@ -6,6 +6,7 @@ ARGV   1 how many levels of a side
 Reply  {"ok", update id, {price_ticks, lots, ...}, {price_ticks, lots, ...}, last price_ticks, next trade id}
 Cost   O(log N + M), M levels found
 ]]
+--- @include "lib/number"
 local CHUNK = 1000
 
 local function read_levels(levels, depth, limit)
@@ -21,6 +22,6 @@ end
 
 -- Read.
 local symbol = redis.call("HMGET", KEYS[1], "update_id", "last_price_ticks", "next_trade_id")
-local limit = tonumber(ARGV[1])
+local limit = whole(ARGV[1])
 return { "ok", tonumber(symbol[1] or "0"), read_levels(KEYS[2], KEYS[4], limit), read_levels(KEYS[3], KEYS[5], limit),
   symbol[2] or "0", symbol[3] or "1" }

@@ -42,7 +42,7 @@ local account, symbol, client_id = ARGV[1], ARGV[2], ARGV[6]
 local market, verdict = read_market(symbol, "0")
 if verdict then return verdict end
 local order = find_open_order(ARGV[4], account)
-local lots = tonumber(ARGV[5])
+local lots = whole(ARGV[5])
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end

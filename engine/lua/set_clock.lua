@@ -17,7 +17,7 @@ end
 
 -- Check. Nothing of the market may be later than the new time.
 if ARGV[1] == "virtual" then
-  venue.now_ms = tonumber(ARGV[2])
+  venue.now_ms = whole(ARGV[2])
 elseif venue.mode == "virtual" then
   venue.now_ms = read_clock("real", "0")
 end

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from engine.scripts import Script
+from tests.unit.lua_names import undeclared_names
+from tests.unit.lua_numbers import concatenated, is_number, number_fields
 
 READS = frozenset(
     [
@@ -65,9 +67,16 @@ FORBIDDEN = {
     r"\bmath\.random": "chance has no place here",
     r"\bloadstring\b": "no code from text",
     r"(?<!i)\bpairs\s*\(": "pairs has no order: use ipairs",
-    r"\bwhile\s+true\b": "a loop needs a limit",
+    r"\bin\s+next\b": "next has no order: use ipairs",
+    r"\bwhile\s+(?:true|1|not\s+(?:false|nil))\b": "a loop needs a limit",
+    r"\brepeat\b": "a loop needs a limit: say for how often with for, or what becomes less with while",
+    r"\bmath\.huge\b": "a loop needs a limit, and so does a number",
+    r"\btonumber\s*\(\s*ARGV\b": "tonumber takes 0x10, 1e3 and nan: use whole()",
     r"\bredis\.pcall\b": "an error must end the script, before its first write",
+    r"\bredis\b(?!\.p?call\s*\()": "redis.call is called by its name, and nothing else of redis is used",
+    r"(?<!#)\bKEYS\b(?!\[)": "a key is KEYS[i]: the table itself is handed to nobody",
 }
+FORMATS = frozenset(["%d", "%016d"])  # of numbers; %s and %g lose digits as tostring does
 _TOKEN = re.compile(r"--\[\[.*?\]\]|--[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\b[A-Za-z_]\w*\b", re.S)
 _SIGNATURE = re.compile(r"function\s*(\w*)\s*\(([^)]*)\)")
 _KEY = re.compile(r"KEYS\[[\w +*()-]+\]")
@@ -140,6 +149,9 @@ def findings(script: Script) -> list[str]:
         *_word_findings(source),
         *_write_findings(script, source),
         *_key_findings(source),
+        *_name_findings(script, source),
+        *_number_findings(source),
+        *_recursion_findings(source),
     ]
     return [f"{script.name}:{source.line(position)}: {what}" for position, what in sorted(found)]
 
@@ -191,8 +203,45 @@ def _write_findings(script: Script, source: Source) -> Iterator[Finding]:
     if writes and main.write_mark is None:
         yield 0, "a script that writes has a line `-- Write.`"
     for scope in source.scopes:
-        if scope.write_mark is not None:
-            yield from _refusals_below(source, scope)
+        yield from _refusals_below(source, scope)
+
+
+def _name_findings(script: Script, source: Source) -> Iterator[Finding]:
+    first, _, rest = script.text.partition("\n")
+    for name, position in undeclared_names(rest):
+        yield position + len(first) + 1, f"{name} is declared nowhere"
+
+
+def _number_findings(source: Source) -> Iterator[Finding]:
+    """Numbers that would become text by themselves, and formats that are not int()'s."""
+    fields = number_fields(source.code)
+    texts = [(operand, position, "stands beside ..: use int()") for operand, position in concatenated(source.code)]
+    for call in source.calls:
+        if call.name == "redis.call" and call.arguments[0].strip('"') in WRITES:
+            texts += [(one, call.position, "is written as it is: use int()") for one in call.arguments[2:]]
+    for text, position, why in texts:
+        scope = source.scope_at(position)
+        values = _assigned_values(source, scope, text) if re.fullmatch(r"[A-Za-z_]\w*", text) else []
+        field_name = text.rpartition(".")[2] if re.fullmatch(r"[\w.]+\.[A-Za-z_]\w*", text) else ""
+        if is_number(text, values) or field_name in fields:
+            yield position, f"the number {text} {why}"
+    for match in re.finditer(r"\bstring\.format\(([^,]*),", source.code):
+        if match.group(1).strip().strip("\"'") not in FORMATS:
+            yield match.start(), f"string.format({match.group(1)}): numbers become text by int()"
+
+
+def _recursion_findings(source: Source) -> Iterator[Finding]:
+    """A function that reaches itself is a loop without a limit."""
+    names = {scope.name for scope in source.scopes[1:]}
+    reached = {name: {call.name for call in source.calls if call.scope.name == name} & names for name in names}
+    for name in names:
+        found, waiting = set[str](), set(reached[name])
+        while waiting:
+            found |= waiting
+            waiting = {further for one in waiting for further in reached[one]} - found
+        if name in found:
+            start = next(scope.start for scope in source.scopes if scope.name == name)
+            yield start, f"{name} calls itself: a loop needs a limit"
 
 
 def _command_findings(call: Call) -> Iterator[Finding]:
@@ -214,10 +263,16 @@ def _is_write(call: Call) -> bool:
 
 
 def _refusals_below(source: Source, scope: Scope) -> Iterator[Finding]:
+    """Below the mark of a scope nothing refuses; in a commit_* without one nothing behind its own first write does."""
+    written = [call.position for call in source.calls if call.scope is scope and _writes_itself(call)]
+    mark = scope.write_mark if scope.write_mark is not None else min(written, default=None)
     for match in re.finditer(r'"(?:rejected|stale|pending)"\s*}|"rejected"\s*,|\b(?:broken|error)\s*\(', source.code):
-        below = scope.write_mark is not None and match.start() > scope.write_mark
-        if below and source.scope_at(match.start()) is scope:
-            yield match.start(), "a refusal below `-- Write.`"
+        if mark is not None and match.start() > mark and source.scope_at(match.start()) is scope:
+            yield match.start(), "a refusal below `-- Write.`" if scope.write_mark else "a refusal behind a write"
+
+
+def _writes_itself(call: Call) -> bool:
+    return call.name == "redis.call" and call.arguments[0].strip('"') in WRITES
 
 
 def _key_findings(source: Source) -> Iterator[Finding]:
@@ -258,7 +313,10 @@ def _judge_key(source: Source, call: Call, key: str, key_parameters: set[tuple[s
 
 
 def _assigned_values(source: Source, scope: Scope, name: str) -> list[str]:
-    """What the name is given in the scope, or else in the main chunk."""
+    """What the name is given in the scope, or else in the main chunk; nothing of a parameter."""
+    body = source.code[scope.start : scope.end]
+    if name in scope.parameters or (scope.name and re.search(rf"\bfor [\w, ]*\b{name}\b[\w, ]* in\b", body)):
+        return []
     for where in (scope, source.scopes[0]):
         values = [
             values[names.index(name)]

@@ -13,6 +13,12 @@ local function broken(why)
   error("BROKEN " .. why)
 end
 
+-- A number of the request: digits alone. tonumber would take "0x10", "1e3", "nan" and " 12 ".
+local function whole(text)
+  if not string.match(text, "^%d+$") then broken("whole: " .. text) end
+  return tonumber(text)
+end
+
 -- Is the balance in `text` at least `atoms`? Right also above 2^53, where it is rounded: `atoms` stays below.
 local function enough(text, atoms)
   return tonumber(text or "0") >= atoms

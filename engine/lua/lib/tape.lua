@@ -26,7 +26,7 @@ function read_tape_market()
   if ARGV[4] ~= "" and redis.call("HGET", META, "tape") ~= ARGV[4] then return nil, { "stale" } end
   if market.mode ~= "virtual" then return nil, { "rejected", "CLOCK_NOT_VIRTUAL" } end
   if market.status ~= "TRADING" then return nil, { "rejected", "MARKET_CLOSED" } end
-  market.now_ms = math.max(market.now_ms, tonumber(ARGV[3]))
+  market.now_ms = math.max(market.now_ms, whole(ARGV[3]))
   market.steps, market.touched, market.limits = 0, {}, false -- what was recorded is exempt
   return market
 end
