@@ -8,6 +8,8 @@ Event  balance_credited
 Cost   O(1)
 ]]
 --- @include "lib/transfer"
+local BALANCE_LIMIT = 9000000000000000000
+
 -- Read.
 local venue = read_venue(KEYS[1])
 local transfer = read_transfer("#credited")

@@ -154,8 +154,8 @@ MUTANTS = [
     ),
     Mutant(
         "lib/number.lua",
-        "math.floor(low * rate_e8 / E8)",
-        "math.ceil(low * rate_e8 / E8)",
+        "math.floor(low * rate_e8 / whole_e8)",
+        "math.ceil(low * rate_e8 / whole_e8)",
         "fees are rounded up",
     ),
     Mutant(

@@ -96,6 +96,9 @@ BAD = {
     "a local behind its block": (
         "-- Check.", "do local inner = 1 end\nfree = inner\n-- Check.", "inner is declared nowhere",
     ),
+    "more locals than Lua has": (
+        "-- Check.", "".join(f"local n{i}\n" for i in range(190)) + "-- Check.", "locals of the main chunk",
+    ),
     "a library that Redis does not give": (
         "-- Check.", "local c = coroutine.create(1)\n-- Check.", "coroutine is declared nowhere",
     ),

@@ -76,6 +76,7 @@ FORBIDDEN = {
     r"\bredis\b(?!\.p?call\s*\()": "redis.call is called by its name, and nothing else of redis is used",
     r"(?<!#)\bKEYS\b(?!\[)": "a key is KEYS[i]: the table itself is handed to nobody",
 }
+MOST_LOCALS = 190
 FORMATS = frozenset(["%d", "%016d"])  # of numbers; %s and %g lose digits as tostring does
 _TOKEN = re.compile(r"--\[\[.*?\]\]|--[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\b[A-Za-z_]\w*\b", re.S)
 _SIGNATURE = re.compile(r"function\s*(\w*)\s*\(([^)]*)\)")
@@ -208,8 +209,11 @@ def _write_findings(script: Script, source: Source) -> Iterator[Finding]:
 
 def _name_findings(script: Script, source: Source) -> Iterator[Finding]:
     first, _, rest = script.text.partition("\n")
-    for name, position in undeclared_names(rest):
+    names, locals_of_main = undeclared_names(rest)
+    for name, position in names:
         yield position + len(first) + 1, f"{name} is declared nowhere"
+    if locals_of_main > MOST_LOCALS:
+        yield 0, f"{locals_of_main} locals of the main chunk: Lua compiles 200, and its loops need some"
 
 
 def _number_findings(source: Source) -> Iterator[Finding]:

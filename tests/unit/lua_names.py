@@ -18,10 +18,13 @@ _TOKEN = re.compile(
 )
 
 
-def undeclared_names(code: str) -> list[tuple[str, int]]:
-    """[(name, position)] of every use of a name that is neither a local in sight nor given by Redis."""
+def undeclared_names(code: str) -> tuple[list[tuple[str, int]], int]:
+    """[(name, position)] of every use of a name that is neither a local in sight nor given by Redis; and how many
+    locals the main chunk has, loops and blocks left out.
+    """
     found = ((match.group(), match.start()) for match in _TOKEN.finditer(code))
-    return list(_Walk([(token, position) for token, position in found if not token.startswith("--")]).undeclared())
+    walk = _Walk([(token, position) for token, position in found if not token.startswith("--")])
+    return list(walk.undeclared()), len(walk.blocks[0])
 
 
 class _Walk:
@@ -29,7 +32,7 @@ class _Walk:
 
     def __init__(self, tokens: list[tuple[str, int]]) -> None:
         self._tokens = tokens
-        self._blocks: list[set[str]] = [set()]
+        self.blocks: list[set[str]] = [set()]
         self._of_loop: set[str] = set()  # names of a `for` whose `do` has not come yet
         self._brackets: list[str] = []
 
@@ -45,7 +48,7 @@ class _Walk:
                 continue
             if token in ("local", "for") and self._at(number + 1) != "function":
                 names, number = self._names(number + 1)
-                target = self._of_loop if token == "for" else self._blocks[-1]
+                target = self._of_loop if token == "for" else self.blocks[-1]
                 target.update(names)
                 continue
             self._count(token)
@@ -54,7 +57,7 @@ class _Walk:
             number += 1
 
     def _is_known(self, name: str) -> bool:
-        return name in GIVEN or any(name in block for block in self._blocks)
+        return name in GIVEN or any(name in block for block in self.blocks)
 
     def _at(self, number: int) -> str:
         return self._tokens[number][0] if 0 <= number < len(self._tokens) else ""
@@ -72,23 +75,23 @@ class _Walk:
         start = number + 1
         if self._at(start) != "(":
             if self._at(number - 1) == "local":
-                self._blocks[-1].add(self._at(start))
+                self.blocks[-1].add(self._at(start))
             start += 1
         parameters = set[str]()
         start += 1
         while self._at(start) != ")":
             parameters.add(self._at(start))
             start += 1
-        self._blocks.append(parameters)
+        self.blocks.append(parameters)
         return start + 1
 
     def _count(self, token: str) -> None:
         if token in ("end", "until", "elseif", "else"):
-            self._blocks.pop()
+            self.blocks.pop()
         if token in ("then", "do", "repeat", "else"):
-            self._blocks.append(set())
+            self.blocks.append(set())
         if token == "do":
-            self._blocks[-1] |= self._of_loop
+            self.blocks[-1] |= self._of_loop
             self._of_loop = set()
         if token in "([{":
             self._brackets.append(token)

@@ -40,6 +40,10 @@ local function taker_of(order)
   return taker
 end
 
+local plan_execution
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 -- What the order locks after this step, given how it ended; `reserve` is all that its pending rest may spend.
 local function locked_after(market, order, plan, reserve)
   if plan.rests or plan.is_pending and order.price > 0 then
@@ -90,7 +94,7 @@ local function plan_entry(market, order)
 end
 
 -- Completes the plan: money of the taker, levels, record, triggers. The ledgers are complete afterwards, not yet read.
-local function plan_execution(market, order, plan, reserve)
+function plan_execution(market, order, plan, reserve)
   local pays, receives = market.quote, market.base
   plan.spent = plan.quote + plan.paid
   if order.side == "SELL" then
@@ -113,6 +117,8 @@ local function plan_execution(market, order, plan, reserve)
   if market.payees then plan_payees(market) end
   if market.limits then plan_breaker(market) end
   if not market.halt and market.status == "TRADING" then plan_triggers(market) end
+end
+
 end
 
 -- What the records, ledgers and books of the step become; `was_open` when the order has stood in ORDERS before.

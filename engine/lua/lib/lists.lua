@@ -1,5 +1,6 @@
 --- @include "lib/leaving"
 --- @include "lib/contingent"
+--- @include "lib/paying"
 
 -- Order lists: one cancels the other (OCO), one triggers the other (OTO) or such a pair (OTOCO), and pays for it too
 -- (OPO, OPOCO; lib/paying.lua). What happens to an

@@ -2,8 +2,6 @@
 -- and a number becomes text through int() alone (`..` writes 1e15 as "1e+15", HINCRBY refuses "-0").
 
 local EXACT = 9007199254740992
-local BALANCE_LIMIT = 9000000000000000000
-local E8 = 100000000
 
 local function int(number)
   return string.format("%d", number)
@@ -26,7 +24,8 @@ end
 
 -- floor(atoms * rate / 1e8), exact for atoms < 2^53 and rates up to a half: no product passes 2^53.
 local function share_of(atoms, rate_e8)
-  local high = math.floor(atoms / E8)
-  local low = atoms - high * E8
-  return high * rate_e8 + math.floor(low * rate_e8 / E8)
+  local whole_e8 = 100000000
+  local high = math.floor(atoms / whole_e8)
+  local low = atoms - high * whole_e8
+  return high * rate_e8 + math.floor(low * rate_e8 / whole_e8)
 end
