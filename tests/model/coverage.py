@@ -30,6 +30,10 @@ LEAST_PER_20_000 = {
     **dict.fromkeys([f"refused: {reason}" for reason in LIMITS], 1), "symbol_halted": 5, "halted amid steps": 1,
     "pegged": 60, "pegged taker": 12, "pegged and triggered": 15, "pegged without a price when triggered": 3,
     "pegged and expired when triggered": 5, "amends counted": 10, "accounts killed": 3, "BREAK": 2,
+    "OPO list_placed": 25, "OPOCO list_placed": 25, "commission from what is free": 6,
+    "commission from what was bought": 6, "paid orders begin": 8, "paid orders refused": 5, "paid in vain": 2,
+    "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 4, "begun without a price": 3,
+    "relocked beside a pegged order": 1,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 10, "not replaced": 10,
 }  # fmt: skip
 
@@ -115,6 +119,10 @@ class Coverage:
         self.seen["lists done"] += order_list.is_done
         if kind == "list_placed":
             return
+        is_paid = order_list.kind in ("OPO", "OPOCO")
+        freed = [change for (asset, _), *change in event["balances"] if asset == SPECS[order_list.symbol].base]
+        ends = [order for order in event["orders"] if not order.is_open and not order.quantity]
+        self.seen["paid in vain"] += is_paid and bool(ends) and any(now.free > before.free for before, now in freed)
         own = {order_id for order_id, _ in order_list.members}
         stopped = {match.maker_id for match in self.last.get("prevented", []) if match.from_maker}
         self.seen["lists after prevention"] += bool(own & stopped)
@@ -124,6 +132,11 @@ class Coverage:
             self.seen[f"{word} ended by a fill"] += bool(own & {fill.maker_id for fill in self.last.get("fills", [])})
 
     def _note_begun(self, event: dict[str, Any], order: Order) -> None:
+        if order.terms.peg:
+            self.seen["pegged in a list"] += order.terms.own_price != UNFOUND
+            is_late = self.last_kind == "list_changed"
+            self.seen["pegged and begun later"] += is_late and order.terms.own_price != UNFOUND
+            self.seen["begun without a price"] += is_late and order.terms.own_price == UNFOUND
         filled_at_once = order.status == "FILLED" and self.last_kind == "list_placed"
         self.seen["working order filled at once"] += filled_at_once
         self.seen["begun later"] += self.last_kind == "list_changed"

@@ -139,14 +139,20 @@ class Limits(Triggers):
 
     def may_work_pegged(self, market: Market, order: Order) -> bool:
         """A pegged order enters the book later than it was placed: filters and money are judged once more."""
+        if not self.finds_good_price(market, order):
+            return False
+        missing = ceil(order.price * order.left) - order.locked
+        return order.side == "SELL" or missing <= self.purse(market.quote, order.account).free
+
+    def finds_good_price(self, market: Market, order: Order) -> bool:
+        """A price that the filters allow."""
         if not self.find_price(market, order) or not self.is_worth_enough(market, order):
             return False
         try:
             self._check_price(market, order.side, order.price)
         except Refused:
             return False
-        missing = ceil(order.price * order.left) - order.locked
-        return order.side == "SELL" or missing <= self.purse(market.quote, order.account).free
+        return True
 
     def halting(self, market: Market, before: Decimal | None, prices: list[Decimal]) -> tuple[Decimal, Decimal] | None:
         """Notes the prices of a step; (price, the one it is too far from) when the breaker halts the symbol by them."""

@@ -5,8 +5,7 @@ list is looked at right behind it, before all else that waits; what it then ends
 pair one order locks what both need; the other locks no more than it needs beyond that.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tests.model.matching import Matching, Step, copied
@@ -18,9 +17,7 @@ BEGINS_BY_TAKING = ("LIMIT", "LIMIT_MAKER", "MARKET")
 
 @dataclass
 class Lists(Matching):
-    """`met` counts what the events do not show."""
-
-    met: Counter[str] = field(default_factory=Counter)
+    """What follows from what."""
 
     def follow_up(self, market: Market, order: Order | None = None, first: Step | None = None) -> list[Step]:
         """Finishes an order that has steps left, then all that follows. The orders' steps, with the first.
@@ -64,6 +61,7 @@ class Lists(Matching):
         before = self.copy(market.symbol)
         order.status, order.updated_ms = "NEW", self.now_ms
         if self.is_reached(market, order):
+            order.terms.expiry = "REJECTED"
             self._end(market, order, "EXPIRED")
             self.touch(market, [order])
         else:
@@ -83,6 +81,11 @@ class Lists(Matching):
         if not ends and not begins and not is_done:
             return False
         before, told = self.copy(market.symbol), []
+        if begins and order_list.kind in ("OPO", "OPOCO") and not begins[0].quantity:
+            if self._give_quantity(market, order_list, begins):
+                told = [copied(order) for order in begins]
+            else:
+                ends, begins, is_done = {order.id: "EXPIRED" for order in begins}, [], True
         for order in [order for order in order_list.orders if order.id in ends]:
             heirs = [heir for heir in order_list.orders if heir.is_open and heir.id not in ends]
             told += [self._inherit(market, heir, order) for heir in heirs]
@@ -111,6 +114,51 @@ class Lists(Matching):
             elif other is chosen or other.has_begun:
                 ends[order.id] = "EXPIRED"
         return ends, [order for order in orders if order.status == "PENDING_NEW" and order.id not in ends]
+
+    def _give_quantity(self, market: Market, order_list: OrderList, pending: list[Order]) -> bool:
+        """Orders that were paid for get what they can sell of it; False when a filter refuses one of them."""
+        first, sizes = pending[0], market.rules.sizes
+        at_market = [order for order in pending if order.type == "MARKET"]
+        bounds = [sizes.most] + [sizes.most_at_market for _ in at_market if sizes.most_at_market]
+        quantity = min([first.locked // market.lot * market.lot, *bounds])
+        for order in pending:
+            order.quantity, order.left, order.updated_ms = quantity, quantity, self.now_ms
+        if not all(self._has_good_size(market, order) for order in pending):
+            for order in pending:
+                order.terms.expiry = "REJECTED"
+            self.met["no quantity for paid orders" if not quantity else "paid orders refused"] += 1
+            return False
+        self._lock(market, first, ZERO)
+        self._lock(market, (order_list.pair or pending)[0], quantity)
+        self.met["paid orders begin"] += 1
+        return True
+
+    def _has_good_size(self, market: Market, order: Order) -> bool:
+        sizes, terms = market.rules.sizes, order.terms
+        if order.left < (max(sizes.least, sizes.least_at_market) if order.type == "MARKET" else sizes.least):
+            return False
+        if terms.iceberg and not terms.iceberg <= order.left <= terms.iceberg * sizes.iceberg_parts:
+            return False
+        price = order.price or terms.stop or (ZERO if terms.peg else market.last_price or ZERO)
+        multiplier, divisor = market.steps()
+        is_exact = price / market.tick * (order.left / market.lot) * multiplier + divisor - 1 < EXACT
+        return not price or (is_exact and ceil(price * order.left) >= market.min_notional)
+
+    def may_work_pegged(self, market: Market, order: Order) -> bool:
+        """Of a pair the order beside this one locks no more than it needs beyond it, now that the price is known."""
+        pair = self.open_pair_of(order)
+        if order.type != "LIMIT_MAKER" or order.side == "SELL" or not pair:
+            return super().may_work_pegged(market, order)
+        if not self.finds_good_price(market, order):
+            return False
+        needed, other = ceil(order.price * order.left), pair[1]
+        beyond = max(ZERO, self.need(market, other) - needed)
+        if needed + beyond - order.locked - other.locked > self.purse(market.quote, order.account).free:
+            return False
+        if beyond != other.locked:
+            self.relocks.append((other, beyond))
+            self.met["relocked beside a pegged order"] += 1
+        return True
 
     def _inherit(self, market: Market, heir: Order, ending: Order) -> Order | None:
         """The order that goes on takes over what it lacks; how it is then, if it did."""

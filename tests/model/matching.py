@@ -4,12 +4,13 @@ The fact a newcomer would get wrong: every step has an event of its own. An orde
 takes several, and what its prices trigger takes only after them, one order after the other.
 """
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tests.model.limits import Limits
 from tests.model.meetings import Meeting, Plan, Taker, next_visible
-from tests.model.words import ATOM, EXACT, ZERO, Fill, Market, Order, Prevented, ceil, floor
+from tests.model.words import ATOM, EXACT, UNFOUND, ZERO, Fill, Market, Order, Prevented, ceil, floor
 
 UNFINISHED = ("steps", "too large")
 
@@ -28,12 +29,21 @@ class Step:
 
 @dataclass
 class Matching(Limits):
-    """Orders move through their steps here; whether they may is decided by the commands of `Exchange`."""
+    """Orders move through their steps here; whether they may is decided by the commands of `Exchange`.
+
+    `met` counts what the events do not show. `relocks` are what the next step changes beside its order, `paid` whom the
+    orders of this step have paid.
+    """
+
+    met: Counter[str] = field(default_factory=Counter)
+    relocks: list[tuple[Order, Decimal]] = field(default_factory=list)
+    paid: list[Order] = field(default_factory=list)
 
     def step(self, kind: str, market: Market, order: Order, plan: Plan, reserve: Decimal) -> Step:
         """Carries out a plan; `reserve` is what an order without a limit has to spend, in this step and the next."""
         before, last_price = self.copy(market.symbol), market.last_price
         self._lock(market, order, ZERO)
+        beside = self._relock(market)
         fills: list[Fill] = []
         prevented: list[Prevented] = []
         makers: list[Order] = []
@@ -57,6 +67,7 @@ class Matching(Limits):
             market.status, market.is_halted = "HALT", True
         if market.status == "TRADING":
             self.trigger(market, last_price, prices)
+        makers = beside + makers + self._payees()
         step = Step(kind, copied(order), fills, prevented, len(plan.meetings), plan.stop not in UNFINISHED)
         self.tell_market(
             kind, market, before, fills=fills, makers=[copied(maker) for maker in makers], order=step.order,
@@ -66,6 +77,22 @@ class Matching(Limits):
             self.tell("symbol_halted", symbol=market.symbol, price=halt[0], other_price=halt[1])
         return step
 
+    def _relock(self, market: Market) -> list[Order]:
+        """Of a pair the order beside the one that takes, where its lock has to change."""
+        changed = []
+        for order, amount in self.relocks:
+            self._lock(market, order, amount)
+            order.updated_ms = self.now_ms
+            changed.append(order)
+        self.relocks.clear()
+        return changed
+
+    def _payees(self) -> list[Order]:
+        """The pending orders that working ones have paid in this step."""
+        paid = list(self.paid)
+        self.paid.clear()
+        return paid
+
     def touch(self, market: Market, orders: list[Order]) -> None:
         """Something happened to these orders: the lists that they belong to are looked at before all else."""
         lists = dict.fromkeys(order.terms.list_id for order in orders if order.terms.list_id >= 0)
@@ -74,7 +101,10 @@ class Matching(Limits):
     def take(self, kind: str, market: Market, order: Order, room: int) -> Step:
         """An order that was open already begins to take. A purchase without a limit may also spend what is free."""
         order.terms.working_ms = self.now_ms
-        may_work = not order.terms.peg or self.may_work_pegged(market, order)
+        has_price = not order.terms.peg or order.terms.own_price != UNFOUND
+        may_work = has_price or self.may_work_pegged(market, order)
+        if not may_work or (order.type == "LIMIT_MAKER" and self.would_match(market, order)):
+            order.terms.expiry, may_work = "REJECTED", False
         taker, reserve = Taker(order, left=order.left), order.locked
         if order.side == "BUY" and not order.has_limit:
             _, divisor = market.steps()  # a budget must stay exact when it is divided by a price
@@ -136,22 +166,40 @@ class Matching(Limits):
 
     def _exchange(
         self, market: Market, taker: Order, maker: Order, quantity: Decimal, quote: Decimal, taker_fee: Decimal,
-        maker_fee: Decimal,
+        maker_fee: Decimal, *, is_trade: bool = True,
     ) -> None:  # fmt: skip
         """Base and quote change hands: the maker's out of what it has locked, the taker's out of what is free."""
         taker_asset, maker_asset, from_taker, from_maker = market.quote, market.base, quote, quantity
         if taker.side == "SELL":
             taker_asset, maker_asset, from_taker, from_maker = market.base, market.quote, quantity, quote
         self.purse(taker_asset, taker.account).free -= from_taker
-        self.purse(maker_asset, taker.account).free += from_maker - taker_fee
+        self._receive(taker, maker, maker_asset, from_maker, taker_fee, is_trade=is_trade)
         self.purse(maker_asset, maker.account).locked -= from_maker
-        self.purse(taker_asset, maker.account).free += from_taker - maker_fee
+        self._receive(maker, taker, taker_asset, from_taker, maker_fee, is_trade=is_trade)
         maker.locked -= from_maker
+
+    def _receive(
+        self, order: Order, other: Order, asset: str, amount: Decimal, fee: Decimal, *, is_trade: bool
+    ) -> None:
+        """What an order gets is free, or locked for the pending orders that it pays."""
+        purse = self.purse(asset, order.account)
+        if not order.terms.pays_list or not is_trade:
+            purse.free += amount - fee
+            return
+        payee = self.open[order.id + 1]
+        from_free = fee if order.account != other.account and purse.free >= fee else ZERO
+        purse.free -= from_free
+        purse.locked += amount - fee + from_free
+        payee.locked += amount - fee + from_free
+        payee.updated_ms = self.now_ms
+        if payee not in self.paid:
+            self.paid.append(payee)
+        self.met["commission from what is free" if from_free else "commission from what was bought"] += bool(fee)
 
     def _prevent(self, market: Market, taker: Order, meeting: Meeting) -> Prevented:
         maker = meeting.maker
         if meeting.moves_money:
-            self._exchange(market, taker, maker, meeting.from_maker, meeting.quote, ZERO, ZERO)
+            self._exchange(market, taker, maker, meeting.from_maker, meeting.quote, ZERO, ZERO, is_trade=False)
         number = market.next_prevented_id
         market.next_prevented_id += 1
         for order, lost in ((taker, meeting.from_taker), (maker, meeting.from_maker)):

@@ -128,6 +128,7 @@ class Placing(Lists):
                 status="NEW" if kind == "OCO" or not order_list.orders else "PENDING_NEW",
             )  # fmt: skip
             order.terms.list_id = order_list.id
+            order.terms.pays_list = kind in ("OPO", "OPOCO") and order.status == "NEW"
             self._check_listed(market, order_list, order)
             order_list.orders.append(order)
         self.check_limits(market, order_list.orders)
@@ -138,16 +139,25 @@ class Placing(Lists):
         """One order of a list: its prices, if it begins at once, and its size."""
         self._check_size(market, order)
         if order.status == "NEW":
-            last, price = market.last_price, order.price
-            is_judged = order_list.kind == "OCO" and order.type in ("LIMIT_MAKER", "TAKE_PROFIT_LIMIT")
-            if is_judged and last is not None and (price <= last if order.side == "SELL" else price >= last):
-                raise Refused("LIST_PRICES")
+            self._check_side(market, order_list, order)
+            if order.terms.peg and not order.is_contingent:
+                self._find_first_price(market, order)
+                self._check_side(market, order_list, order)
             if order.type == "LIMIT_MAKER" and self.would_match(market, order):
                 raise Refused("WOULD_MATCH")
             if order_list.kind == "OCO" and self.is_reached(market, order):
                 raise Refused("LIST_PRICES")
         if self.need(market, order) / ATOM >= EXACT:
             raise Refused("AMOUNT_TOO_LARGE")
+
+    def _check_side(self, market: Market, order_list: OrderList, order: Order) -> None:
+        """The limit of an order of a pair stands on its own side of the last price, where both are there."""
+        last, price = market.last_price, order.price
+        is_judged = order_list.kind == "OCO" and order.type in ("LIMIT_MAKER", "TAKE_PROFIT_LIMIT")
+        if not is_judged or last is None or not price:
+            return
+        if price <= last if order.side == "SELL" else price >= last:
+            raise Refused("LIST_PRICES")
 
     def _accept(self, market: Market, order_list: OrderList) -> tuple[OrderList, list[Order]]:
         """Locks for all of its orders, of a pair the larger need, and lets those begin that do."""

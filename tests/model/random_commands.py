@@ -60,7 +60,7 @@ class Commands:
         self._drawn += 1
         kinds = (
             (50, self._limit), (8, self._market), (18, self._contingent), (3, self._maker_only), (8, self._cancel),
-            (12, self._list), (3, self._replace),
+            (12, self._list), (1, self._pegged_pair_behind), (3, self._replace),
             (0.3, self._cancel_all), (7, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
             (0.5, self._rules.status), (1.2, self._rules.of_symbol), (0.8, self._rules.of_account), (6, self._pegged),
             (0.5, self._key), (0.5, self._group), (1, self._clock),
@@ -138,28 +138,64 @@ class Commands:
     def _list(self) -> Step:
         """Pairs around the last price, and pending orders of which some cannot begin when their turn comes."""
         symbol, account, side = self._symbol(), self._account(), self._random.choice(list(Side))
-        kind = self._random.choices((ListKind.OCO, ListKind.OTO, ListKind.OTOCO), weights=(5, 3, 3))[0]
+        kind = self._random.choices(list(ListKind), weights=(5, 3, 3, 3, 3))[0]
+        side = Side.SELL if kind.is_paid else side
         lots = self._random.randint(1, LOTS[symbol])
         orders: list[Step] = []
         if kind is not ListKind.OCO:
-            orders.append(self._working(account, symbol))
+            orders.append(self._working(account, symbol, Side.BUY if kind.is_paid else None))
             lots = max(1, lots // 2)
-        if kind is ListKind.OTO:
-            orders.append(self._pending(account, symbol, side, lots))
-        else:
+        if kind.has_pair:
             orders += self._pair(account, symbol, side, lots)
+        else:
+            orders.append(self._pending(account, symbol, side, lots))
         name = f"l{self._random.randint(1, 6)}" if self._random.random() < 0.1 else f"l{self._drawn}"
         legs = [
-            msgspec.structs.replace(step.of, client_order_id=f"{step.of.client_order_id}-{number}")
+            msgspec.structs.replace(self._pegged_leg(step.of), client_order_id=f"{step.of.client_order_id}-{number}")
             for number, step in enumerate(orders)
         ]
+        if kind.is_paid:
+            legs[1:] = [msgspec.structs.replace(leg, lots=0) for leg in legs[1:]]
         if self._random.random() < 0.02:
             legs[1] = msgspec.structs.replace(legs[1], client_order_id=orders[0].of.client_order_id)
         return Step("place_order_list", PlaceOrderList(kind=kind, client_order_id=name, orders=legs))
 
-    def _working(self, account: int, symbol: str) -> Step:
+    def _pegged_pair_behind(self) -> Step:
+        """A sale that is filled soon, then a pair of purchases: what the stop locks depends on what the peg finds."""
+        symbol, account = self._symbol(), self._account()
+        last, lots = self._last_ticks(symbol), self._random.randint(1, LOTS[symbol] // 3)
+        working = self._place(
+            account, symbol, Side.SELL, OrderType.LIMIT, TimeInForce.GTC, price_ticks=max(1, last - 6), lots=1
+        )
+        stop = self._place(
+            account, symbol, Side.BUY, OrderType.STOP_LOSS_LIMIT, TimeInForce.GTC, stop_ticks=last + 9,
+            price_ticks=last + self._random.randint(5, 20), lots=lots,
+        )  # fmt: skip
+        maker = self._place(
+            account, symbol, Side.BUY, OrderType.LIMIT_MAKER, TimeInForce.GTC, lots=lots, peg=PegPrice.PRIMARY_PEG,
+            price_ticks=self._random.choice((0, max(1, last - 20), last)),
+        )  # fmt: skip
+        legs = [
+            msgspec.structs.replace(step.of, client_order_id=f"p{self._drawn}-{number}")
+            for number, step in enumerate((working, stop, maker))
+        ]
+        name = f"l{self._drawn}"
+        return Step("place_order_list", PlaceOrderList(kind=ListKind.OTOCO, client_order_id=name, orders=legs))
+
+    def _pegged_leg(self, order: PlaceOrder) -> PlaceOrder:
+        """The same with a peg now and then, and then often without a price of its own."""
+        is_maker = order.type is OrderType.LIMIT_MAKER
+        if not order.type.has_limit or self._random.random() < (0.6 if is_maker else 0.8):
+            return order
+        return msgspec.structs.replace(
+            order, peg=PegPrice.PRIMARY_PEG if is_maker else self._random.choice(PEGS),
+            peg_offset=self._random.choice((0, 0, 0, 0, 1, 2, 20)),
+            price_ticks=order.price_ticks if self._random.random() < 0.4 else 0,
+        )  # fmt: skip
+
+    def _working(self, account: int, symbol: str, side: Side | None = None) -> Step:
         """It often finds somebody at once."""
-        side = self._random.choice(list(Side))
+        side = side or self._random.choice(list(Side))
         is_maker = self._random.random() < 0.3
         price_ticks = CENTRES[symbol] + round(self._random.gauss((-4 if side is Side.BUY else 4) * is_maker, 4))
         lots = self._random.randint(1, LOTS[symbol] // 2)

@@ -90,6 +90,8 @@ class Exchange(Placing):
         order = self.open.get(order_id)
         if order is None or (order.account, order.symbol) != (account, symbol):
             raise Refused("UNKNOWN_ORDER")
+        if not order.quantity:
+            raise Refused("AMEND_PENDING_OPO")
         used = order.quantity - order.left
         if not used < quantity < order.quantity:
             raise Refused("FILTER_LOT_SIZE")

@@ -31,6 +31,17 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Quantities of orders, and of those that are MARKET orders."""
+
+    least: Decimal = NONE
+    most: Decimal = NONE
+    least_at_market: Decimal = NONE
+    most_at_market: Decimal = NONE
+    iceberg_parts: int = 0
+
+
+@dataclass(frozen=True)
 class SymbolRules:
     """Binance's filters (filters.md) and the circuit breaker: a last price more than `halt_share` from another one of
     the last `halt_seconds` halts the symbol.
@@ -45,6 +56,7 @@ class SymbolRules:
     ask_price: Band = Band()
     halt_share: Decimal = NONE
     halt_seconds: int = 0
+    sizes: Sizes = Sizes()
 
     @property
     def has_breaker(self) -> bool:

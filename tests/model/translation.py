@@ -8,14 +8,16 @@ import msgspec
 from engine import events, records
 from engine.types import AccountLimits, SymbolSpec
 from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
-from tests.model.rules import AccountRules, Band, Counts, SymbolRules
+from tests.model.rules import AccountRules, Band, Counts, Sizes, SymbolRules
 from tests.model.words import ATOM, UNFOUND, Fill, Order, OrderList, Prevented, Purse, Terms
 
 # Rates that differ, or a mix-up of maker and taker could not be seen. Smallest notionals that some of the small orders
-# here miss: of the random commands on the first two, of the state machine on the last two.
+# here miss: of the random commands on the first two, of the state machine on the last two. Quantities are bounded for
+# those that the engine itself gives to orders, pending ones of an OPO: all others are judged before they come to it.
 SPECS = {
     spec.symbol: msgspec.structs.replace(
-        spec, maker_fee_e8=maker_fee_e8, taker_fee_e8=taker_fee_e8, min_notional_atoms=min_notional_atoms
+        spec, maker_fee_e8=maker_fee_e8, taker_fee_e8=taker_fee_e8, min_notional_atoms=min_notional_atoms, min_lots=2,
+        max_lots=20, min_market_lots=3, max_market_lots=15, max_iceberg_parts=6,
     )
     for spec, maker_fee_e8, taker_fee_e8, min_notional_atoms in (
         (BTCUSDT, 100_000, 100_000, 100_000), (ETHUSDT, 20_000, 75_000, 50_000), (ETHBTC, 3_333_333, 0, 50)
@@ -47,7 +49,7 @@ def terms_of(terms: records.OrderTerms, spec: SymbolSpec) -> Terms:
         strategy_type=terms.strategy_type, working_ms=terms.working_ms, trailing_ms=terms.trailing_ms,
         visible=terms.visible_lots * lot, queue_id=terms.queue_id, prevented=terms.prevented_lots * lot,
         prevented_match=terms.prevented_match_id, list_id=terms.list_id, peg=terms.peg.value,
-        peg_offset=terms.peg_offset, amends=terms.amends,
+        peg_offset=terms.peg_offset, amends=terms.amends, expiry=terms.expiry, pays_list=terms.pays_list == 1,
         own_price=terms.own_price_ticks * spec.tick_units * ATOM if terms.own_price_ticks >= 0 else UNFOUND,
     )  # fmt: skip
 
@@ -63,8 +65,13 @@ def rules_of(spec: SymbolSpec) -> SymbolRules:
         price=_band(spec.price_up_e4, spec.price_down_e4),
         bid_price=_band(spec.bid_price_up_e4, spec.bid_price_down_e4),
         ask_price=_band(spec.ask_price_up_e4, spec.ask_price_down_e4), halt_share=spec.halt_bips / WHOLE,
-        halt_seconds=spec.halt_seconds,
+        halt_seconds=spec.halt_seconds, sizes=_sizes(spec),
     )  # fmt: skip
+
+
+def _sizes(spec: SymbolSpec) -> Sizes:
+    lots = (spec.min_lots, spec.max_lots, spec.min_market_lots, spec.max_market_lots)
+    return Sizes(*(number * spec.lot_units * ATOM for number in lots), spec.max_iceberg_parts)
 
 
 def _band(up_e4: int, down_e4: int) -> Band:

@@ -74,6 +74,8 @@ class Terms:
     peg_offset: int = 0
     own_price: Decimal = UNFOUND  # of a pegged order that has found a price: its owner's
     amends: int = 0
+    expiry: str = ""
+    pays_list: bool = False  # what it buys is locked for the pending orders of its list
 
 
 @dataclass
@@ -160,7 +162,7 @@ class OrderList:
     @property
     def pair(self) -> list[Order]:
         """The two that exclude each other, the one first that locks what both need: others can meet it in the book."""
-        if self.kind == "OTO":
+        if self.kind in ("OTO", "OPO"):
             return []
         return sorted(self.orders[-2:], key=lambda order: order.type != "LIMIT_MAKER")
 

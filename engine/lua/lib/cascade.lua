@@ -57,9 +57,13 @@ end
 local function can_work_pegged(market, order)
   if not finds_good_price(market, order) then return false end
   if order.side == "SELL" then return true end
-  local needed, main, extra = notional_ceil(market, order.price, order.left), nil, nil
+  local needed, freed, main, extra = notional_ceil(market, order.price, order.left), 0, nil, nil
   if order.type == "LIMIT_MAKER" then main, extra = pair_of(order) end
-  local freed = main and extra.locked - math.max(0, (need_of(market, extra) or EXACT) - needed) or 0
+  if main then
+    local needed_beside = need_of(market, extra)
+    if not needed_beside then return false end
+    freed = extra.locked - math.max(0, needed_beside - needed)
+  end
   local free = redis.call("HGET", QUOTE, order.account .. ":free")
   if not enough(free, needed - order.locked - freed) then return false end
   if freed ~= 0 then plan_relock(market, extra, extra.locked - freed) end
