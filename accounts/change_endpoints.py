@@ -123,7 +123,9 @@ def _answer_to_replacement(
     if is_canceled and is_placed:
         return told
     answer = REPLACED_IN_PART if is_canceled or is_placed else REPLACE_FAILED
-    return Reply(answer.status, caller.dialect.error_members(answer.code, answer.text) | {"data": told})
+    halves = (("the cancel", canceled), ("the new order", placed))
+    refused = tuple((name, half) for name, half in halves if isinstance(half, Rejected))
+    return Reply(answer.status, caller.dialect.error_members(answer.code, answer.text) | {"data": told}, refused)
 
 
 def _refusal(refusal: Rejected | None) -> dict[str, Any] | None:
@@ -154,9 +156,11 @@ async def amend_order(request: AmendRequest, caller: Caller, runtime: Runtime) -
         )  # fmt: skip
     except Rejected as refusal:
         if refusal.reason in (Reason.NO_SUCH_ORDER, Reason.UNKNOWN_ORDER):
-            raise Rejected(Reason.AMEND_UNKNOWN_ORDER) from refusal
+            raise Rejected(Reason.AMEND_UNKNOWN_ORDER, refusal.detail) from refusal
         if refusal.reason is Reason.DUPLICATE_ORDER:
-            raise Rejected(Reason.AMEND_DUPLICATE, existing_order_id=refusal.existing_order_id) from refusal
+            raise Rejected(
+                Reason.AMEND_DUPLICATE, refusal.detail, existing_order_id=refusal.existing_order_id
+            ) from refusal
         raise
     return amended_view(spec, reduced, execution_id(reduced.seq, 1))
 
@@ -164,12 +168,13 @@ async def amend_order(request: AmendRequest, caller: Caller, runtime: Runtime) -
 def _check_amendment(spec: SymbolSpec, order: OrderRecord, lots: int) -> None:
     """What can be said before the engine judges it again on the order as it is then. Raises Rejected."""
     if not order.status.is_open:
-        raise Rejected(Reason.UNKNOWN_ORDER)
+        raise Rejected(Reason.UNKNOWN_ORDER, order.status)
     if not order.has_quantity:
         raise Rejected(Reason.AMEND_PENDING_OPO)
     if lots >= order.lots:
-        raise Rejected(Reason.AMEND_INCREASES if lots > order.lots else Reason.AMEND_CHANGES_NOTHING)
-    check_lots(lots, spec)
+        reason = Reason.AMEND_INCREASES if lots > order.lots else Reason.AMEND_CHANGES_NOTHING
+        raise Rejected(reason, numbers={"lots": lots, "order_lots": order.lots}, field="newQty")
+    check_lots(lots, spec, "newQty")
     if price_ticks := order.price_ticks or (order.terms.stop_ticks if order.terms is not None else 0):
         check_notional(price_ticks, lots, spec)
 

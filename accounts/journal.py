@@ -15,6 +15,7 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from msgspec import Struct
 
+from accounts.journal_refusals import refusal_line, refusals_about, refusals_of_name
 from accounts.journal_scan import MOST_EVENTS, Scan
 from accounts.journal_story import Story
 from accounts.journal_triggers import Followed, follow
@@ -24,21 +25,21 @@ from archive import queries as archive
 from archive import traces
 from archive.traces import Trace
 from engine.errors import EngineUnavailable, Reason, Rejected
-from engine.events import Event, MarketEvent, OrderStep, OrderTriggered
+from engine.events import Event, ListPlaced, MarketEvent, OrderReduced, OrderStep, OrderTriggered, amendments_in
 from engine.keys import order_member
 from engine.records import OrderRecord, decode_order
-from engine.refusals import Refusal, read_refusals
+from engine.runner import named_failure
 from engine.types import SymbolSpec
 from engine.venue import Venue
+from engine.wire import NotSent, ReplyLost
 
-MOST_REFUSALS: Final = 100
 SUMMARY: Final = (
     "Events before {first} are not kept any more: of what happened to this order until then only its trades, the "
-    "matches it was kept from and how it ended up are known"
+    "matches it was kept from, its amendments and how it ended up are known"
 )
 VOID: Final = (
     "Made void by event {event}: Redis had lost it, or the market was cleared before its clock went back; its trades, "
-    "the matches it was kept from and its last state are what SQL has kept"
+    "the matches it was kept from, its amendments and its last state are what SQL has kept"
 )
 UNFINISHED: Final = "More than {most} events have followed since: those behind event {last} were not looked at"
 
@@ -104,8 +105,9 @@ async def journal_of(venue: Venue, order_id: int) -> Journal:
         text = UNFINISHED.format(most=MOST_EVENTS, last=scan.last_seq)
         lines.append(Line(kind="summary", seq=scan.last_seq, time=found.order.updated_ms, text=text))
     _insert(lines, _trailing_lines(found.order, followed, words))
-    refusals = await _refusals_about(venue, found)
-    _insert(lines, [_refusal_line(refusal, words) for refusal in refusals])
+    names = await _names_of(venue, found, scan.events)
+    refusals = await refusals_about(venue, found.spec.symbol, found.order, names)
+    _insert(lines, [refusal_line(refusal, words) for refusal in refusals])
     order = found.order
     return Journal(
         order_id=order_id, client_order_id=order.client_order_id, symbol=found.spec.symbol, account=order.account,
@@ -127,16 +129,13 @@ async def journal_of_client_id(venue: Venue, user: str, symbol: str, client_orde
         order_id = await _newest_id(venue, account, symbol, client_order_id)
         if order_id is not None:
             return await journal_of(venue, order_id)
-
-    def is_wanted(refusal: Refusal) -> bool:
-        return _names(refusal, symbol, None, client_order_id)
-
-    refusals = await read_refusals(venue, is_wanted, account=account, limit=MOST_REFUSALS)
+    refusals = await refusals_of_name(venue, account, symbol, client_order_id)
     if not refusals:
-        raise Rejected(Reason.NO_SUCH_ORDER)
+        detail = f"No order of {user} on {symbol} is or was called {client_order_id}, nor is a refusal of one kept."
+        raise Rejected(Reason.NO_SUCH_ORDER, detail)
     return Journal(
         order_id=None, client_order_id=client_order_id, symbol=symbol, account=account, user=user, status=None,
-        is_complete=True, lines=[_refusal_line(refusal, words) for refusal in refusals],
+        is_complete=True, lines=[refusal_line(refusal, words) for refusal in refusals],
     )  # fmt: skip
 
 
@@ -149,7 +148,25 @@ async def _newest_id(venue: Venue, account: int, symbol: str, client_order_id: s
         stored = await archive.order(venue.name, account, symbol, client_order_id=client_order_id)
     except DatabaseError as error:
         raise EngineUnavailable("the archive") from error
-    return stored.order_id if stored is not None else None
+    if stored is not None:
+        return stored.order_id
+    return await _in_database(lambda: traces.order_once_called(venue.name, account, symbol, client_order_id))
+
+
+async def _names_of(venue: Venue, found: Found, events: list[Event]) -> set[str]:
+    """What the order and its list are and were called by their owner."""
+    names = {found.order.client_order_id}
+    for event in events:
+        if isinstance(event, ListPlaced):
+            names.add(event.order_list.client_order_id)
+        elif isinstance(event, OrderReduced):
+            amended = amendments_in(event)
+            names |= {each.previous_client_order_id for each in amended if each.order_id == found.order.order_id}
+    trace = found.trace
+    if trace is not None:
+        past = await _in_database(lambda: traces.amendments_before(venue.name, trace, 2**62))
+        names |= {amendment.previous_client_order_id for amendment in past}
+    return names
 
 
 async def _in_database(work: Callable[[], Answer]) -> Answer:
@@ -161,28 +178,44 @@ async def _in_database(work: Callable[[], Answer]) -> Answer:
 
 
 async def _find(venue: Venue, order_id: int) -> Found:
-    """Raises Rejected NO_SUCH_ORDER."""
+    """Raises Rejected NO_SUCH_ORDER.
+
+    What SQL has under this number may be another order: void since Redis lost it, or not known to be void yet while
+    the number was given out again, perhaps on another symbol.
+    """
     trace = await _in_database(lambda: traces.trace(venue.name, order_id))
     specs = await venue.registry.specs()
-    if trace is not None and trace.void_by == "":
-        spec = specs.get(trace.symbol)
-        if spec is not None:
-            return Found(spec, trace, await _record(venue, trace.symbol, order_id))
-    for spec in specs.values():  # a moment old, or void and its number given out again
-        if (record := await _record(venue, spec.symbol, order_id)) is not None:
-            return Found(spec, None, record)
+    symbol, record = await _record(venue, list(specs), order_id)
+    if record is not None:
+        is_same = trace is not None and (trace.symbol, trace.order.created_ms) == (symbol, record.created_ms)
+        return Found(specs[symbol], trace if is_same and trace is not None and trace.void_by == "" else None, record)
     if trace is None or trace.symbol not in specs:
-        raise Rejected(Reason.NO_SUCH_ORDER)
+        raise Rejected(Reason.NO_SUCH_ORDER, await _why_unknown(venue, order_id))
     return Found(specs[trace.symbol], trace, None)
 
 
-async def _record(venue: Venue, symbol: str, order_id: int) -> OrderRecord | None:
-    """The order as Redis has it. Looked up as open first: one that ends between the two reads is found as ended."""
-    for key in (venue.keys.orders(symbol), venue.keys.ended(symbol)):
-        record = await venue.runner.command("HGET", key, order_member(order_id))
-        if record is not None:
-            return decode_order(record)
-    return None
+async def _why_unknown(venue: Venue, order_id: int) -> str:
+    last = int(await venue.runner.command("HGET", venue.keys.meta, "next_order_id") or 1) - 1
+    if order_id > last:
+        return f"Order {order_id} does not exist: the last number given out is {last}."
+    return (
+        f"Order {order_id} does not exist: its number was used up by a place in a queue (an iceberg that was refilled, "
+        "an order that was triggered), or everything about it is gone."
+    )
+
+
+async def _record(venue: Venue, symbols: list[str], order_id: int) -> tuple[str, OrderRecord | None]:
+    """The order as Redis has it, and its symbol. Looked up as open first: one that ends meanwhile is found as ended."""
+    keys = venue.keys
+    places = [(symbol, key) for symbol in symbols for key in (keys.orders(symbol), keys.ended(symbol))]
+    try:
+        records = await venue.connection.pipeline([("HGET", key, order_member(order_id)) for _, key in places])
+    except (NotSent, ReplyLost) as error:
+        raise EngineUnavailable("HGET") from named_failure("HGET", error)
+    for (symbol, _), record in zip(places, records, strict=True):
+        if isinstance(record, bytes):
+            return symbol, decode_order(record)
+    return "", None
 
 
 async def _first_kept(venue: Venue) -> int:
@@ -236,10 +269,11 @@ async def _words(venue: Venue, found: Found, events: list[Event]) -> Words:
 async def _summary(venue: Venue, trace: Trace, words: Words, first_kept: int) -> list[Line]:
     """What SQL knows of the time before the first event that is kept; of an order that is void, all it knows."""
     before = 2**62 if trace.void_by else first_kept
-    fills, prevented, reached = await _in_database(
+    fills, prevented, amendments, reached = await _in_database(
         lambda: (
             traces.fills_before(venue.name, trace, before),
             traces.preventions_before(venue.name, trace, before),
+            traces.amendments_before(venue.name, trace, before),
             traces.trade_that_reached(venue.name, trace),
         )
     )
@@ -257,6 +291,8 @@ async def _summary(venue: Venue, trace: Trace, words: Words, first_kept: int) ->
         story.tell_fill(past.seq, past.now_ms, order, past.fill)
     for prevention in prevented:
         story.tell_prevented(prevention.seq, prevention.now_ms, prevention.match)
+    for amendment in amendments:
+        story.tell_amended(amendment, left_lots=None, meant=None)
     lines += [*story.lines[:told], *sorted(story.lines[told:], key=lambda line: line.seq or 0)]
     if trace.seq < before:
         numbers = {"status": order.status.value, "filled": words.quantity(order.filled_lots)}
@@ -285,40 +321,3 @@ def _trailing_lines(order: OrderRecord, followed: Followed, words: Words) -> lis
     text = f"Began to follow the price with trade {began.fill.trade_id} at {price}"
     numbers = {"tradeId": began.fill.trade_id, "price": price}
     return [Line(kind="trailing", seq=began.seq, time=began.now_ms, text=text, numbers=numbers)]
-
-
-def _names(refusal: Refusal, symbol: str, order_id: int | None, client_order_id: str) -> bool:
-    """Whether a refused command was about this order: by its id, or by its client order id in whatever role."""
-    given = refusal.parameters
-    if given.get("symbol") != symbol:
-        return False
-    if client_order_id and any(
-        text == client_order_id for name, text in given.items() if name.endswith("ClientOrderId")
-    ):
-        return True
-    return order_id is not None and str(order_id) in (given.get("orderId"), given.get("cancelOrderId"))
-
-
-async def _refusals_about(venue: Venue, found: Found) -> list[Refusal]:
-    order = found.order
-
-    def is_wanted(refusal: Refusal) -> bool:
-        return _names(refusal, found.spec.symbol, order.order_id, order.client_order_id)
-
-    return await read_refusals(venue, is_wanted, account=order.account, limit=MOST_REFUSALS)
-
-
-def _refusal_line(refusal: Refusal, words: Words | None) -> Line:
-    """A refused command: what its sender was told, why, and the numbers that were compared."""
-    numbers = words.refused(refusal) if words is not None else dict(refusal.numbers)
-    why = f"{refusal.reason}, {refusal.detail}" if refusal.detail else refusal.reason
-    values = ", ".join(f"{name} {value}" for name, value in numbers.items())
-    sent = " ".join(f"{name}={text}" for name, text in refusal.parameters.items())
-    text = f"{refusal.command} was refused: {refusal.text} ({why}{'; ' if values else ''}{values}) It asked for {sent}"
-    return Line(
-        kind="refused", seq=None, time=refusal.now_ms, text=text,
-        numbers={
-            **numbers, "code": refusal.code, "reason": refusal.reason, "parameters": refusal.parameters,
-            "keyId": refusal.key_id,
-        },
-    )  # fmt: skip

@@ -114,7 +114,7 @@ def _orders_of(event: MarketEvent) -> list[OrderRecord]:
     if isinstance(event, OrdersCanceled):
         return [*event.orders, *event.makers]
     told: list[OrderRecord] = [*event.makers]
-    for name in ("orders", "takers"):
+    for name in ("orders", "takers", "others"):
         told += getattr(event, name, [])
     order = getattr(event, "order", None)
     return [*told, order] if order is not None else told

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from accounts.journal_triggers import Followed
 from accounts.journal_words import Line, Numbers, Words
 from engine.events import (
+    Amendment,
     Event,
     ListChanged,
     ListPlaced,
@@ -24,6 +25,7 @@ from engine.events import (
     OrderTriggered,
     TapeFrameApplied,
     TapeTradePlayed,
+    amendments_in,
 )
 from engine.records import Fill, OrderListRecord, OrderRecord, PreventedMatch
 from engine.types import OrderStatus, OrderType, PegPrice, Side, TimeInForce
@@ -243,11 +245,30 @@ class Story:
             self.order = order
 
     def _tell_reduced(self, event: OrderReduced) -> None:
-        for order in self._own([event.order]):
-            lots, left = self._words.quantity(order.lots), self._words.quantity(order.left_lots)
-            text = f"Amended: {lots} in all now, {left} left, its place in the queue kept"
-            self._say(event, "amended", text, {"quantity": lots, "left": left})
-            self.order = order
+        for order, amendment in zip((event.order, *event.others), amendments_in(event), strict=True):
+            if order.order_id == self._id:
+                meant = None if order is event.order else event.order.order_id
+                self.tell_amended(amendment, left_lots=order.left_lots, meant=meant)
+                self.order = order
+
+    def tell_amended(self, amendment: Amendment, *, left_lots: int | None, meant: int | None) -> None:
+        """That the order became smaller, perhaps because another one of its pair, the one that was `meant`, did."""
+        now, before = (self._words.quantity(lots) for lots in (amendment.lots, amendment.previous_lots))
+        numbers: Numbers = {"quantity": now, "previousQuantity": before}
+        text = "Amended"
+        if meant is not None:
+            text += f" with order {meant}, the other one of its pair"
+            numbers["otherOrderId"] = meant
+        text += f": {now} in all now instead of {before}"
+        if left_lots is not None:
+            numbers["left"] = self._words.quantity(left_lots)
+            text += f", {numbers['left']} left"
+        text += ", its place in the queue kept"
+        if amendment.client_order_id != amendment.previous_client_order_id:
+            numbers["clientOrderId"] = amendment.client_order_id
+            numbers["previousClientOrderId"] = amendment.previous_client_order_id
+            text += f"; called {amendment.client_order_id} now instead of {amendment.previous_client_order_id}"
+        self.lines.append(Line(kind="amended", seq=amendment.seq, time=amendment.now_ms, text=text, numbers=numbers))
 
     def _tell_list_placed(self, event: ListPlaced) -> None:
         for order in self._own(event.orders):
@@ -290,7 +311,7 @@ def _list_numbers(order_list: OrderListRecord) -> Numbers:
 
 
 def _orders_of(event: MarketEvent) -> Sequence[OrderRecord]:
-    if isinstance(event, OrderStep | OrderCanceled | OrderReduced):
+    if isinstance(event, OrderStep | OrderCanceled):
         return [event.order]
     if isinstance(event, OrdersCanceled | ListChanged):
         return event.orders

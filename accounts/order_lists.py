@@ -333,6 +333,9 @@ def _called(leg: Leg) -> Iterator[None]:
             detail = detail.replace(f"'{name}'", f"'{own}'")
         field = leg.names.get(error.field, error.field)
         raise BadParameter(field, problem, value=error.value, detail=detail) from error
+    except Rejected as error:
+        error.field = leg.names.get(error.field, error.field)
+        raise
 
 
 def to_list(form: Form, spec: SymbolSpec, caller: Caller) -> PlaceOrderList:
@@ -342,7 +345,7 @@ def to_list(form: Form, spec: SymbolSpec, caller: Caller) -> PlaceOrderList:
     for leg, client_order_id in zip(form.legs, form.client_order_ids, strict=True):
         with _called(leg):
             orders.append(to_command(leg.order, spec, caller, client_order_id))
-        check_order(orders[-1], spec, has_quantity=leg.has_quantity)
+            check_order(orders[-1], spec, has_quantity=leg.has_quantity)
     pair = [order for leg, order in zip(form.legs, orders, strict=True) if leg.is_of_pair]
     if pair:
         _check_prices(*pair)
@@ -353,4 +356,4 @@ def _check_prices(stop_loss: PlaceOrder, other: PlaceOrder) -> None:
     """Between the two prices must be room for the last one, which the engine compares. Raises Rejected LIST_PRICES."""
     stop, target = stop_loss.stop_ticks, other.stop_ticks or other.price_ticks
     if stop and target and (stop >= target if stop_loss.side is Side.SELL else stop <= target):
-        raise Rejected(Reason.LIST_PRICES)
+        raise Rejected(Reason.LIST_PRICES, numbers={"stop_ticks": stop, "price_ticks": target})

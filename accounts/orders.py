@@ -141,11 +141,11 @@ def _check_peg(request: NewOrder) -> bool:
             raise BadParameter("pegPriceType", "MISSING")
         return False
     if not request.type.has_limit:
-        raise Rejected(Reason.PEG_NOT_ALLOWED)
+        raise Rejected(Reason.PEG_NOT_ALLOWED, request.type, field="pegPriceType")
     is_maker, is_gtc = request.type is OrderType.LIMIT_MAKER, request.time_in_force in (None, TimeInForce.GTC)
     is_limit = request.type is OrderType.LIMIT
     if (is_maker and peg is PegPrice.MARKET_PEG) or (is_limit and peg is PegPrice.PRIMARY_PEG and not is_gtc):
-        raise Rejected(Reason.PEG_UNFIT)
+        raise Rejected(Reason.PEG_UNFIT, peg, field="pegPriceType")
     return True
 
 
@@ -205,20 +205,22 @@ def _with_terms(order: PlaceOrder, request: NewOrder, spec: SymbolSpec) -> Place
 def _read_stop(text: str, spec: SymbolSpec) -> int:
     stop_ticks = read_price(text, spec, "stopPrice")
     if stop_ticks == 0:
-        raise Rejected(Reason.FILTER_PRICE, "a stop price of zero")
+        zero = {"price_ticks": 0, "min_ticks": spec.min_price_ticks, "max_ticks": spec.max_price_ticks}
+        raise Rejected(Reason.FILTER_PRICE, "a stop price of zero", numbers=zero, field="stopPrice")
     return stop_ticks
 
 
 def _read_trailing(bips: int) -> int:
     if bips == 0:
-        raise Rejected(Reason.FILTER_TRAILING_DELTA, "zero")
+        raise Rejected(Reason.FILTER_TRAILING_DELTA, "zero", field="trailingDelta")
     return bips
 
 
 def _read_iceberg(text: str, spec: SymbolSpec) -> int:
     iceberg_lots = read_quantity(text, spec, "icebergQty")
     if iceberg_lots == 0:
-        raise Rejected(Reason.FILTER_LOT_SIZE, "an icebergQty of zero")
+        zero = {"lots": 0, "min_lots": spec.min_lots, "max_lots": spec.max_lots}
+        raise Rejected(Reason.FILTER_LOT_SIZE, "an icebergQty of zero", numbers=zero, field="icebergQty")
     return iceberg_lots
 
 

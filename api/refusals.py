@@ -117,6 +117,14 @@ def _refusal(noted: Noted, clock: Clock, now_s: float) -> Refusal:
         code=answer.code,
         text=answer.text,
         detail=error.detail,
-        numbers=dict(error.numbers) if isinstance(error, Rejected) else {},
+        numbers=_numbers(error),
+        field=error.field,
         key_id=caller.key_digest[:KEY_ID_LENGTH],
     )
+
+
+def _numbers(error: Rejected | BadParameter) -> dict[str, int]:
+    if isinstance(error, BadParameter):
+        return {}
+    holder = error.existing_order_id
+    return {**error.numbers, **({} if holder is None else {"existing_order_id": holder})}

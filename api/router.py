@@ -43,10 +43,11 @@ class Nothing(msgspec.Struct, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer with a status of its own."""
+    """An answer with a status of its own. `refused`: which parts of what was asked, and why; they are noted."""
 
     status: int
     body: Any
+    refused: tuple[tuple[str, Rejected], ...] = ()
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +205,8 @@ class Router:
                 runtime.refusals.note(f"{scope['method']} {scope['path']}", texts, caller, error)
             raise
         if type(result) is Reply:
+            for part, refusal in result.refused:
+                runtime.refusals.note(f"{scope['method']} {scope['path']}, {part},", texts, caller, refusal)
             return result.status, self._encode(result.body)
         return 200, self._encode(result)
 

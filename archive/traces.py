@@ -1,14 +1,15 @@
 """What SQL knows of one order, for its journal: its last state, its trades, the matches it was kept from.
 
 The fact a newcomer would get wrong: SQL knows less than the events did. It has an order as it was last seen, not what
-happened to it on the way; beside it only trades and prevented matches have rows of their own.
+happened to it on the way; beside it only trades, prevented matches and amendments have rows of their own.
 """
 
 from dataclasses import dataclass
 
 from django.db.models import Q
 
-from archive.models import ArchivedOrder, ArchivedPreventedMatch, ArchivedTrade
+from archive.models import ArchivedAmendment, ArchivedOrder, ArchivedPreventedMatch, ArchivedTrade
+from engine.events import Amendment
 from engine.records import Fill, OrderRecord, PreventedMatch
 from engine.types import Side
 
@@ -90,6 +91,22 @@ def trade_that_reached(venue: str, of: Trace) -> PastFill | None:
         if row.symbol == of.symbol and row.void_by == of.void_by and row.seq > of.placed_seq and reaches:
             return _past_fill(row)
     return None
+
+
+def amendments_before(venue: str, of: Trace, seq: int) -> list[Amendment]:
+    """Amendments of the order by events before `seq`, oldest first; at most MOST_ROWS."""
+    rows = ArchivedAmendment.objects.filter(
+        venue=venue, symbol=of.symbol, order_id=of.order.order_id, void_by=of.void_by, seq__lt=seq
+    )
+    return [row.amendment() for row in rows.order_by("seq")[:MOST_ROWS]]
+
+
+def order_once_called(venue: str, account: int, symbol: str, client_order_id: str) -> int | None:
+    """The id of the newest order of the account that had this client order id before it was renamed."""
+    rows = ArchivedAmendment.objects.filter(
+        venue=venue, account=account, symbol=symbol, previous_client_order_id=client_order_id, is_void=False
+    )
+    return rows.order_by("-seq").values_list("order_id", flat=True).first()
 
 
 def price_of_trade(venue: str, symbol: str, trade_id: int) -> int | None:

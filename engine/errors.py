@@ -90,8 +90,9 @@ class BadParameter(ExchangeError):
 class Rejected(ExchangeError):
     """Read and refused; nothing changed, not even an id.
 
-    `numbers` are the values that were compared, whole and with their unit last (`lots`, `max_lots`, `free_atoms`):
-    for whoever asks why (engine/refusals.py), since the public's texts name none.
+    `numbers` are the values that were compared, whole and with their unit last (`lots`, `max_lots`, `free_base_atoms`),
+    `field` the parameter that was refused, where it was one: for whoever asks why (engine/refusals.py), since the
+    public's texts name neither.
     """
 
     def __init__(
@@ -101,12 +102,14 @@ class Rejected(ExchangeError):
         *,
         existing_order_id: int | None = None,
         numbers: Mapping[str, int] | None = None,
+        field: str = "",
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
         self.existing_order_id = existing_order_id
         self.numbers = numbers or {}
+        self.field = field
 
 
 class EngineUnavailable(ExchangeError):

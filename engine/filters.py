@@ -17,7 +17,8 @@ def read_price(text: str, spec: SymbolSpec, field: str = "price") -> int:
     units = to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field=field)
     price_ticks, rest = divmod(units, spec.tick_units)
     if rest:
-        raise Rejected(Reason.FILTER_PRICE, f"{text} is not a whole number of ticks")
+        sizes = {"price_units": units, "step_units": spec.tick_units}
+        raise Rejected(Reason.FILTER_PRICE, f"{text} is not a whole number of ticks", numbers=sizes, field=field)
     return price_ticks
 
 
@@ -26,7 +27,8 @@ def read_quantity(text: str, spec: SymbolSpec, field: str = "quantity") -> int:
     units = to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field=field)
     lots, rest = divmod(units, spec.lot_units)
     if rest:
-        raise Rejected(Reason.FILTER_LOT_SIZE, f"{text} is not a whole number of lots")
+        sizes = {"quantity_units": units, "step_units": spec.lot_units}
+        raise Rejected(Reason.FILTER_LOT_SIZE, f"{text} is not a whole number of lots", numbers=sizes, field=field)
     return lots
 
 
@@ -34,7 +36,7 @@ def read_quote_amount(text: str, spec: SymbolSpec) -> int:
     """What a market order may spend or wants to get, in quote atoms. Raises BadParameter, Rejected FILTER_NOTIONAL."""
     quote_atoms = to_atoms(text, decimals=spec.quote_decimals, limit=BALANCE_LIMIT, field="quoteOrderQty")
     if quote_atoms == 0:
-        raise Rejected(Reason.FILTER_NOTIONAL, "zero")
+        raise _wrong_worth(quote_atoms, spec, "quoteOrderQty")
     return quote_atoms
 
 
@@ -57,14 +59,14 @@ def check_order(order: PlaceOrder, spec: SymbolSpec, *, has_quantity: bool = Tru
     if order.peg and Feature.PEG in spec.not_offered:
         raise Rejected(Reason.NOT_SUPPORTED, "Pegged orders")
     if order.stp not in spec.allowed_stp:
-        raise Rejected(Reason.STP_NOT_ALLOWED, order.stp)
+        raise Rejected(Reason.STP_NOT_ALLOWED, order.stp, field="selfTradePreventionMode")
     if order.quote_order_atoms:
-        _check_notional(order.quote_order_atoms, spec)
+        _check_worth(order.quote_order_atoms, spec, "quoteOrderQty")
         return
     if order.price_ticks or (order.type.has_limit and not order.peg):  # the book gives a pegged order a good price
-        _check_price(order.price_ticks, spec)
+        _check_price(order.price_ticks, spec, "price")
     if order.stop_ticks:
-        _check_price(order.stop_ticks, spec)
+        _check_price(order.stop_ticks, spec, "stopPrice")
     if not has_quantity:
         _check_unsized(order, spec)
         return
@@ -91,55 +93,61 @@ def _check_unsized(order: PlaceOrder, spec: SymbolSpec) -> None:
     if order.iceberg_lots:
         if spec.max_iceberg_parts == 0:
             raise Rejected(Reason.NOT_SUPPORTED, "Iceberg orders")
-        check_lots(order.iceberg_lots, spec)
+        check_lots(order.iceberg_lots, spec, "icebergQty")
     if order.trailing_bips:
         _check_trailing(order, spec)
 
 
-def check_lots(lots: int, spec: SymbolSpec) -> None:
+def check_lots(lots: int, spec: SymbolSpec, field: str = "quantity") -> None:
     """Raises Rejected FILTER_LOT_SIZE."""
     if not spec.min_lots <= lots <= spec.max_lots:
         bounds = {"lots": lots, "min_lots": spec.min_lots, "max_lots": spec.max_lots}
-        raise Rejected(Reason.FILTER_LOT_SIZE, "outside of minQty and maxQty", numbers=bounds)
+        raise Rejected(Reason.FILTER_LOT_SIZE, "outside of minQty and maxQty", numbers=bounds, field=field)
 
 
 def check_notional(price_ticks: int, lots: int, spec: SymbolSpec) -> None:
     """Raises Rejected FILTER_NOTIONAL."""
-    _check_notional(spec.notional_ceil(price_ticks, lots), spec)
+    _check_worth(spec.notional_ceil(price_ticks, lots), spec, "")
 
 
-def _check_price(price_ticks: int, spec: SymbolSpec) -> None:
+def _check_price(price_ticks: int, spec: SymbolSpec, field: str) -> None:
     if not spec.min_price_ticks <= price_ticks <= spec.max_price_ticks:
         bounds = {"price_ticks": price_ticks, "min_ticks": spec.min_price_ticks, "max_ticks": spec.max_price_ticks}
-        raise Rejected(Reason.FILTER_PRICE, "outside of minPrice and maxPrice", numbers=bounds)
+        raise Rejected(Reason.FILTER_PRICE, "outside of minPrice and maxPrice", numbers=bounds, field=field)
 
 
-def _check_notional(quote_atoms: int, spec: SymbolSpec) -> None:
-    most = max_notional_atoms(spec)
-    if not spec.min_notional_atoms <= quote_atoms <= most:
-        bounds = {
-            "notional_quote_atoms": quote_atoms, "min_quote_atoms": spec.min_notional_atoms, "max_quote_atoms": most,
-        }  # fmt: skip
-        raise Rejected(Reason.FILTER_NOTIONAL, "outside of minNotional and maxNotional", numbers=bounds)
+def _check_worth(quote_atoms: int, spec: SymbolSpec, field: str) -> None:
+    if not spec.min_notional_atoms <= quote_atoms <= max_notional_atoms(spec):
+        raise _wrong_worth(quote_atoms, spec, field)
+
+
+def _wrong_worth(quote_atoms: int, spec: SymbolSpec, field: str) -> Rejected:
+    bounds = {
+        "notional_quote_atoms": quote_atoms, "min_quote_atoms": spec.min_notional_atoms,
+        "max_quote_atoms": max_notional_atoms(spec),
+    }  # fmt: skip
+    return Rejected(Reason.FILTER_NOTIONAL, "outside of minNotional and maxNotional", numbers=bounds, field=field)
 
 
 def _check_market_lots(lots: int, spec: SymbolSpec) -> None:
     if lots < spec.min_market_lots or (spec.max_market_lots and lots > spec.max_market_lots):
         bounds = {"lots": lots, "min_lots": spec.min_market_lots, "max_lots": spec.max_market_lots or spec.max_lots}
-        raise Rejected(Reason.FILTER_MARKET_LOT_SIZE, "outside of minQty and maxQty of market orders", numbers=bounds)
+        detail = "outside of minQty and maxQty of market orders"
+        raise Rejected(Reason.FILTER_MARKET_LOT_SIZE, detail, numbers=bounds, field="quantity")
 
 
 def _check_iceberg(order: PlaceOrder, spec: SymbolSpec) -> None:
     if spec.max_iceberg_parts == 0:
         raise Rejected(Reason.NOT_SUPPORTED, "Iceberg orders")
-    check_lots(order.iceberg_lots, spec)
+    check_lots(order.iceberg_lots, spec, "icebergQty")
     if order.iceberg_lots > order.lots:
         sizes = {"iceberg_lots": order.iceberg_lots, "lots": order.lots}
-        raise Rejected(Reason.ICEBERG_EXCEEDS_QUANTITY, numbers=sizes)
+        raise Rejected(Reason.ICEBERG_EXCEEDS_QUANTITY, numbers=sizes, field="icebergQty")
     parts = -(-order.lots // order.iceberg_lots)
     if parts > spec.max_iceberg_parts:
         counts = {"parts": parts, "max_parts": spec.max_iceberg_parts}
-        raise Rejected(Reason.FILTER_ICEBERG_PARTS, f"more than {spec.max_iceberg_parts} parts", numbers=counts)
+        detail = f"more than {spec.max_iceberg_parts} parts"
+        raise Rejected(Reason.FILTER_ICEBERG_PARTS, detail, numbers=counts, field="icebergQty")
 
 
 def _check_trailing(order: PlaceOrder, spec: SymbolSpec) -> None:
@@ -150,4 +158,5 @@ def _check_trailing(order: PlaceOrder, spec: SymbolSpec) -> None:
         least, most = spec.min_trailing_above_bips, spec.max_trailing_above_bips
     if not least <= order.trailing_bips <= most:
         bounds = {"trailing_bips": order.trailing_bips, "min_bips": least, "max_bips": most}
-        raise Rejected(Reason.FILTER_TRAILING_DELTA, f"outside of {least} to {most}", numbers=bounds)
+        detail = f"outside of {least} to {most}"
+        raise Rejected(Reason.FILTER_TRAILING_DELTA, detail, numbers=bounds, field="trailingDelta")

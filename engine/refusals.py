@@ -21,7 +21,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `command` is method and path.
 
     `reason` is a Reason, or for what could not be read "<parameter>: <problem>"; `code` and `text` are what the caller
-    was told. `numbers` are those of the error (engine/errors.py). `key_id` begins the digest of the caller's API key.
+    was told. `numbers` and `field` are those of the error (engine/errors.py), for what could not be read the field is
+    its parameter. `key_id` begins the digest of the caller's API key.
     `missed` refusals before this one were too many to be kept.
     """
 
@@ -34,6 +35,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str
     detail: str = ""
     numbers: dict[str, int] = {}
+    field: str = ""
     key_id: str = ""
     missed: int = 0
 

@@ -19,7 +19,7 @@ The fact a newcomer would get wrong: users, keys and symbols are rows of SQL tha
 handlers go through the services in a thread; money and time go straight to the engine.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 from channels.db import database_sync_to_async
@@ -31,6 +31,7 @@ from accounts import services as accounts
 from accounts.journal import Journal, journal_of, journal_of_client_id
 from accounts.models import LARGEST_GROUP, LIMIT_FIELDS, NO_GROUP, Trader
 from api.callers import Caller
+from api.errors import Refused, answer_to
 from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
 from engine.amounts import to_atoms, to_text
@@ -286,14 +287,24 @@ async def debit(request: Money, caller: Caller, runtime: Runtime) -> dict[str, A
 async def read_journal(request: OneJournal, caller: Caller, runtime: Runtime) -> Journal:
     """What the engine did with an order, step by step, and what was refused about it."""
     await runtime.refusals.flush()
-    return await journal_of(runtime.venue, request.order_id)
+    return await _journal(journal_of(runtime.venue, request.order_id))
 
 
 @ENDPOINTS.endpoint("GET", "/orders/journal")
 async def find_journal(request: JournalQuery, caller: Caller, runtime: Runtime) -> Journal:
     """The same by the client's id, for orders that were refused and never got a number."""
     await runtime.refusals.flush()
-    return await journal_of_client_id(runtime.venue, request.user, request.symbol, request.client_order_id)
+    return await _journal(journal_of_client_id(runtime.venue, request.user, request.symbol, request.client_order_id))
+
+
+async def _journal(found: Awaitable[Journal]) -> Journal:
+    """Says more of an order that cannot be found than the exchange's public text does."""
+    try:
+        return await found
+    except Rejected as error:
+        if error.reason is not Reason.NO_SUCH_ORDER or not error.detail:
+            raise
+        raise Refused(answer_to(error)._replace(text=error.detail)) from error
 
 
 @ENDPOINTS.endpoint("GET", "/clock")

@@ -69,12 +69,14 @@ local requests = read_requests(account, symbol)
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
 if market.status ~= "TRADING" then return closed(market.status) end
 local holder = holder_of_list_id(list_field)
-if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
+if holder then return { "rejected", "DUPLICATE_ORDER", holder, "detail", "list" } end
 for i, request in ipairs(requests) do
   holder = holder_of_client_id(request.client_field, market.client_order_ids, market.now_ms)
   if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
   for j = 1, i - 1 do
-    if requests[j].client_id == request.client_id then return { "rejected", "DUPLICATE_ORDER" } end
+    if requests[j].client_id == request.client_id then
+      return { "rejected", "DUPLICATE_ORDER", "", "detail", "within" }
+    end
   end
 end
 

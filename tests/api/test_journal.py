@@ -1,83 +1,29 @@
-"""Ask why: an order's journal from the events, from SQL when these are gone, and what was refused about it."""
+"""Ask why: an order's journal from the events that tell of it."""
 
-import asyncio
 import random
 import secrets
 from contextlib import suppress
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
-from asgiref.sync import sync_to_async
 
-from accounts.auth import authenticate
-from accounts.endpoints import ENDPOINTS as ACCOUNTS
-from accounts.journal import Journal, journal_of
+from accounts.journal import journal_of
 from accounts.journal_words import Line
-from api.callers import Caller
-from api.dialects import V1
-from api.errors import BadParameter
-from api.refusals import ROOM
-from api.router import Router
-from api.runtime import Runtime
-from archive.writer import store
 from engine.commands import CancelAllOrders, PlaceOrder, PlaceOrderList, ReduceOrder
-from engine.errors import Reason, Rejected
-from engine.events import ListChanged, MarketEvent, OrderActivated, OrderContinued, OrderTriggered, decode_entry
-from engine.refusals import KEPT, read_refusals
-from engine.types import ListKind, OrderType, PegPrice, Side, StpMode, TimeInForce
+from engine.errors import Rejected
+from engine.events import ListChanged, MarketEvent, OrderActivated, OrderContinued, OrderTriggered
+from engine.types import ListKind, OrderType, PegPrice, StpMode, TimeInForce
 from engine.venue import Venue
-from simulation.endpoints import ENDPOINTS as SIMULATION
-from tests.api.conftest import Api, limit_order
-from tests.conftest import cancel, fund, limit, market
+from tests.api.journals import ALICE, BOB, BUY, CAROL, SELL, events_of, kinds, line, make_rich, place
+from tests.conftest import cancel, limit, market
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-BUY, SELL = Side.BUY, Side.SELL
-ALICE, BOB, CAROL = 1, 2, 3
-RICH = 10**12 * 10
-TOKEN = {"X-Sim-Token": "the token"}
-
-
-@pytest.fixture
-def router(runtime: Runtime) -> Router:
-    return Router([ACCOUNTS, SIMULATION], runtime, authenticate=authenticate)
 
 
 @pytest.fixture
 async def rich(venue: Venue) -> None:
-    for account, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol")):
-        await venue.registry.define_account(account, name)
-        await fund(venue, account, BTC=RICH, USDT=RICH)
-
-
-async def place(venue: Venue, account: int, side: Side, price: int, lots: int, **more: Any) -> int:
-    order = msgspec.structs.replace(limit(account, side, price, lots), **more)
-    return (await venue.gateway.place_order(order)).order.order_id
-
-
-def kinds(journal: Journal) -> list[str]:
-    return [line.kind for line in journal.lines]
-
-
-def line(journal: Journal, kind: str) -> Line:
-    (found,) = [each for each in journal.lines if each.kind == kind]
-    return found
-
-
-async def events_of(venue: Venue) -> list[Any]:
-    return [decode_entry(entry) for entry in await venue.runner.command("XRANGE", venue.keys.events, "-", "+")]
-
-
-async def archive_all(venue: Venue, *, keep_from: int | None = None) -> None:
-    """Copy the events into SQL as the archiver does, and drop those before `keep_from`."""
-    events = await events_of(venue)
-    await sync_to_async(store)(venue.name, events)
-    told = msgspec.json.encode([events[-1].epoch, events[-1].seq, 0, 0])
-    await venue.runner.command("HSET", venue.keys.readers, "archive", told)
-    if keep_from is not None:
-        await venue.runner.command("XTRIM", venue.keys.events, "MINID", "=", f"0-{keep_from}")
+    await make_rich(venue)
 
 
 async def test_a_maker_and_its_taker_are_told_from_both_sides(venue: Venue, rich: None) -> None:
@@ -118,7 +64,9 @@ async def test_why_an_order_expired_was_canceled_or_amended(venue: Venue, rich: 
     await venue.gateway.cancel_order(msgspec.structs.replace(cancel(BOB, left), cancel_client_order_id="enough"))
     told = await journal_of(venue, left)
     assert kinds(told) == ["accepted", "rests", "amended", "canceled"]
-    assert line(told, "amended").numbers == {"quantity": "0.004", "left": "0.004"}
+    amended = line(told, "amended")
+    assert amended.numbers == {"quantity": "0.004", "previousQuantity": "0.006", "left": "0.004"}
+    assert amended.text == "Amended: 0.004 in all now instead of 0.006, 0.004 left, its place in the queue kept"
     assert line(told, "canceled").numbers["cancelClientOrderId"] == "enough"
     swept = await place(venue, BOB, BUY, 5_000_000, 600)
     await venue.gateway.cancel_all_orders(CancelAllOrders(account=BOB, symbol="BTCUSDT"))
@@ -274,66 +222,27 @@ async def test_a_pair_says_that_its_pegged_order_locks_less_than_was_thought(ven
     )
 
 
-async def test_what_was_trimmed_comes_from_sql_and_the_journal_says_so(venue: Venue, rich: None) -> None:
-    maker = await place(venue, ALICE, SELL, 6_000_000, 500)
-    await place(venue, BOB, BUY, 6_000_000, 100)
-    first_kept = (await events_of(venue))[-1].seq + 1
-    await place(venue, BOB, BUY, 6_000_000, 150)
-    whole = await journal_of(venue, maker)
-    await archive_all(venue, keep_from=first_kept)
-    told = await journal_of(venue, maker)
-    assert not told.is_complete
-    assert kinds(told) == ["summary", "accepted", "matched", "matched"]
-    assert f"Events before {first_kept} are not kept any more" in told.lines[0].text
-    assert told.lines[1:] == [each for each in whole.lines if each.kind != "rests"]
-
-    stop = await place(venue, CAROL, SELL, 0, 100, type=OrderType.STOP_LOSS, stop_ticks=5_900_000)
-    await place(venue, ALICE, BUY, 5_900_000, 300)
-    await place(venue, BOB, SELL, 5_900_000, 100)
-    await archive_all(venue, keep_from=(await venue.queries.clock()).seq + 1)
-    told = await journal_of(venue, stop)
-    assert kinds(told) == ["summary", "accepted", "triggered", "matched", "last_state"]
-    assert line(told, "triggered").numbers["tradeId"] == 3
-    assert line(told, "last_state").numbers["status"] == "FILLED"
-
-
-async def test_an_order_of_a_market_that_was_cleared_is_void(venue: Venue, rich: None) -> None:
-    order_id = await place(venue, ALICE, SELL, 6_000_000, 500)
-    await place(venue, BOB, BUY, 6_000_000, 100)
-    await archive_all(venue)
-    await venue.clock.clear_market()
-    assert kinds(await journal_of(venue, order_id)) == ["accepted", "rests", "matched", "cleared"]
-    await archive_all(venue)
-    told = await journal_of(venue, order_id)
-    assert kinds(told) == ["void", "accepted", "matched", "last_state"]
-    assert not told.is_complete
-
-
-async def test_an_ended_order_whose_events_are_gone_is_not_searched_for(
-    venue: Venue, rich: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order_id = await place(venue, ALICE, SELL, 6_000_000, 500, time_in_force=TimeInForce.IOC)
-    await archive_all(venue, keep_from=(await venue.queries.clock()).seq + 1)
-    monkeypatch.setattr("accounts.journal.Scan.read", None)
-    assert kinds(await journal_of(venue, order_id)) == ["summary", "accepted", "last_state"]
-
-
-async def test_a_journal_reads_few_events_and_an_unknown_order_has_none(
-    venue: Venue, rich: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("accounts.journal_scan.PAGE", 5)
-    for module in ("accounts.journal_scan", "accounts.journal"):  # where it bounds, and where it is told
-        monkeypatch.setattr(f"{module}.MOST_EVENTS", 10)
-    order_id = await place(venue, ALICE, SELL, 6_000_000, 500)
-    for _ in range(20):
-        await place(venue, BOB, BUY, 5_000_000, 100)
-    await archive_all(venue)
-    told = await journal_of(venue, order_id)
-    assert kinds(told) == ["accepted", "rests", "summary"]
-    assert not told.is_complete
-    with pytest.raises(Rejected) as refusal:
-        await journal_of(venue, 999)
-    assert refusal.value.reason is Reason.NO_SUCH_ORDER
+async def test_an_amendment_of_one_order_of_a_pair_is_told_by_both(venue: Venue, rich: None) -> None:
+    legs = [
+        msgspec.structs.replace(limit(ALICE, SELL, price, 300), type=kind, stop_ticks=stop)
+        for kind, price, stop in (
+            (OrderType.STOP_LOSS_LIMIT, 5_800_000, 5_900_000),
+            (OrderType.LIMIT_MAKER, 6_100_000, 0),
+        )
+    ]
+    pair = await venue.gateway.place_order_list(PlaceOrderList(kind=ListKind.OCO, client_order_id="pair", orders=legs))
+    stop, maker = (order.order_id for order in pair.orders)
+    await venue.gateway.reduce_order(ReduceOrder(account=ALICE, symbol="BTCUSDT", order_id=maker, lots=200))
+    meant, other = await journal_of(venue, maker), await journal_of(venue, stop)
+    assert kinds(meant)[-1] == kinds(other)[-1] == "amended"
+    assert meant.lines[-1].text == "Amended: 0.002 in all now instead of 0.003, 0.002 left, its place in the queue kept"
+    assert other.lines[-1].text == (
+        f"Amended with order {maker}, the other one of its pair: 0.002 in all now instead of 0.003, 0.002 left, "
+        "its place in the queue kept"
+    )
+    assert other.lines[-1].numbers["otherOrderId"] == maker
+    await venue.gateway.cancel_order(cancel(ALICE, maker))
+    assert f"order {maker} was CANCELED; so this one is" in (await journal_of(venue, stop)).lines[-1].text
 
 
 async def test_random_orders_have_journals_that_add_up(venue: Venue, rich: None) -> None:
@@ -398,113 +307,3 @@ async def one_command(venue: Venue, dice: random.Random) -> None:
         more |= {"iceberg_lots": 40, "stp": dice.choice(list(StpMode))}
     with suppress(Rejected):  # what would match or trigger at once
         await place(venue, account, side, price if kind.has_limit else 0, lots, **more)
-
-
-async def a_little_later(venue: Venue) -> None:
-    """A refusal is placed among events by its time, which is right to a millisecond or two."""
-    before = (await venue.queries.clock()).now_ms
-    while (await venue.queries.clock()).now_ms < before + 4:
-        await asyncio.sleep(0.001)
-
-
-async def sim(http: httpx.AsyncClient, path: str, **parameters: Any) -> httpx.Response:
-    return await http.get(f"/_sim/{path}", params=parameters, headers=TOKEN)
-
-
-async def test_refused_orders_have_journals_by_their_client_id(
-    http: httpx.AsyncClient, alice: Api, bob: Api, venue: Venue
-) -> None:
-    await bob.ok("POST", "/order", **limit_order("SELL", "50000", "1"))
-    for order in (
-        limit_order("BUY", "49000", "100"),
-        limit_order("BUY", "49000", "0.00001"),
-        limit_order("BUY", "0.001", "1"),
-        limit_order("BUY", "49000", "99999"),
-        {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT_MAKER", "price": "50000", "quantity": "1"},
-        limit_order(
-            "BUY",
-            "49000",
-            "",
-        ),
-    ):
-        await alice.error("POST", "/order", **order, newClientOrderId="wish")
-    response = await sim(http, "orders/journal", user="alice", symbol="BTCUSDT", clientOrderId="wish")
-    told = response.json()
-    assert response.status_code == 200
-    assert (told["orderId"], told["status"], told["user"]) == (None, None, "alice")
-    assert [each["numbers"]["reason"] for each in told["lines"]] == [
-        "INSUFFICIENT_BALANCE", "FILTER_NOTIONAL", "FILTER_PRICE", "FILTER_LOT_SIZE", "WOULD_MATCH", "quantity: EMPTY",
-    ]  # fmt: skip
-    numbers = [each["numbers"] for each in told["lines"]]
-    assert (numbers[0]["needed"], numbers[0]["free"]) == ("4900000 USDT", "1000000 USDT")
-    assert (numbers[1]["notional"], numbers[1]["min"]) == ("0.49 USDT", "5 USDT")
-    assert (numbers[3]["quantity"], numbers[3]["max"]) == ("99999", "9000")
-    assert (numbers[4]["price"], numbers[4]["best"]) == ("50000", "50000")
-    assert numbers[0]["parameters"]["price"] == "49000"
-    assert numbers[0]["keyId"]
-    text = told["lines"][0]["text"]
-    assert text.startswith("POST /api/v1/order was refused: Account has insufficient balance for requested action.")
-    assert "needed 4900000 USDT, free 1000000 USDT" in text
-
-    await a_little_later(venue)
-    placed = await alice.ok("POST", "/order", **limit_order("BUY", "49000", "1", newClientOrderId="wish"))
-    await a_little_later(venue)
-    await alice.error("POST", "/order", **limit_order("BUY", "49000", "1", newClientOrderId="wish"))
-    await alice.error(
-        "DELETE", "/order", symbol="BTCUSDT", orderId=placed["orderId"], cancelRestrictions="ONLY_PARTIALLY_FILLED"
-    )
-    for path, query in (
-        (f"orders/{placed['orderId']}/journal", {}),
-        ("orders/journal", {"user": "alice", "symbol": "BTCUSDT", "clientOrderId": "wish"}),
-    ):
-        told = (await sim(http, path, **query)).json()
-        assert [each["kind"] for each in told["lines"]] == ["refused"] * 6 + ["accepted", "rests"] + ["refused"] * 2
-        assert [each["numbers"]["reason"] for each in told["lines"][-2:]] == ["DUPLICATE_ORDER", "CANCEL_RESTRICTED"]
-    assert (await sim(http, "orders/1/journal")).json()["lines"][0]["kind"] == "accepted"  # bob's: alice's are hers
-
-
-async def test_journals_are_asked_for_properly(http: httpx.AsyncClient, alice: Api) -> None:
-    async def code(path: str, **parameters: Any) -> tuple[int, int]:
-        response = await sim(http, path, **parameters)
-        return response.status_code, response.json()["code"]
-
-    assert await code("orders/77/journal") == (400, -2013)
-    assert await code("orders/seven/journal") == (400, -1100)
-    assert await code(f"orders/{2**63}/journal") == (400, -1108)
-    assert await code("orders/1/2/journal") == (404, -1000)
-    assert await code("orders/journal", user="alice", symbol="BTCUSDT") == (400, -1102)
-    assert await code("orders/journal", user="nobody", symbol="BTCUSDT", clientOrderId="x") == (400, -1130)
-    assert await code("orders/journal", user="alice", symbol="NOSUCH", clientOrderId="x") == (400, -2013)
-    assert (await http.get("/_sim/orders/1/journal")).status_code == 401
-    refused = await http.post("/_sim/orders/1/journal", headers=TOKEN)
-    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
-
-
-async def test_refusals_are_written_after_the_answer_and_change_nothing_else(
-    venue: Venue, alice: Api, runtime: Runtime
-) -> None:
-    seq = (await venue.queries.clock()).seq
-    await alice.error("POST", "/order", **limit_order("BUY", "49000", "100", newClientOrderId="late"))
-    async with asyncio.timeout(5):
-        while not (found := await read_refusals(venue, lambda _: True, account=ALICE, limit=5)):
-            await asyncio.sleep(0.01)
-    assert [refusal.parameters["newClientOrderId"] for refusal in found] == ["late"]
-    assert (await venue.queries.clock()).seq == seq
-    assert await read_refusals(venue, lambda _: True, account=BOB, limit=5) == []
-
-
-async def test_a_storm_of_refusals_costs_a_bounded_amount(venue: Venue, runtime: Runtime) -> None:
-    caller, error = Caller(V1, ALICE), BadParameter("quantity", "EMPTY")
-    for _ in range(ROOM + 50):
-        runtime.refusals.note("POST /api/v1/order", {"symbol": "x" * 10_000}, caller, error)
-    runtime.refusals.note("POST /api/v1/order", {}, caller, error)
-    await runtime.refusals.flush()
-    assert await venue.runner.command("XLEN", venue.keys.refusals) == ROOM
-    kept = await read_refusals(venue, lambda _: True, account=ALICE, limit=ROOM)
-    assert sum(refusal.missed for refusal in kept) == 51
-    assert {len(refusal.parameters["symbol"]) for refusal in kept} == {200}
-    for _ in range(12):
-        for _ in range(ROOM):
-            runtime.refusals.note("POST /api/v1/order", {}, caller, error)
-        await runtime.refusals.flush()
-    assert KEPT <= await venue.runner.command("XLEN", venue.keys.refusals) < KEPT + 1_000
