@@ -16,6 +16,7 @@ READ = {
     b"stream": ("XRANGE", "-", "+"),
     b"string": ("GET",),
     b"set": ("SMEMBERS",),
+    b"list": ("LRANGE", 0, -1),
 }
 
 
