@@ -37,6 +37,7 @@ BLOCK_MS = 1_000
 BATCH = 500  # entries of one read
 TURN = 10  # events between which the sockets get their turn
 BACKOFF_S = 0.1
+UNHEARD_S = 0.01  # between two reads while no socket is open: an order costs less than a read for each order
 LOOK_S = 0.025
 REPORT_S = 0.1
 IDLE_REPORT_S = 1.0
@@ -198,6 +199,8 @@ class Feed:
             self._dispatch(event)
             if number % TURN == 0:
                 await asyncio.sleep(0)
+        if not self._subscribers:
+            await asyncio.sleep(UNHEARD_S)
 
     def _dispatch(self, event: AnyEvent) -> None:
         self.seq = event.seq
