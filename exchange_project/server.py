@@ -16,6 +16,7 @@ from exchange_project.protocols import CuttingProtocol, HttpProtocol
 
 LARGEST_FRAME = 65_536
 OPEN_FILES = 10_240  # macOS grants no process more
+GARBAGE_OBJECTS = 10_000  # new ones before the youngest are looked through; 700 by default, the objects of a few orders
 
 
 def allow_many_sockets() -> None:
