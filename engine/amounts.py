@@ -5,6 +5,7 @@ it), `.5`, `5.`, ` 5`, `+5`, `0x10` and digits of other scripts are not.
 """
 
 import re
+from functools import lru_cache
 
 from engine.errors import BadParameter
 
@@ -13,6 +14,7 @@ _DECIMAL = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?(?:[eE]([+-]?[0-9]{1,2}
 LEGAL_DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 
 
+@lru_cache(maxsize=16_384)  # orders come with the same few quantities, and prices near each other
 def to_atoms(text: str, *, decimals: int, limit: int, field: str) -> int:
     """Read a decimal string as a whole number of the smallest unit.
 

@@ -3,6 +3,8 @@
 The fact a newcomer would get wrong: ticks and lots are not powers of ten, so every number needs its symbol's spec.
 """
 
+from functools import lru_cache
+
 from engine.amounts import to_text
 from engine.filters import max_notional_atoms
 from engine.queries import PublicTrade
@@ -11,6 +13,7 @@ from markets.candles import Kline
 from markets.tickers import Ticker24h
 
 
+@lru_cache(maxsize=65_536)  # a book's prices and quantities are written again and again
 def units_text(units: int) -> str:
     """A number of 1e-8, zero or above: units_text(1_500_000) == "0.01500000"."""
     return f"{units // UNIT}.{units % UNIT:08d}"
