@@ -9,6 +9,7 @@ from typing import Final
 
 from accounts.journal_words import Line, Numbers, Words
 from engine.errors import Reason
+from engine.filters import max_notional_atoms
 from engine.records import OrderRecord
 from engine.refusals import Refusal, read_refusals
 from engine.venue import Venue
@@ -123,7 +124,10 @@ def _list_prices(case: Case) -> str:
 
 def _too_large(case: Case) -> str:
     at = f" at {case['price']}" if case.raw.get("price_ticks") else ""
-    return f"quantity {case['quantity']}{at} is more than can be counted exactly"
+    if case.words is None:
+        raise KeyError("the symbol")
+    most = f"{case.words.quote(max_notional_atoms(case.words.spec))} {case.words.spec.quote}"
+    return f"quantity {case['quantity']}{at} is more than one order may have, which may be worth {most} at most"
 
 
 _STOP_REACHED: Final = "stop price {stop} is reached already: the last price is {last}"

@@ -94,7 +94,9 @@ class Story:
         elif isinstance(event, OrderTriggered):
             self._tell_triggered(event)
         elif isinstance(event, OrderActivated):
-            self._say(event, "activated", f"Its list lets it begin: {self._cause}")
+            is_first = self.order is not None and self.order.status is OrderStatus.NEW
+            text = "Begins, as its list was accepted" if is_first else f"Its list lets it begin: {self._cause}"
+            self._say(event, "activated", text)
         elif isinstance(event, OrderContinued):
             self._say(event, "continued", "Goes on: its matches did not fit into one step")
         self._tell_matches(event, order, event.prevented)
@@ -277,7 +279,8 @@ class Story:
             others = ", ".join(map(str, sorted(self._others)))
             text = f"Is part of order list {event.order_list.list_id} ({event.order_list.kind}) with {others}"
             self._say(event, "listed", text, _list_numbers(event.order_list))
-            self._tell_outcome(event, order, is_final=True)
+            if order.status is OrderStatus.PENDING_NEW:  # the others begin with the events that follow
+                self._tell_outcome(event, order, is_final=True)
             self.order = order
 
     def _tell_list_changed(self, event: ListChanged) -> None:

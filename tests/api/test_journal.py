@@ -168,8 +168,8 @@ async def test_a_list_says_what_happened_to_the_other_order(venue: Venue, rich: 
     first, second = (order.order_id for order in placed.orders)
     await place(venue, BOB, BUY, 6_100_000, 40)
     told = await journal_of(venue, second)
-    assert kinds(told)[:2] == ["accepted", "listed"]
-    assert kinds(told)[-1] == "list_ended"
+    assert kinds(told) == ["accepted", "listed", "activated", "waits", "list_ended"]
+    assert line(told, "activated").text == "Begins, as its list was accepted"
     ended = line(told, "list_ended")
     assert f"order {first} was partly filled; so this one is EXPIRED" in ended.text
     assert ended.numbers == {

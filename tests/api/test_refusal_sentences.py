@@ -22,8 +22,8 @@ OTHERS = {
     Reason.NO_SUCH_ORDER, Reason.NO_SUCH_LIST, Reason.UNKNOWN_ASSET, Reason.UNKNOWN_USER, Reason.BALANCE_TOO_LARGE,
     Reason.CLOCK_BACKWARDS, Reason.CLOCK_NOT_VIRTUAL, Reason.RULES_FIXED, Reason.NO_TRADE_YET,
 }  # fmt: skip
-# Seen by few: a key revoked between two steps, a number beyond what the symbol's own bounds let through.
-RARE = {Reason.KEY_INVALID, Reason.AMOUNT_TOO_LARGE}
+# Seen by few: a key revoked between two steps.
+RARE = {Reason.KEY_INVALID}
 
 PLAIN = limit_order("BUY", "40000", "0.01")
 STOP = {"symbol": "BTCUSDT", "side": "BUY", "type": "STOP_LOSS_LIMIT", "quantity": "0.01", "price": "60000",
@@ -68,6 +68,8 @@ CASES = (
          MARKET | {"quantity": "0.00009"}),
     Case("NOTIONAL: quoteOrderQty 0 USDT is below minNotional 5 USDT",
          {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quoteOrderQty": "0"}),
+    Case("AMOUNT_TOO_LARGE: quantity 9000 is more than one order may have, which may be worth 90071992.54740991 USDT "
+         "at most", MARKET | {"quantity": "9000"}),
     Case("ICEBERG_PARTS: icebergQty makes 5 parts, more than 4", ICEBERG | {"icebergQty": "0.002"},
          rules={"max_iceberg_parts": 4}),
     Case("ICEBERG_EXCEEDS_QUANTITY: icebergQty 0.02 is more than the quantity 0.01", ICEBERG | {"icebergQty": "0.02"}),
