@@ -22,7 +22,7 @@ from exchange_project.protocols import CuttingProtocol
 ROOT = Path(__file__).resolve().parents[2]
 # Sends until the peer's buffers are full, then closes: the way a consumer cuts a subscriber that has fallen behind.
 PROGRAM = """
-import asyncio, sys
+import asyncio, socket, sys
 from exchange_project.server import serve
 
 async def application(scope, receive, send):
@@ -46,7 +46,7 @@ async def application(scope, receive, send):
         print("stuck", flush=True)
     await asyncio.sleep(60)
 
-serve(application, [int(sys.argv[1])])
+serve(application, [socket.socket(fileno=int(sys.argv[1]))])
 """
 
 
@@ -150,7 +150,7 @@ async def until(look: Callable[[], bool]) -> None:
 
 # Answers every request once its body has come; the server waits for one second at most.
 PATIENT = """
-import sys
+import socket, sys
 from exchange_project import protocols, server
 
 protocols.REQUEST_SECONDS = 0.5
@@ -172,7 +172,7 @@ async def application(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-server.serve(application, [int(sys.argv[1])])
+server.serve(application, [socket.socket(fileno=int(sys.argv[1]))])
 """
 UNFINISHED = [
     b"",
