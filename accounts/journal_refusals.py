@@ -186,6 +186,7 @@ SENTENCES: Final[dict[Reason, Sentence]] = {
     Reason.NO_PEG_PRICE: lambda case: f"the book has no level {case['offset_levels']} to take a price from",
     Reason.AMEND_INCREASES: lambda case: f"newQty {case['quantity']} is more than the order's {case['order']}",
     Reason.AMEND_PENDING_OPO: lambda case: "it has no quantity before the working order of its list has bought for it",
+    Reason.RULE_FAILED: lambda case: case.detail,
     Reason.AMEND_CHANGES_NOTHING: lambda case: f"newQty {case['quantity']} is what the order has",
 }
 

@@ -109,6 +109,8 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.RULES_FIXED: Answer(
         409, -1020, "Tick size, lot size and assets of a symbol that has a history cannot change."
     ),
+    # Not the caller's fault; this text is all that whoever writes a rule has to go by.
+    Reason.RULE_FAILED: Answer(400, -2010, "Nothing was done: {detail}."),
     Reason.NO_TRADE_YET: Answer(404, -1000, "There was no trade on this symbol yet."),
 }
 

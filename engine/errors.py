@@ -63,6 +63,7 @@ class Reason(StrEnum):
     AMEND_CHANGES_NOTHING = "AMEND_CHANGES_NOTHING"
     AMEND_PENDING_OPO = "AMEND_PENDING_OPO"  # it has no quantity yet
     AMEND_DUPLICATE = "AMEND_DUPLICATE"  # the new client order id is another open order's
+    RULE_FAILED = "RULE_FAILED"  # the symbol's matching rule gave what cannot be; the detail says what
     NO_TRADE_YET = "NO_TRADE_YET"
 
 

@@ -1,7 +1,7 @@
 """Runs one script and names what can go wrong, once, for gateway, registry and queries.
 
 A script answers {"ok", ...}, {"rejected", reason, existing order id or "", name, number, ...} (what follows the reason
-may be missing; what is named "detail" is a word), {"stale"} (the command was made under other symbol rules) or
+may be missing; what is named "detail" is a text), {"stale"} (the command was made under other symbol rules) or
 {"pending"} (an earlier order of the symbol has fills left to do). The last two are not answers for a caller: whoever
 runs market commands deals with them.
 """

@@ -1,8 +1,9 @@
 """Reads the Lua commands, splices their pieces in, and fails at start-up rather than at an order.
 
 A command is `lua/<name>.lua`; a line `--- @include "lib/ledger"` is followed by that piece, once per command, and
-pieces may include pieces. The fact a newcomer would get wrong: `#!lua` is not a comment. Redis reads a command's flags
-from it, only in the very first line, and a flag it does not know makes SCRIPT LOAD fail.
+pieces may include pieces. The line `--- @rules` is followed by the matching rules (matching_rules.py). The fact a
+newcomer would get wrong: `#!lua` is not a comment. Redis reads a command's flags from it, only in the very first line,
+and a flag it does not know makes SCRIPT LOAD fail.
 """
 
 import hashlib
@@ -10,8 +11,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-LUA_FOLDER = Path(__file__).parent / "lua"
+from engine.matching_rules import LUA_FOLDER, branches, known_rules
+
 FLAGS = frozenset({"no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"})
+RULES_LINE = re.compile(r"\s*--- @rules\s*")
 _INCLUDE = re.compile(r'---\s*@include\s+"([\w/]+)"\s*')
 _LOOKS_LIKE_INCLUDE = re.compile(r"\s*--+\s*@include\b")
 _SHEBANG = re.compile(r"#!lua(?: flags=([\w,-]+))?\s*")
@@ -67,6 +70,8 @@ def _splice(
         if line.startswith("#!"):
             raise ScriptError(f"{where}: only a command's first line may begin with #!")
         spliced.append(line)
+        if RULES_LINE.fullmatch(line):
+            spliced += branches(known_rules(folder))
         piece = _included_piece(line, where)
         if piece is None:
             continue

@@ -172,7 +172,8 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     Market lots bound MARKET orders by quantity beside `min_lots` and `max_lots`; 0: nothing more than these.
     From `max_orders` on 0 is always "no such rule". Those that count are per account; the exchange's count all symbols.
     Price multipliers are in 1e-4 of the last price. A last price more than `halt_bips` from another one of the last
-    `halt_seconds` halts the symbol.
+    `halt_seconds` halts the symbol. `matching_rule` (engine/matching_rules.py) says who at a price level gets how much,
+    with `price_time_percent` as its number if it needs one.
     """
 
     symbol: str
@@ -218,6 +219,8 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     ask_price_down_e4: int = 0
     halt_bips: int = 0
     halt_seconds: int = 0
+    matching_rule: str = "price_time"
+    price_time_percent: int = 0
     status: SymbolStatus = SymbolStatus.TRADING
     rules_version: int = 1
 
@@ -234,7 +237,7 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     @property
     def limits(self) -> str:
-        """The rules that only some symbols have, as lua/lib/limits.lua reads them; empty without any."""
+        """The rules that only some symbols have, as lua/lib/limits.lua and market.lua read them; empty without any."""
         numbers = {
             "orders": self.max_orders, "algos": self.max_algo_orders, "icebergs": self.max_iceberg_orders,
             "lists": self.max_order_lists, "amends": self.max_order_amends,
@@ -248,6 +251,8 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         words = [f"{name}={number}" for name, number in numbers.items() if number]
         if self.halt_bips and self.halt_seconds:
             words.append(f"halt={self.halt_bips}/{self.halt_seconds}")
+        if self.matching_rule != "price_time":
+            words.append(f"rule={self.matching_rule}/{self.price_time_percent}")
         return f" {' '.join(words)} " if words else ""
 
     @property

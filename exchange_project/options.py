@@ -147,6 +147,7 @@ OPTIONS = (
         "ci, standard, durable or replicated",
         "what an acknowledged order survives",
     ),
+    Option("EXCHANGE_MATCHING_RULES_DIR", Path, None, "a path", "matching rules of your own (docs/MATCHING_RULES.md)"),
     Option("EXCHANGE_ALLOW_UNSIGNED", truth, False, "true or false", "unsigned v1 keys also off loopback"),
     Option("EXCHANGE_REDIS_SERVER", str, "", "a path, or none", "server binary to embed instead of the one from pip"),
     Option(

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import lazy
 
 from engine.instance import DataDirectory, secret_kept_in
+from engine.matching_rules import RuleError, use_rules_of
 from exchange_project.options import Options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,6 +34,11 @@ EXCHANGE_SOCKETS_PER_ADDRESS: int | None = EXCHANGE_OPTIONS["EXCHANGE_SOCKETS_PE
 EXCHANGE_SEAL_KEY: str = EXCHANGE_OPTIONS["EXCHANGE_SEAL_KEY"]
 EXCHANGE_SIM_TOKEN_FILE = EXCHANGE_DATA_DIR / "sim.token"
 EXCHANGE_DEMO_KEYS_NAME = "demo_keys.json"  # in the data directory
+
+try:
+    use_rules_of(EXCHANGE_OPTIONS["EXCHANGE_MATCHING_RULES_DIR"])
+except RuleError as error:
+    raise ImproperlyConfigured(f"EXCHANGE_MATCHING_RULES_DIR: {error}") from error
 
 # The embedded server's module has no Django: it finds the binary by this variable.
 if EXCHANGE_OPTIONS["EXCHANGE_REDIS_SERVER"]:

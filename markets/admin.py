@@ -16,6 +16,7 @@ from markets.models import (
     BAND_FIELDS,
     COUNT_FIELDS,
     FEE_FIELDS,
+    MATCHING_FIELDS,
     ORDER_FIELDS,
     STEP_FIELDS,
     Asset,
@@ -87,6 +88,7 @@ class SymbolAdmin(PublishingAdmin):
         ("What orders it takes", {"fields": ORDER_FIELDS}),
         ("What an account may have open", {"fields": COUNT_FIELDS}),
         ("How far prices may go", {"fields": BAND_FIELDS}),
+        ("Who at a price gets how much", {"fields": MATCHING_FIELDS}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Symbol | None = None) -> list[str]:

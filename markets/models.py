@@ -34,7 +34,10 @@ BAND_FIELDS = (
     "price_up", "price_down", "bid_price_up", "bid_price_down", "ask_price_up", "ask_price_down", "halt_percent",
     "halt_seconds",
 )  # fmt: skip
-RULE_FIELDS = (*STEP_FIELDS, *AMOUNT_FIELDS, *FEE_FIELDS, *ORDER_FIELDS, *COUNT_FIELDS, *BAND_FIELDS)
+MATCHING_FIELDS = ("matching_rule", "price_time_percent")
+RULE_FIELDS = (
+    *STEP_FIELDS, *AMOUNT_FIELDS, *FEE_FIELDS, *ORDER_FIELDS, *COUNT_FIELDS, *BAND_FIELDS, *MATCHING_FIELDS,
+)  # fmt: skip
 
 # Other rooms add what a symbol must not be called (a user's name: streams would be ambiguous). Raise ValidationError.
 symbol_name_checks: list[Callable[[str], None]] = []
@@ -153,6 +156,8 @@ class Symbol(models.Model):
     ask_price_down = _rule("", "PERCENT_PRICE_BY_SIDE: of a sell order, like 0.8.", blank=True)
     halt_percent = _rule("", "Circuit breaker: halt when the last price moves more than this, like 10.", blank=True)
     halt_seconds = _rule("", "Circuit breaker: within so many seconds of the exchange's clock, like 60.", blank=True)
+    matching_rule = _rule("", "Who at a price gets how much: price_time, pro_rata ... Empty: price_time.", blank=True)
+    price_time_percent = _rule("", "Of price_time_pro_rata: the oldest orders' share, like 40.", blank=True)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.TRADING)
 
     class Meta:

@@ -12,6 +12,7 @@ import msgspec
 
 from engine.amounts import to_atoms, to_text
 from engine.errors import BadParameter
+from engine.matching_rules import PRICE_TIME, known_rules
 from engine.types import (
     BALANCE_LIMIT,
     ORDER_LIMIT,
@@ -28,6 +29,8 @@ WHOLE_PRICE_BIPS = 10_000
 MOST_PARTS = 2**31 - 1
 MULTIPLIER_DECIMALS = 4
 MOST_HALT_SECONDS = 600
+MOST_PERCENT = 100
+WITH_PERCENT = "price_time_pro_rata"
 EXCHANGE_COUNTS = (
     "exchange_max_orders", "exchange_max_algo_orders", "exchange_max_iceberg_orders", "exchange_max_order_lists",
 )  # fmt: skip
@@ -104,6 +107,16 @@ class _Reader:
             self.problems[field] = f"{wrong[0]!r} is none of {', '.join(kind)}"
         return tuple(word for word in kind if word in names) or (tuple(kind) if empty is None else empty)
 
+    def matching_rule(self) -> str:
+        """A rule that the exchange knows; price-time when the text is empty."""
+        text, known = self._rules.get("matching_rule", ""), (PRICE_TIME, *known_rules())
+        if text and text not in known:
+            self.problems["matching_rule"] = (
+                f"{text!r} is none of {', '.join(known)}; a rule of your own is a file {text}.lua in the directory "
+                "that EXCHANGE_MATCHING_RULES_DIR names"
+            )
+        return text or PRICE_TIME
+
     def stop_if_bad(self) -> None:
         if self.problems:
             raise BadRules(self.problems)
@@ -159,6 +172,7 @@ def spec_from(
         default_stp=reader.word("default_stp", StpMode.NONE),
         not_offered=reader.words("not_offered", Feature, empty=()),
         **_limits(reader, lot_units),
+        matching_rule=reader.matching_rule(), price_time_percent=reader.count("price_time_percent", MOST_PERCENT),
         status=status,
     )  # fmt: skip
     reader.stop_if_bad()
@@ -213,6 +227,10 @@ def _contradictions(spec: SymbolSpec) -> dict[str, str]:
         problems["min_trailing_above"] = "must be at most max_trailing_above"
     if spec.min_trailing_below_bips > spec.max_trailing_below_bips > 0:
         problems["min_trailing_below"] = "must be at most max_trailing_below"
+    if spec.price_time_percent and spec.matching_rule in (PRICE_TIME, "pro_rata"):
+        problems["price_time_percent"] = f"the matching rule {spec.matching_rule} has no share to set: leave it empty"
+    if spec.matching_rule == WITH_PERCENT and not 0 < spec.price_time_percent < MOST_PERCENT:
+        problems["price_time_percent"] = f"{WITH_PERCENT} needs the share of price-time, 1 to 99 percent"
     if spec.default_stp not in spec.allowed_stp:
         problems["default_stp"] = f"{spec.default_stp} is not among the allowed modes"
     return problems | _price_bands(spec) | _too_large(spec)

@@ -58,10 +58,11 @@ _RULES = {
     "ask_price_down": "askPriceDown",
     "halt_percent": "haltPercent",
     "halt_seconds": "haltSeconds",
+    "price_time_percent": "priceTimePercent",
 }
 _WORD_RULES = {
     "order_types": "orderTypes", "default_stp": "defaultStp", "allowed_stp": "allowedStp",
-    "not_offered": "notOffered",
+    "not_offered": "notOffered", "matching_rule": "matchingRule",
 }  # fmt: skip
 
 _running: "list[MockExchange]" = []

@@ -115,6 +115,8 @@ class NewSymbol(Struct, kw_only=True, rename="camel"):
     halt_percent: str | None = None
     halt_seconds: str | None = None
     max_position: str | None = None
+    matching_rule: str | None = None
+    price_time_percent: str | None = None
 
 
 class SymbolChange(Struct, kw_only=True):

@@ -71,6 +71,8 @@ def rules_shown(spec: SymbolSpec) -> dict[str, str]:
         "allowedStp": ",".join(spec.allowed_stp),
         "notOffered": ",".join(spec.not_offered),
         **_limits_shown(spec),
+        "matchingRule": spec.matching_rule,
+        "priceTimePercent": str(spec.price_time_percent) if spec.price_time_percent else "",
     }
 
 

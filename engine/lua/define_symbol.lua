@@ -13,7 +13,7 @@ Cost   O(1)
 --- @include "lib/venue"
 -- Read.
 local venue = read_venue(KEYS[1])
-local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed", "halted_ms")
+local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed", "halted_ms", "limits")
 local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3])
 
 -- Check. What whole numbers mean cannot change once there are some.
@@ -27,6 +27,7 @@ if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV
 end
 
 -- Plan.
+local old_rule, new_rule = string.match(known[6] or "", " rule=%S+ "), string.match(ARGV[16], " rule=%S+ ")
 local version = int(tonumber(known[1] or "0") + 1)
 local spec = string.sub(ARGV[15], 1, -2) .. ',"rules_version":' .. version .. "}"
 local status = is_halted and not reopens and "HALT" or ARGV[8]
@@ -36,6 +37,7 @@ redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "f
   "base", ARGV[2], "quote", ARGV[3], "base_atoms_per_lot", ARGV[9], "multiplier", ARGV[10], "divisor", ARGV[11],
   "maker_fee_e8", ARGV[12], "taker_fee_e8", ARGV[13], "min_notional_atoms", ARGV[14])
 if ARGV[16] ~= "" then redis.call("HSET", KEYS[5], "limits", ARGV[16]) else redis.call("HDEL", KEYS[5], "limits") end
+if old_rule and old_rule ~= new_rule then redis.call("HDEL", KEYS[5], "allocation") end -- an unfinished order goes on
 if is_halted and reopens then redis.call("HSET", KEYS[5], "halted_ms", "", "price_window", "") end
 if not known[1] then
   redis.call("HSET", KEYS[5], "update_id", "0", "next_trade_id", "1", "last_price_ticks", "0", "changed_ms", "0",

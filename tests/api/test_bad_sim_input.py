@@ -35,10 +35,12 @@ RULES = {"tickSize": "0.01", "lotSize": "0.001", "minPrice": "0.01", "maxPrice":
          "minMarketQuantity": "0.001", "maxMarketQuantity": "100", "maxIcebergParts": "10", "minTrailingAbove": "10",
          "maxTrailingAbove": "20", "minTrailingBelow": "10", "maxTrailingBelow": "20",
          "maxOrderAmends": "5", "priceUp": "1.3", "priceDown": "0.7", "bidPriceUp": "1.3", "bidPriceDown": "0.7",
-         "askPriceUp": "1.3", "askPriceDown": "0.7", "haltPercent": "10", "haltSeconds": "60"}  # fmt: skip
+         "askPriceUp": "1.3", "askPriceDown": "0.7", "haltPercent": "10", "haltSeconds": "60",
+         "priceTimePercent": "40"}  # fmt: skip
 COUNTS = {"maxOrders": "5", "maxAlgoOrders": "5", "maxIcebergOrders": "5", "maxOrderLists": "5"}
 WORDS = {
     "orderTypes": "LIMIT,MARKET", "defaultStp": "EXPIRE_BOTH", "allowedStp": "NONE,EXPIRE_BOTH", "notOffered": "OPO",
+    "matchingRule": "price_time_pro_rata",
 }  # fmt: skip
 MONEY = {"user": "alice", "asset": "BTC", "amount": "1"}
 

@@ -54,6 +54,10 @@ class Case(NamedTuple):
 
 CASES = (
     Case("PRICE_FILTER: price 60000.005 is not a multiple of tickSize 0.01", PLAIN | {"price": "60000.005"}),
+    Case(
+        "RULE_FAILED: there is no matching rule nowhere", PLAIN, first=("order", limit_order("SELL", "40000", "0.02")),
+        rules={"matching_rule": "nowhere"},
+    ),
     Case("PRICE_FILTER: price 0 is below minPrice 0.01", PLAIN | {"price": "0"}),
     Case("PRICE_FILTER: price 1000000.01 is above maxPrice 1000000", PLAIN | {"price": "1000000.01"}),
     Case("PRICE_FILTER: stopPrice 0.001 is not a multiple of tickSize 0.01", STOP | {"stopPrice": "0.001"}),

@@ -156,6 +156,8 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
                 ("haltPercent", "10"),
                 ("haltSeconds", "60"),
                 ("haltSeconds", "601"),
+                ("matchingRule", "size_time"),
+                ("priceTimePercent", "40"),
             )
         ),
         *(
@@ -164,6 +166,9 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
                 {"priceUp": "1.2", "priceDown": "1.3"},
                 {"bidPriceUp": "1.2", "askPriceUp": "0.1", "askPriceDown": "0.2"},
                 {"haltPercent": "0.001", "haltSeconds": "60"},
+                {"matchingRule": "price_time_pro_rata"},
+                {"matchingRule": "price_time_pro_rata", "priceTimePercent": "100"},
+                {"matchingRule": "pro_rata", "priceTimePercent": "40"},
             )
         ),
         ("credit", {"user": "nobody", "asset": "BTC", "amount": "1"}, -1130),
@@ -258,6 +263,7 @@ def test_rules_of_a_symbol_and_its_status(sim: Sim) -> None:
         "maxOrders": "200", "maxAlgoOrders": "5", "maxIcebergOrders": "6", "maxOrderLists": "20",
         "maxOrderAmends": "10", "maxPosition": "12.5", "priceUp": "1.3", "priceDown": "0.7", "bidPriceUp": "1.2",
         "bidPriceDown": "0.2", "askPriceUp": "5", "askPriceDown": "0.8", "haltPercent": "2.5", "haltSeconds": "60",
+        "matchingRule": "price_time_pro_rata", "priceTimePercent": "40",
     }  # fmt: skip
     assert sim.ok("POST", "symbols", symbol="ADAUSDT", base="ADA", quote="USDT", **rules)["created"] is True
 

@@ -34,6 +34,7 @@ LEAST_PER_20_000 = {
     "commission from what was bought": 6, "paid orders begin": 8, "paid orders refused": 5, "paid in vain": 2,
     "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 4, "begun without a price": 3,
     "relocked beside a pegged order": 1,
+    "shared out": 60, "rounds in steps, shared out": 5,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 10, "not replaced": 10,
 }  # fmt: skip
 

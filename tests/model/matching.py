@@ -59,6 +59,10 @@ class Matching(Limits):
         for maker in refilled:
             if maker.is_in_book:
                 maker.terms.queue_id = self.take_id()
+        market.rest = plan.rest if plan.stop in UNFINISHED else None
+        self.met["shared out"] += plan.shared
+        if plan.rest:
+            self.met["rounds in steps, " + ("shared out" if plan.rest.is_decided else "taken whole")] += 1
         self._settle(market, order, plan, reserve)
         self.touch(market, makers + [order] * (order.id not in self.open or order.filled > 0))
         prices = [fill.price for fill in fills]
@@ -116,7 +120,7 @@ class Matching(Limits):
 
     def go_on(self, market: Market, order: Order, room: int) -> Step:
         """The next step of an order that has some left."""
-        plan = self.plan(market, self._rest_of(order), room)
+        plan = self.plan(market, replace(self._rest_of(order), rest=market.rest), room)
         return self.step("order_continued", market, order, plan, order.locked)
 
     def plan_unless_killed(self, market: Market, taker: Taker, room: int) -> Plan:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from tests.model.books import Books
+from tests.model.rounds import Rest, shared_out
 from tests.model.words import ATOM, EXACT, ZERO, Market, Order, floor
 
 TAKER_STOPS = ("EXPIRE_TAKER", "EXPIRE_BOTH")
@@ -36,11 +37,13 @@ class Meeting:
 class Plan:
     """One step's meetings in order. `stop` says why there are no more: "filled" (the taker has nothing left), "book"
     (nobody is left within the limit), "money" (it buys no further lot), "prevented", "steps" (more follow in the next
-    step), "too large", "killed".
+    step), "too large", "killed". `rest` is what an unfinished step leaves of a round.
     """
 
     meetings: list[Meeting] = field(default_factory=list)
     stop: str = ""
+    rest: Rest | None = None
+    shared: int = 0  # rounds that the matching rule has shared out
 
     @property
     def filled(self) -> Decimal:
@@ -64,6 +67,7 @@ class Taker:
     left: Decimal | None = None
     money: Decimal | None = None
     available: Decimal | None = None  # base that a sale by quote amount may sell
+    rest: Rest | None = None  # of the round that its last step was amid
 
 
 @dataclass
@@ -79,6 +83,8 @@ class Meetings(Books):
             plan.stop = "filled"
             return plan
         for price, level in self._levels(market, taker.order):
+            if market.rules.matching:
+                self._meet_level(market, taker, level, price, plan, tally, room)
             while level and not plan.stop:
                 self._meet(market, taker, level, price, plan, tally, room)
             if plan.stop:
@@ -121,6 +127,67 @@ class Meetings(Books):
         plan.meetings.append(meeting)
         plan.stop = self._after(taker, tip, meeting)
         self._show_less(level, meeting)
+
+    def _meet_level(
+        self, market: Market, taker: Taker, level: list[Tip], price: Decimal, plan: Plan, tally: "Tally",
+        room: int | None,
+    ) -> None:  # fmt: skip
+        """Own orders first, then the others in rounds, until nobody of the level is left: `level` is empty then."""
+        rest, taker.rest = taker.rest, None
+        if rest is not None:
+            inherited = [(tip, part) for maker, part in rest.parts for tip in level if tip.maker is maker]
+            others = [tip for tip in level if all(tip is not known for known, _ in inherited)]
+            others += self._meet_round(taker, inherited, rest.is_decided, plan, tally, room, is_inherited=True)
+        else:
+            own = [tip for tip in level if self.is_own(taker.order, tip.maker)]
+            others = [tip for tip in level if not self.is_own(taker.order, tip.maker)]
+            while own and not plan.stop:
+                self._meet(market, taker, own, price, plan, tally, room)
+        while others and not plan.stop:
+            others = self._meet_others(market, taker, others, price, plan, tally, room)
+        level.clear()
+
+    def _meet_others(
+        self, market: Market, taker: Taker, tips: list[Tip], price: Decimal, plan: Plan, tally: "Tally",
+        room: int | None,
+    ) -> list[Tip]:  # fmt: skip
+        """A round of everybody there. Those who queue again by it."""
+        affordable = None if taker.money is None else taker.money // (price * market.lot) * market.lot
+        if affordable == 0:
+            plan.stop = "steps" if len(plan.meetings) == room else "money"
+            return []
+        shown = [tip.visible for tip in tips]
+        total = sum(shown, ZERO)
+        wanted = least(total, taker.left, affordable, taker.available)
+        if wanted == total:
+            return self._meet_round(taker, list(zip(tips, shown, strict=True)), False, plan, tally, room)
+        parts = zip(tips, shared_out(market.rules.matching, shown, wanted, market.lot), strict=True)
+        return self._meet_round(taker, [one for one in parts if one[1]], True, plan, tally, room)
+
+    def _meet_round(
+        self, taker: Taker, parts: list[tuple[Tip, Decimal]], is_decided: bool, plan: Plan, tally: "Tally",
+        room: int | None, *, is_inherited: bool = False,
+    ) -> list[Tip]:  # fmt: skip
+        """Everybody's part in turn, and who queues again by it."""
+        again: list[Tip] = []
+        plan.shared += is_decided
+        for number, (tip, part) in enumerate(parts):
+            meeting = Meeting(tip.maker, least(part, taker.left, taker.available))
+            if len(plan.meetings) == room or not tally.holds(meeting):
+                plan.stop = "steps" if len(plan.meetings) == room else "too large"
+                if is_decided or again or is_inherited:
+                    plan.rest = Rest(is_decided, [(left.maker, much) for left, much in parts[number:]])
+                break
+            plan.meetings.append(meeting)
+            plan.stop = self._after(taker, Tip(tip.maker, tip.left, meeting.quantity), meeting)
+            if is_decided and number == len(parts) - 1 and not plan.stop and taker.money is not None:
+                plan.stop = "money"
+            is_tip_gone, queue = tip.visible == meeting.quantity, [tip]
+            self._show_less(queue, meeting)
+            again += queue if is_tip_gone else []
+            if plan.stop:
+                break
+        return again
 
     def is_own(self, order: Order, maker: Order) -> bool:
         """They must not trade: the taker's mode says so, and they belong to one account or trade group."""
@@ -185,7 +252,7 @@ def next_visible(maker: Order, visible: Decimal, left: Decimal, lost: Decimal) -
 
 
 def least(first: Decimal, *others: Decimal | None) -> Decimal:
-    return min(first, *(other for other in others if other is not None))
+    return min([first, *(other for other in others if other is not None)])
 
 
 @dataclass

@@ -19,19 +19,19 @@ class Mutant(NamedTuple):
 MUTANTS = [
     # Meeting the book.
     Mutant(
-        "lib/matching.lua",
+        "lib/walk.lua",
         "taker_is_buy and price > limit",
         "taker_is_buy and price >= limit",
         "a purchase stops before its own limit",
     ),
     Mutant(
-        "lib/matching.lua",
+        "lib/walk.lua",
         "not taker_is_buy and price < limit",
         "not taker_is_buy and price <= limit",
         "a sale stops before its own limit",
     ),
     Mutant(
-        "lib/matching.lua",
+        "lib/walk.lua",
         "if again and (not upcoming or upcoming.price ~= again.price) then",
         "if again then",
         "a refilled iceberg keeps its place in front",
@@ -85,7 +85,7 @@ MUTANTS = [
         "only the first price of a step is shown to stops",
     ),
     Mutant(
-        "lib/matching.lua",
+        "lib/walk.lua",
         "return math.floor(budget * market.divisor / (price * market.multiplier))",
         "return math.ceil(budget * market.divisor / (price * market.multiplier))",
         "money buys a lot too many",
@@ -185,8 +185,8 @@ MUTANTS = [
     ),
     Mutant(
         "lib/execution.lua",
-        ' and plan.stop ~= "killed" then',
-        " then",
+        ' and plan.stop ~= "killed" and not',
+        " and not",
         "a killed maker-only order rests",
     ),
     Mutant(

@@ -27,6 +27,7 @@ LIMITS = (
     *HERE, *(f"exchange_{name}" for name in HERE), *(name for names in BANDS for name in names), "max_position_lots",
     "halt_bips", "halt_seconds", "max_order_amends",
 )  # fmt: skip
+MATCHING = (("price_time", 0), ("pro_rata", 0), ("price_time_pro_rata", 40), ("price_time_pro_rata", 75))
 STATUSES = (SymbolStatus.HALT, SymbolStatus.BREAK)
 
 
@@ -59,6 +60,12 @@ class Rules:
         for make in self._random.sample(makes, k=self._random.choice((0, 1, 1, 2))):
             rules |= make(symbol)
         return self._define(symbol, rules, reopen=self._random.random() < 0.1)
+
+    def of_matching(self) -> Step:
+        """Another matching rule, most often one by size."""
+        name, percent = self._random.choice((MATCHING[0], *MATCHING))
+        changes = {"matching_rule": name, "price_time_percent": percent}
+        return self._define(self._random.choice(list(SPECS)), changes, reopen=False)
 
     def of_account(self) -> Step:
         """Limits of one kind or two, or none; seldom the kill switch, which the next such step takes back."""

@@ -43,8 +43,8 @@ class Sizes:
 
 @dataclass(frozen=True)
 class SymbolRules:
-    """Binance's filters (filters.md) and the circuit breaker: a last price more than `halt_share` from another one of
-    the last `halt_seconds` halts the symbol.
+    """Binance's filters (filters.md), the matching rule, and the circuit breaker: a last price more than `halt_share`
+    from another one of the last `halt_seconds` halts the symbol.
     """
 
     here: Counts = Counts()
@@ -57,6 +57,7 @@ class SymbolRules:
     halt_share: Decimal = NONE
     halt_seconds: int = 0
     sizes: Sizes = Sizes()
+    matching: str = ""  # price-time; else a rule and its percent, "price_time_pro_rata/40"
 
     @property
     def has_breaker(self) -> bool:

@@ -66,6 +66,7 @@ def rules_of(spec: SymbolSpec) -> SymbolRules:
         bid_price=_band(spec.bid_price_up_e4, spec.bid_price_down_e4),
         ask_price=_band(spec.ask_price_up_e4, spec.ask_price_down_e4), halt_share=spec.halt_bips / WHOLE,
         halt_seconds=spec.halt_seconds, sizes=_sizes(spec),
+        matching=f"{spec.matching_rule}/{spec.price_time_percent}" if spec.matching_rule != "price_time" else "",
     )  # fmt: skip
 
 

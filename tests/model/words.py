@@ -42,6 +42,7 @@ class Market:
     next_prevented_id: int = 0
     last_price: Decimal | None = None
     changed_ms: int = 0
+    rest: Any = None  # of a round that an unfinished order is amid (rounds.Rest)
     upcoming: list[tuple[str, Any]] = field(default_factory=list)
     rules: SymbolRules = field(default_factory=SymbolRules)
     definition: object = None  # all of its rules, as they were last defined

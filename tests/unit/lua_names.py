@@ -11,7 +11,22 @@ KEYWORDS = """
     and break do else elseif end false for function if in local nil not or repeat return then true until while
 """
 GIVEN = frozenset(
-    ["redis", "KEYS", "ARGV", "string", "table", "math", "tonumber", "ipairs", "unpack", "error", "next", "select"]
+    [
+        "redis",
+        "KEYS",
+        "ARGV",
+        "string",
+        "table",
+        "math",
+        "tonumber",
+        "ipairs",
+        "unpack",
+        "error",
+        "next",
+        "select",
+        "type",
+        "pcall",
+    ]
 )
 _TOKEN = re.compile(
     r"--\[\[.*?\]\]|--[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[A-Za-z_]\w*|\d[\w.]*|\.\.\.|\.\.|[=~<>]=|\S", re.S

@@ -31,6 +31,10 @@ end
 local function commit_rest(market, order, room)
   order.prevented_quote = order.quote_order > 0 and market.pending_prevented or nil
   local taker = taker_of(order)
+  if market.matching then
+    order.allocation = string.match(redis.call("HGET", SYMBOL, "allocation") or "", "^.+$")
+    taker.allocation = order.allocation
+  end
   order.is_late = order.terms and (order.type ~= "LIMIT" or list_of(order))
   if order.side == "SELL" and order.quote_order > 0 then taker.left = order.locked / market.base_atoms_per_lot end
   if order.side == "BUY" and order.price == 0 and order.quote_order == 0 then taker.budget = order.locked end

@@ -75,7 +75,7 @@ local function plan_status(market, order, plan)
     plan.status = "EXPIRED_IN_MATCH"
   elseif is_filled then
     plan.status = "FILLED"
-  elseif order.price > 0 and order.time_in_force == "GTC" and plan.stop ~= "killed" then
+  elseif order.price > 0 and order.time_in_force == "GTC" and plan.stop ~= "killed" and not plan.problem then
     plan.rests, plan.status = true, open_status(order)
   else
     plan.status = "EXPIRED"
@@ -147,6 +147,8 @@ local function commit_execution(market, order, plan, was_open)
     redis.call("HSET", SYMBOL, "next_prevented_id", int(market.next_prevented_id))
   end
   if plan.is_pending then redis.call("HSET", SYMBOL, "pending_prevented", int(market.pending_prevented)) end
+  local rest_of_round = plan.is_pending and plan.allocation -- the next step goes on with it (lib/rounds.lua)
+  if rest_of_round or order.allocation then redis.call("HSET", SYMBOL, "allocation", rest_of_round or "") end
   commit_triggers(market)
   commit_touched_lists(market)
   commit_gate(market, plan.is_pending and order.member)

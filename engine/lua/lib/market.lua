@@ -37,6 +37,7 @@ local function new_market(symbol, s, m, now_ms)
     pending_prevented = tonumber(t[10] or "0"), -- what prevention has taken from the unfinished order's quote amount
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[10], account_limits = m[7],
+    matching = s[10] and string.match(s[10], " rule=(%S+) "), -- nil: price-time
   }
   clear_step(market)
   return market

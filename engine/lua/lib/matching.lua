@@ -1,71 +1,16 @@
 --- @include "lib/market"
 --- @include "lib/book"
 --- @include "lib/paying"
+--- @include "lib/pages"
 
 local MAX_FILLS = 500 -- fills one step plans; what is left is another step (engine/types.py has the same number)
 
 local sweep, plan_match, commit_match
 
-do -- A script may have 200 locals: what only this piece uses stays in here.
+do -- A script may have 200 locals: what only this piece uses stays in here, and so do the pieces that only it includes.
 
-local LARGEST_PAGE = 200 -- orders of one redis.call
-
-local function is_beyond(taker_is_buy, price, limit)
-  return limit and (taker_is_buy and price > limit or not taker_is_buy and price < limit)
-end
-
--- Walks the orders that stand on the other side within the taker's limit, best price first, oldest first among equals.
-local function new_walk(taker)
-  return {
-    side = other_side(taker.side), is_buy = taker.side == "BUY", limit = taker.limit, offset = 0, size = 1,
-    places = {}, prices = {}, records = {}, at = 0, again = {},
-  }
-end
-
--- The next page; `stop` says why there will be none after it: "limit" or "empty".
-local function read_page(walk)
-  local page = redis.call("ZRANGE", walk.side.book, walk.offset, walk.offset + walk.size - 1, "WITHSCORES")
-  local members = {}
-  walk.places, walk.prices, walk.records, walk.at = {}, {}, {}, 0
-  for i = 1, #page, 2 do
-    local price = tonumber(page[i + 1]) * walk.side.sign
-    if is_beyond(walk.is_buy, price, walk.limit) then
-      walk.stop = "limit"
-      break
-    end
-    walk.places[#walk.places + 1], walk.prices[#walk.prices + 1] = page[i], price
-    members[#members + 1] = member_at(page[i])
-  end
-  if #page < 2 * walk.size then walk.stop = walk.stop or "empty" end
-  if #members > 0 then walk.records = redis.call("HMGET", ORDERS, unpack(members)) end
-  walk.members, walk.offset, walk.size = members, walk.offset + walk.size, math.min(walk.size * 8, LARGEST_PAGE)
-end
-
--- The next order in the book as it was before the step, nil when there is none.
-local function next_resting(walk)
-  if walk.at == #walk.places then
-    if walk.stop then return nil end
-    read_page(walk)
-    if #walk.places == 0 then return nil end
-  end
-  walk.at = walk.at + 1
-  local order = read_record(walk.records[walk.at])
-  order.member, order.place, order.price = walk.members[walk.at], walk.places[walk.at], walk.prices[walk.at]
-  return order
-end
-
--- The next order to meet: the refilled icebergs of a level come again when the rest of its queue has been met.
-local function next_maker(walk)
-  local upcoming = walk.upcoming or next_resting(walk)
-  local again = walk.again[1]
-  if again and (not upcoming or upcoming.price ~= again.price) then
-    walk.upcoming, walk.current = upcoming, table.remove(walk.again, 1)
-    again.is_waiting = false
-  else
-    walk.upcoming, walk.current = nil, upcoming
-  end
-  return walk.current
-end
+--- @include "lib/walk"
+--- @include "lib/rounds"
 
 -- The mode that counts: TRANSFER needs the maker's consent.
 local function effective_stp(taker, maker)
@@ -81,6 +26,7 @@ end
 -- nil when it cannot be computed exactly. What self-trade prevention would take away is not filled.
 function sweep(market, taker, lots)
   local walk, found, cost, moved, level, at_level = new_walk(taker), 0, 0, 0, nil, 0
+  local next_one = market.matching and rounds_of(market, taker) or next_maker
   local function close_level()
     local level_cost = level and notional_ceil(market, level, at_level) or not level and 0
     cost = cost and level_cost and cost + level_cost
@@ -88,7 +34,7 @@ function sweep(market, taker, lots)
     at_level = 0
   end
   while found < lots do
-    local maker = next_maker(walk)
+    local maker = next_one(walk)
     if not maker then break end
     if maker.price ~= level then
       close_level()
@@ -111,11 +57,6 @@ function sweep(market, taker, lots)
   close_level()
   if cost and cost + moved >= EXACT then return found, nil end
   return found, cost and cost + moved
-end
-
--- Lots that `budget` still buys at a price: exact, since both sides of the division are whole and below 2^53.
-local function affordable_lots(market, budget, price)
-  return math.floor(budget * market.divisor / (price * market.multiplier))
 end
 
 -- Plans one match and counts it towards maker, taker and fees. False, with nothing counted, when what the step moves
@@ -267,11 +208,14 @@ local function plan_prevention(market, walk, taker, plan, maker, left, affordabl
   return from_taker, mode, spent
 end
 
--- Icebergs that were refilled queue behind everybody: they are given a number of now.
+-- Icebergs that were refilled queue behind everybody: they are given a number of now. Those that have been met again
+-- since, or were to be, keep their order.
 local function plan_requeueing(market, plan, walk)
-  local queue = walk.again
-  local current = walk.current
-  if current and current.queues_again and not current.is_waiting then table.insert(queue, 1, current) end
+  local queue = {}
+  for _, maker in ipairs(walk.makers or { walk.current }) do
+    if maker.queues_again and not maker.is_waiting then queue[#queue + 1] = maker end
+  end
+  for _, maker in ipairs(walk.again) do queue[#queue + 1] = maker end
   for _, maker in ipairs(queue) do
     if not maker.is_gone and maker.queues_again then
       plan.gone_places[#plan.gone_places + 1] = maker.place
@@ -285,25 +229,68 @@ local function plan_requeueing(market, plan, walk)
   end
 end
 
--- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, is_by_quote, stp, own or nil, group} meet
--- the other side for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys
--- a lot), "limit", "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step) or
--- "too large".
-function plan_match(market, taker, room)
-  local walk = new_walk(taker)
-  local plan = {
+-- Instead of a trade with itself: what the taker has left and its budget afterwards, and sets plan.stop.
+local function meet_own(market, walk, taker, plan, maker, left, budget, affordable)
+  local from_taker, mode, spent = plan_prevention(market, walk, taker, plan, maker, left, affordable)
+  if not from_taker then
+    plan.stop = "too large"
+    return left, budget
+  end
+  if left then left = left - from_taker end
+  if budget then budget = budget - spent end
+  if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" or left == 0 then
+    plan.stop = "prevented"
+  elseif maker.left > 0 or budget == 0 then
+    plan.stop = taker.is_by_quote and "prevented" or "budget"
+  end
+  return left, budget
+end
+
+-- A trade with another's order; the same.
+local function meet_other(market, walk, taker, plan, maker, left, budget, affordable)
+  local lots = math.min(maker.share or maker.shown, left or EXACT, affordable or EXACT)
+  local is_short, spent = lots < maker.shown, plan.quote
+  if maker.share then is_short = maker.ends_round end
+  if not plan_fill(market, taker, plan, maker, lots) then
+    plan.stop = "too large"
+    return left, budget
+  end
+  plan.bought[maker.price] = (plan.bought[maker.price] or 0) + lots
+  plan_shown(walk, plan, maker, lots)
+  note_maker(market, plan, maker, maker.left == 0 and "FILLED" or nil)
+  if left then left = left - lots end
+  if budget then budget = budget - (plan.quote - spent) end
+  if left == 0 then
+    plan.stop = "filled"
+  elseif budget and (is_short or budget == 0) then
+    plan.stop = "budget"
+  end
+  return left, budget
+end
+
+local function new_plan(walk)
+  return {
     side = walk.side, lots = 0, quote = 0, received = 0, paid = 0, prevented = 0, prices = {}, taken = {}, gone = {},
     gone_places = {}, closed = {}, ended = {}, kept = {}, new_places = {},
     moved = 0, -- bounds the sums of what prevention unlocks
     prevented_quote = 0, -- what it takes from the order's quote amount
     bought = {}, -- lots traded by price
   }
-  local left, budget, met = taker.left, taker.budget, 0
+end
+
+-- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, is_by_quote, stp, own or nil, group} meet
+-- the other side for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys
+-- a lot), "limit", "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step),
+-- "too large" or "rule failed" (plan.problem says how).
+function plan_match(market, taker, room)
+  local walk, next_one, rest_of_round = new_walk(taker), next_maker, nil
+  if market.matching then next_one, rest_of_round = rounds_of(market, taker, room) end
+  local plan, left, budget, met = new_plan(walk), taker.left, taker.budget, 0
   if left == 0 then plan.stop = "filled" end
   while not plan.stop do
-    local maker = next_maker(walk)
+    local maker = next_one(walk, left, budget)
     if not maker then
-      plan.stop = walk.stop
+      plan.stop, plan.problem = walk.problem and "rule failed" or walk.stop, walk.problem
       break
     end
     if met == room then
@@ -311,46 +298,21 @@ function plan_match(market, taker, room)
       break
     end
     maker.shown = maker.shown or shown_of(maker)
-    local is_own = taker.own and taker.own[maker.account]
     local affordable = budget and affordable_lots(market, budget, maker.price)
     met = met + 1
     if affordable == 0 then
       plan.stop = "budget"
-    elseif is_own then
-      local from_taker, mode, spent = plan_prevention(market, walk, taker, plan, maker, left, affordable)
-      if not from_taker then
-        plan.stop = "too large"
-      else
-        if left then left = left - from_taker end
-        if budget then budget = budget - spent end
-        if mode == "EXPIRE_TAKER" or mode == "EXPIRE_BOTH" or left == 0 then
-          plan.stop = "prevented"
-        elseif maker.left > 0 or budget == 0 then
-          plan.stop = taker.is_by_quote and "prevented" or "budget"
-        end
-      end
+    elseif taker.own and taker.own[maker.account] then
+      left, budget = meet_own(market, walk, taker, plan, maker, left, budget, affordable)
     else
-      local lots = math.min(maker.shown, left or EXACT, affordable or EXACT)
-      local spent = plan.quote
-      if plan_fill(market, taker, plan, maker, lots) then
-        local is_whole_tip = lots == maker.shown
-        plan.bought[maker.price] = (plan.bought[maker.price] or 0) + lots
-        plan_shown(walk, plan, maker, lots)
-        note_maker(market, plan, maker, maker.left == 0 and "FILLED" or nil)
-        if left then left = left - lots end
-        if budget then budget = budget - (plan.quote - spent) end
-        if left == 0 then
-          plan.stop = "filled"
-        elseif budget and (not is_whole_tip or budget == 0) then
-          plan.stop = "budget"
-        end
-      else
-        plan.stop = "too large"
-      end
+      left, budget = meet_other(market, walk, taker, plan, maker, left, budget, affordable)
     end
   end
   plan_requeueing(market, plan, walk)
   plan.left, plan.budget = left, budget
+  if rest_of_round and (plan.stop == "capped" or plan.stop == "too large") then
+    plan.allocation = rest_of_round(walk)
+  end
   return plan
 end
 

@@ -104,6 +104,7 @@ local function commit_new_order(market, request)
   local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.lots) < order.lots
   local plan = plan_match(market, taker, is_killed and 0 or MAX_FILLS)
   if is_killed then plan.stop = "killed" end
+  if plan.problem then return { "rejected", "RULE_FAILED", "", "detail", plan.problem } end
   local needed = plan.stop ~= "too large" and funds_needed(market, order, taker, plan)
   if not needed or needed >= EXACT then return too_large(order) end
   plan_execution(market, order, plan, reserve_for(market, order, plan, needed))

@@ -241,7 +241,7 @@ end
 
 -- One immediate-or-cancel order of the tape, of which at most MAX_FILLS fills are done, with its event. Its plan says
 -- what it met; `stop` is "capped" when it might have met more.
-local function commit_order(market, kind, account, side_name, price, lots)
+local function commit_order(market, kind, account, side_name, price, lots, allocation)
   local order = {
     id = int(market.next_order_id), member = member_of(market.next_order_id), account = account, side = side_name,
     type = "LIMIT", time_in_force = "IOC", price = price, lots = lots, left = lots, quote_order = 0, filled_quote = 0,
@@ -250,9 +250,11 @@ local function commit_order(market, kind, account, side_name, price, lots)
   order.tail = '"' .. side_name .. '",' .. int(price) .. ',"LIMIT","IOC",' .. int(market.now_ms) .. ',"",0]'
   market.next_order_id = market.next_order_id + 1
   local taker = { account = account, id = order.id, side = side_name, limit = price, left = lots, stp = "NONE" }
+  taker.allocation = allocation -- it goes on where the order before it has stopped
   local plan = plan_match(market, taker, MAX_FILLS)
   local stop = plan.stop
   if stop == "too large" then broken("commit_order: a fill of the tape cannot be exact") end
+  if plan.problem then broken("commit_order: " .. plan.problem) end
   if stop == "capped" then plan.stop = "limit" end -- what is left is another order, this one ends here
   plan_execution(market, order, plan, 0)
   read_ledger(market.base)
@@ -268,10 +270,10 @@ end
 
 -- Such orders until `lots` are filled or nothing more is within `price`. `note(plan)` hears of each. Lots filled.
 function commit_orders(market, kind, account, side_name, price, lots, note)
-  local filled = 0
+  local filled, allocation = 0, nil
   for _ = 1, MAX_ORDERS do
-    local plan = commit_order(market, kind, account, side_name, price, lots - filled)
-    filled = filled + plan.lots
+    local plan = commit_order(market, kind, account, side_name, price, lots - filled, allocation)
+    filled, allocation = filled + plan.lots, plan.allocation
     if note then note(plan) end
     if plan.stop ~= "capped" or filled == lots then break end
   end
