@@ -1,4 +1,4 @@
-"""Fifty mistakes that somebody could make in the Lua scripts, each as one replacement of text.
+"""Fifty-six mistakes that somebody could make in the Lua scripts, each as one replacement of text.
 
 The fact a newcomer would get wrong: a row whose old text stands in its file not exactly once is an error of this table,
 not a killed mutant. Whoever changes a script mends the rows that name what he changed.
@@ -325,5 +325,29 @@ MUTANTS = [
         "commit_cascade(market, MAX_STEPS)",
         "local _ = MAX_STEPS",
         "a replaced order's list ends behind the new order",
+    ),
+    # Matching rules.
+    Mutant(
+        "lib/rounds.lua", "if lots >= level then", "if lots > level + 1 then", "who takes a level whole asks the rule"
+    ),
+    Mutant("lib/rounds.lua", "and own or others", "and others or others", "own orders have a share of their level"),
+    Mutant(
+        "lib/rounds.lua",
+        "(walk.is_decided or #walk.again",
+        "(#walk.again",
+        "the next step shares out again what is shared out already",
+    ),
+    Mutant(
+        "lib/rounds.lua",
+        "for i = walk.turn, #walk.round do",
+        "for i = walk.turn + 1, #walk.round do",
+        "the next step passes over whom the step could not meet any more",
+    ),
+    Mutant("rules/pro_rata.lua", "own - shares[i], left", "own, left", "what rounding leaves over exceeds an order"),
+    Mutant(
+        "rules/price_time_pro_rata.lua",
+        "own - shares[i]\n",
+        "own\n",
+        "shares by size count what has gone by time",
     ),
 ]
