@@ -42,11 +42,10 @@ class ClockControl:
         One command a symbol, after an unfinished order of it. Balances keep what they are; order and trade ids go on.
         """
         for spec in (await self._registry.specs()).values():
-            market = self._keys.of_market(spec.symbol, spec.base, spec.quote)
-            keys = [*market, *self._keys.of_tape(spec.symbol), self._keys.candles(spec.symbol)]
+            keys = [*await self._registry.market_keys(spec, tape=True), self._keys.candles(spec.symbol)]
             while True:
                 try:
                     await self._runner.run("clear_market", keys, (spec.symbol,))
                     break
                 except Pending:
-                    await self._runner.run("continue_order", market, (spec.symbol,))
+                    await self._runner.run("continue_order", keys, (spec.symbol,))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from engine.records import BalanceChange, Fill, LevelChange, OrderListRecord, OrderRecord, PreventedMatch
-from engine.types import AccountLimits, SymbolSpec
+from engine.types import AccountLimits, AccountRates, SymbolSpec
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, tag_field="kind"):
@@ -181,6 +181,22 @@ class AccountLimitsSet(Event, frozen=True, tag="account_limits_set"):
     limits: AccountLimits
 
 
+class AccountRatesSet(Event, frozen=True, tag="account_rates_set"):
+    """An account pays other fees from here on, on `symbol` or, if that is empty, on all."""
+
+    account: int
+    symbol: str
+    rates: AccountRates
+
+
+class ConversionSet(Event, frozen=True, tag="conversion_set"):
+    """A tester says what one `discount_asset` is worth in `asset` (in 1e-8); 0: its markets say it again."""
+
+    discount_asset: str
+    asset: str
+    price_e8: int
+
+
 class AccountChanged(Event, frozen=True, tag="account_changed"):
     """An account or one of its API keys was published or revoked: cached keys are to be read again."""
 
@@ -234,6 +250,8 @@ AnyEvent = (
     | SymbolHalted
     | AccountChanged
     | AccountLimitsSet
+    | AccountRatesSet
+    | ConversionSet
     | TradeGroupSet
     | ClockSet
     | MarketCleared

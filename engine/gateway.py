@@ -40,8 +40,8 @@ from engine.records import (
     decode_prevented,
 )
 from engine.registry import Registry
-from engine.runner import Pending, Runner, Word, unfold
-from engine.types import OrderStatus, SymbolSpec
+from engine.runner import KeysChanged, Pending, Runner, Word, unfold
+from engine.types import OrderStatus
 
 Answer = TypeVar("Answer")
 
@@ -258,34 +258,33 @@ class Gateway:
     async def _run_in_market(
         self, name: str, symbol: str, arguments: Sequence[Word], *, tape: bool = False
     ) -> list[Any]:
-        spec = await self._registry.spec(symbol)
-        keys = self._market_keys(spec, tape=tape)
         while True:
+            spec = await self._registry.spec(symbol)
+            if tape or spec.allows_discount:
+                keys = await self._registry.market_keys(spec, tape=tape)
+            else:
+                keys = self._keys.of_market(symbol, spec.base, spec.quote)
             try:
                 return await self._runner.run(name, keys, arguments)
             except Pending:
-                await self._continue(symbol, spec)
+                await self._continue(symbol)
+            except KeysChanged:
+                self._registry.forget()
 
-    def _market_keys(self, spec: SymbolSpec, *, tape: bool = False) -> list[str]:
-        keys = self._keys.of_market(spec.symbol, spec.base, spec.quote)
-        return keys + self._keys.of_tape(spec.symbol) if tape else keys
-
-    async def _continue(self, symbol: str, spec: SymbolSpec) -> bool:
+    async def _continue(self, symbol: str) -> bool:
         """Some more steps of what is unfinished on the symbol, if any is left. True when nothing is, afterwards."""
-        (is_all,) = await self._runner.run("continue_order", self._market_keys(spec), (symbol,))
+        (is_all,) = await self._run_in_market("continue_order", symbol, (symbol,))
         return bool(is_all)
 
     async def _finish(self, symbol: str) -> None:
         """Run what our order has triggered. Should the reply get lost, whoever comes next to the symbol goes on."""
-        spec = await self._registry.spec(symbol)
         with contextlib.suppress(EngineUnavailable, OutcomeUnknown):
             is_all = False
             while not is_all:
-                is_all = await self._continue(symbol, spec)
+                is_all = await self._continue(symbol)
 
     async def _follow(self, ours: OrderRecord, symbol: str, first_seq: int) -> Placed:
         """Bring our own unfinished order to its end and gather its fills from the events, whoever ran the steps."""
-        spec = await self._registry.spec(symbol)
         fills: list[Fill] = []
         prevented: list[PreventedMatch] = []
         seen = first_seq - 1
@@ -299,14 +298,13 @@ class Gateway:
                     if event.is_final:
                         return Placed(order=event.order, fills=fills, seq=first_seq, prevented=prevented)
             if not entries:
-                await self._continue(symbol, spec)
+                await self._continue(symbol)
                 await asyncio.sleep(0)
 
     async def _follow_list(
         self, symbol: str, orders: list[OrderRecord], first_seq: int, begun: dict[int, Placed]
     ) -> None:
         """Gather in `begun` what the orders that begin at once do, until each is at its end or rests."""
-        spec = await self._registry.spec(symbol)
         wanted = {order.order_id for order in orders if order.status is not OrderStatus.PENDING_NEW}
         seen, is_all = first_seq, False
         while wanted:
@@ -321,7 +319,7 @@ class Gateway:
             if not entries:
                 if is_all:
                     return
-                is_all = await self._continue(symbol, spec)
+                is_all = await self._continue(symbol)
 
 
 def _add_step(begun: dict[int, Placed], step: OrderStep) -> None:

@@ -4,7 +4,9 @@
                                          client_order_ids
                                          (and tape: the newest mark of a replay); of accounts with limits
                                          "limits:<account>" -> AccountLimits.limits, "day:<account>|<asset>" ->
-                                         "<day>:<atoms ordered>"
+                                         "<day>:<atoms ordered>"; "rates:<account>" -> AccountRates.text, account_rates
+                                         (how many), "conversion:<discount asset>|<asset>" -> a tester's price of the
+                                         first in the second, as four numbers (Registry.set_conversion)
     {venue}:symbols              hash    symbol -> SymbolSpec (JSON), what workers read
     {venue}:assets               hash    asset -> decimals
     {venue}:accounts             hash    "name:<name>" -> account number, "<number>" -> name
@@ -14,7 +16,9 @@
                                          update_id, next_trade_id, changed_ms, up_ticks and down_ticks (nearest
                                          stops), trailing (how many), next_prevented_id, pending (the order with steps
                                          to come, "*": triggered ones alone), limits (SymbolSpec.limits, if any),
-                                         halted_ms and price_window (of the circuit breaker)
+                                         halted_ms and price_window (of the circuit breaker), rates (SymbolSpec.rates,
+                                         if any), "rates:<account>" -> AccountRates.text, account_rates (how many of
+                                         them there are, here and in meta)
     {venue}:book:BTCUSDT:asks    zset    order id -> price_ticks         } order ids padded to 16 digits: Redis breaks
     {venue}:book:BTCUSDT:bids    zset    order id -> minus price_ticks   } ties by member, so equal prices queue by age
                                          (refilled or triggered: "<queue id>:<order id>", a number of then leads)
@@ -160,6 +164,12 @@ class Keys:
                 self.lists(symbol),
             ]  # fmt: skip
         return known
+
+    def of_discount(self, asset: str, base_market: str, quote_market: str) -> list[str]:
+        """The keys behind those of the market where fees may be paid in another asset, as `lua/lib/commissions.lua` has
+        them: its balances, and the symbols whose last prices say what base and quote are worth in it.
+        """
+        return [self.balance(asset), self.symbol(base_market), self.symbol(quote_market)]
 
     def of_tape(self, symbol: str) -> list[str]:
         """The keys a replay's commands take beside those of the market, in the order `lua/lib/tape.lua` names them."""

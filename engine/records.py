@@ -117,7 +117,7 @@ class OrderListRecord(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Fill(msgspec.Struct, array_like=True, frozen=True):
-    """One match at one price, the maker's. Fees are in atoms of what each side received."""
+    """One match at one price, the maker's. A fee is in atoms of what its side received, or of the asset named."""
 
     trade_id: int
     price_ticks: int
@@ -130,6 +130,8 @@ class Fill(msgspec.Struct, array_like=True, frozen=True):
     maker_account: int
     maker_order_id: int
     maker_fee_atoms: int
+    taker_fee_asset: str = ""
+    maker_fee_asset: str = ""
 
     @property
     def is_buyer_maker(self) -> bool:

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from engine.errors import Reason, Rejected
 from engine.keys import Keys
-from engine.runner import Runner
-from engine.types import TAPE_MAKER, TAPE_TAKER, AccountLimits, SymbolSpec, SymbolStatus
+from engine.runner import Runner, Stale
+from engine.types import TAPE_MAKER, TAPE_TAKER, UNIT, AccountLimits, AccountRates, SymbolSpec, SymbolStatus
 
 
 class KeyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -30,6 +30,7 @@ class Registry:
         self._runner = runner
         self._keys = keys
         self._specs: dict[str, SymbolSpec] = {}
+        self._symbols_by_pair: dict[tuple[str, str], str] = {}  # (base, quote) -> symbol; none before specs()
         self._key_records: dict[str, KeyRecord] = {}
         self._assets: dict[str, int] = {}
 
@@ -50,7 +51,28 @@ class Registry:
         flat = await self._runner.command("HGETALL", self._keys.symbols)
         specs = [await self._as_it_trades(msgspec.json.decode(value, type=SymbolSpec)) for value in flat[1::2]]
         self._specs = {spec.symbol: spec for spec in sorted(specs, key=lambda spec: spec.symbol)}
+        self._symbols_by_pair = {(spec.base, spec.quote): symbol for symbol, spec in reversed(self._specs.items())}
         return dict(self._specs)
+
+    async def market_keys(self, spec: SymbolSpec, *, tape: bool = False) -> list[str]:
+        """The keys of a command of the symbol: its own, those of its discount if it has one, those of a replay."""
+        keys = self._keys.of_market(spec.symbol, spec.base, spec.quote)
+        if spec.allows_discount:
+            if not self._symbols_by_pair:
+                await self.specs()
+            markets = [self._conversion_market(spec, asset) for asset in (spec.base, spec.quote)]
+            keys = keys + self._keys.of_discount(spec.discount_asset, *markets)
+        elif tape:
+            keys = keys + [self._keys.symbol(spec.symbol)] * 3  # those of a replay stand in the same places always
+        return keys + self._keys.of_tape(spec.symbol) if tape else keys
+
+    def _conversion_market(self, spec: SymbolSpec, asset: str) -> str:
+        """Whose last price says what the asset is worth in the discount asset; the symbol itself if none."""
+        discount = spec.discount_asset
+        if asset == discount or discount in (spec.base, spec.quote):
+            return spec.symbol
+        direct = self._symbols_by_pair.get((discount, asset))
+        return direct or self._symbols_by_pair.get((asset, discount), spec.symbol)
 
     async def _as_it_trades(self, spec: SymbolSpec) -> SymbolSpec:
         """A spec says what its owner wants; only a circuit breaker can have changed the status since."""
@@ -117,6 +139,7 @@ class Registry:
     def forget(self) -> None:
         """Drop what is cached; the next use reads it again."""
         self._specs = {}  # new ones: a reply that is on its way, and old, then goes into the dropped
+        self._symbols_by_pair = {}
         self._key_records = {}
         self._assets = {}
 
@@ -134,7 +157,7 @@ class Registry:
             spec.symbol, spec.base, spec.quote, spec.base_decimals, spec.quote_decimals, spec.tick_units,
             spec.lot_units, spec.status, spec.base_atoms_per_lot, multiplier, divisor, spec.maker_fee_e8,
             spec.taker_fee_e8, spec.min_notional_atoms, _unversioned(spec), spec.limits,
-            int(reopen),
+            int(reopen), spec.rates, spec.discount_asset if spec.allows_discount else "",
         )  # fmt: skip
         await self._runner.run("define_symbol", keys, arguments)
         self.forget()
@@ -152,6 +175,50 @@ class Registry:
         """In force for the next order; what is open stays (`Gateway.kill_account` cancels it as well)."""
         keys = [self._keys.meta, self._keys.events]
         await self._runner.run("set_account_limits", keys, (account, limits.limits, msgspec.json.encode(limits)))
+
+    async def set_account_rates(self, account: int, rates: AccountRates, symbol: str = "") -> None:
+        """In force for the next fill, also of what is open, on the symbol or on all. Rejected UNKNOWN_SYMBOL."""
+        arguments = (account, symbol, rates.text, msgspec.json.encode(rates))
+        while True:
+            specs = await self.specs()
+            if symbol and symbol not in specs:
+                raise Rejected(Reason.UNKNOWN_SYMBOL, symbol)
+            holder = self._keys.symbol(symbol) if symbol else self._keys.meta
+            keys = [self._keys.meta, self._keys.events, self._keys.symbols, holder]
+            keys += [self._keys.symbol(name) for name in ([symbol] if symbol else specs)]
+            try:
+                await self._runner.run("set_account_rates", keys, arguments)
+                return
+            except Stale:  # a symbol has been added since
+                continue
+
+    async def account_rates(self, account: int, symbol: str = "") -> AccountRates:
+        """What was set for the account on the symbol or, without one, on all; read afresh."""
+        key = self._keys.symbol(symbol) if symbol else self._keys.meta
+        found = await self._runner.command("HGET", key, f"rates:{account}")
+        return AccountRates.read(found.decode() if found else "")
+
+    async def set_conversion(self, discount_asset: str, asset: str, price_e8: int) -> None:
+        """One `discount_asset` is worth `price_e8` hundred-millionths of `asset` for fees, whatever markets say.
+
+        0: the markets say it again. Rejected UNKNOWN_ASSET.
+        """
+        worth = [
+            10 ** await self.asset_decimals(discount_asset),
+            UNIT,
+            10 ** await self.asset_decimals(asset),
+            price_e8,
+        ]
+        keys = [self._keys.meta, self._keys.events]
+        text = ",".join(map(str, worth)) if price_e8 else ""
+        await self._runner.run("set_conversion", keys, (discount_asset, asset, text, price_e8))
+
+    async def conversions(self) -> dict[tuple[str, str], int]:
+        """(discount asset, asset) -> the tester's price in 1e-8; read afresh."""
+        flat = await self._runner.command("HGETALL", self._keys.meta)
+        found = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        pairs = ((name.removeprefix("conversion:"), text) for name, text in found.items() if name[:11] == "conversion:")
+        return {tuple(pair.split("|")): int(text.rpartition(",")[2]) for pair, text in sorted(pairs)}
 
     async def define_key(self, digest: str, record: KeyRecord) -> None:
         """Publish an API key of an account, or what changed about it."""

@@ -1,9 +1,9 @@
 """Runs one script and names what can go wrong, once, for gateway, registry and queries.
 
 A script answers {"ok", ...}, {"rejected", reason, existing order id or "", name, number, ...} (what follows the reason
-may be missing; what is named "detail" is a text), {"stale"} (the command was made under other symbol rules) or
-{"pending"} (an earlier order of the symbol has fills left to do). The last two are not answers for a caller: whoever
-runs market commands deals with them.
+may be missing; what is named "detail" is a text), {"stale"} (the command was made under other symbol rules), {"keys"}
+(it was sent with the keys of other rules) or {"pending"} (an earlier order of the symbol has fills left to do). The
+last three are not answers for a caller: whoever runs market commands deals with them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +40,10 @@ class Stale(Exception):
     """The command was made under rules of the symbol that are no longer in force; nothing changed."""
 
 
+class KeysChanged(Exception):
+    """The symbol's rules ask for keys that were not declared: they changed since they were read. Nothing changed."""
+
+
 class Pending(Exception):
     """An order of the symbol has fills left to do; nothing changed."""
 
@@ -54,8 +58,8 @@ class Runner:
     async def run(self, name: str, keys: Sequence[str], arguments: Sequence[Word]) -> list[Any]:
         """What follows "ok" in the script's reply.
 
-        Raises Rejected, Stale, Pending or EngineUnavailable (nothing changed), OutcomeUnknown (may have happened),
-        InvariantBroken (the script failed).
+        Raises Rejected, Stale, KeysChanged, Pending or EngineUnavailable (nothing changed), OutcomeUnknown (may have
+        happened), InvariantBroken (the script failed).
         """
         try:
             reply = await self.connection.run(self._scripts[name], keys, arguments)
@@ -91,6 +95,8 @@ def unfold(reply: list[Any]) -> list[Any]:
         raise Stale
     if verdict == b"pending":
         raise Pending
+    if verdict == b"keys":
+        raise KeysChanged
     existing = int(reply[2]) if len(reply) > 2 and reply[2] else None
     named = {reply[i].decode(): reply[i + 1] for i in range(3, len(reply), 2)}
     detail = named.pop("detail", b"").decode()

@@ -18,7 +18,18 @@ UNIT: int = 10**PRICE_DECIMALS
 TAPE_MAKER = "tape-maker"  # the accounts of recorded history: one rests, one takes; their orders have no client ids
 TAPE_TAKER = "tape-taker"
 TRAILING_LIMIT = 20_000  # a price times this must stay exact where orders may trail (10000 + largest delta)
+RATE_NAMES = tuple(
+    f"{kind}_{party}" for kind in ("standard", "special", "tax") for party in ("maker", "taker", "buyer", "seller")
+)
+USUAL_RATES = ("standard_maker", "standard_taker")
+LARGEST_USUAL_RATE_E8 = 50_000_000  # a half; with the largest of the others a fee is still less than what it is from
+LARGEST_RATE_E8 = 8_000_000
 MAX_FILLS = 500  # fills one step of a command may write; mirrored in lua/lib/matching.lua
+
+
+def rate_field(name: str) -> str:
+    """The field of a SymbolSpec that holds the rate of this name."""
+    return f"{name.removeprefix('standard_')}_fee_e8"
 
 
 class Side(StrEnum):
@@ -167,7 +178,10 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     `tick_units` and `lot_units` are the tick and lot size in 1e-8 (0.01 is 1_000_000). `rules_version` grows with
     every change; a script refuses a command that was made under other rules, so a worker may cache a spec.
-    Fee rates are in 1e-8 of the received amount (0.1 % is 100_000). `max_iceberg_parts` 0: no icebergs. Trailing
+    Fee rates are in 1e-8 of the received amount (0.1 % is 100_000); what an order pays is the sum of one of maker and
+    taker and one of buyer and seller, of each of three kinds: standard (without a word in front), special and tax.
+    With `allows_discount` accounts that want it (`AccountRates`) pay in `discount_asset`, of the standard fee no more
+    than the share `discount_e8`. `max_iceberg_parts` 0: no icebergs. Trailing
     deltas are in hundredths of a percent, "above" for orders that wait above the market; largest ones of 0: none trail.
     Market lots bound MARKET orders by quantity beside `min_lots` and `max_lots`; 0: nothing more than these.
     From `max_orders` on 0 is always "no such rule". Those that count are per account; the exchange's count all symbols.
@@ -190,6 +204,19 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     min_notional_atoms: int
     maker_fee_e8: int = 100_000
     taker_fee_e8: int = 100_000
+    buyer_fee_e8: int = 0
+    seller_fee_e8: int = 0
+    special_maker_fee_e8: int = 0
+    special_taker_fee_e8: int = 0
+    special_buyer_fee_e8: int = 0
+    special_seller_fee_e8: int = 0
+    tax_maker_fee_e8: int = 0
+    tax_taker_fee_e8: int = 0
+    tax_buyer_fee_e8: int = 0
+    tax_seller_fee_e8: int = 0
+    discount_asset: str = "BNB"
+    discount_e8: int = 75_000_000
+    allows_discount: bool = False
     min_market_lots: int = 0
     max_market_lots: int = 0
     max_iceberg_parts: int = 100
@@ -256,6 +283,19 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         return f" {' '.join(words)} " if words else ""
 
     @property
+    def fee_rates(self) -> dict[str, int]:
+        """Every rate in 1e-8 by its name (RATE_NAMES): "standard_maker", "tax_buyer" ..."""
+        return {name: getattr(self, rate_field(name)) for name in RATE_NAMES}
+
+    @property
+    def rates(self) -> str:
+        """What is unusual about its fees, as lua/lib/commissions.lua reads it; empty where only the usual two are."""
+        words = [f"{name}={rate}" for name, rate in self.fee_rates.items() if rate and name not in USUAL_RATES]
+        if self.allows_discount:
+            words += [f"discount_ratio={self.discount_e8}", f"discount_asset={self.discount_asset}"]
+        return f" {' '.join(words)} " if words else ""
+
+    @property
     def notional_ratio(self) -> tuple[int, int]:
         """(multiplier, divisor) in lowest terms: quote_atoms = price_ticks * lots * multiplier / divisor."""
         return _notional_ratio(self)
@@ -269,6 +309,31 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         """Quote atoms that a resting buy must set aside: rounded up, what remains is returned at its end."""
         multiplier, divisor = self.notional_ratio
         return -(-price_ticks * lots * multiplier // divisor)
+
+
+class AccountRates(msgspec.Struct, frozen=True, kw_only=True):
+    """What is different about the fees of one account, on all symbols or on one.
+
+    `rates` are in 1e-8 by name (RATE_NAMES); one that is not named is what it is without. What is said of one symbol
+    comes before what is said of all. `uses_discount`: the account pays in the discount asset of symbols that allow it.
+    """
+
+    rates: dict[str, int] = {}
+    uses_discount: bool | None = None
+
+    @property
+    def text(self) -> str:
+        """The same as lua/lib/commissions.lua reads it; empty for nothing."""
+        words = [f"{name}={rate}" for name, rate in sorted(self.rates.items())]
+        words += [] if self.uses_discount is None else [f"discount_use={int(self.uses_discount)}"]
+        return f" {' '.join(words)} " if words else ""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """From what `text` gave."""
+        numbers = {name: int(number) for name, _, number in (word.partition("=") for word in text.split())}
+        use = numbers.pop("discount_use", None)
+        return cls(rates=numbers, uses_discount=None if use is None else bool(use))
 
 
 class AccountLimits(msgspec.Struct, frozen=True, kw_only=True):

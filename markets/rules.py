@@ -181,7 +181,7 @@ def spec_from(
     return spec
 
 
-def _limits(reader: _Reader, lot_units: int) -> dict[str, int]:
+def _limits(reader: _Reader, lot_units: int) -> dict[str, Any]:
     """What few symbols have; 0 where there is no text."""
     counts = ("max_orders", "max_algo_orders", "max_iceberg_orders", "max_order_lists", "max_order_amends")
     multipliers = (

@@ -11,7 +11,8 @@ Cost   O(F log N) for F fills among N orders
 --- @include "lib/cascade"
 
 -- Read.
-local market = read_market(ARGV[1], "0")
+local market, verdict = read_market(ARGV[1], "0")
+if verdict and verdict[1] == "keys" then return verdict end
 if not market or not market.pending then return { "ok", 1 } end
 market.waiting = redis.call("LLEN", TRIGGERED)
 

@@ -6,6 +6,7 @@ ARGV   1 symbol 2 base 3 quote 4 base decimals 5 quote decimals 6 tick_units 7 l
        9 base_atoms_per_lot 10 multiplier 11 divisor 12 maker_fee_e8 13 taker_fee_e8 14 min_notional_atoms
        15 the spec's JSON without its version 16 SymbolSpec.limits, "" for none
        17 1: open it again although the circuit breaker has halted it
+       18 SymbolSpec.rates, "" for none 19 the asset in which fees may be paid, "" for none
 Reply  {"ok", rules version} or {"rejected", "RULES_FIXED"}
 Event  symbol_defined, only when something changed
 Cost   O(1)
@@ -14,7 +15,8 @@ Cost   O(1)
 -- Read.
 local venue = read_venue(KEYS[1])
 local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed", "halted_ms", "limits")
-local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3])
+local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3], ARGV[19])
+local account_rates = redis.call("HGET", KEYS[1], "account_rates")
 
 -- Check. What whole numbers mean cannot change once there are some.
 local fixed = table.concat({ ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }, "|")
@@ -25,6 +27,9 @@ if known[4] and known[4] ~= fixed and known[3] ~= "0" then return { "rejected", 
 if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV[5] then
   return { "rejected", "RULES_FIXED" }
 end
+-- What fees may be paid in counts in eight decimals, so that a fill needs to name the asset alone.
+local own_decimals = ARGV[19] == ARGV[2] and ARGV[4] or ARGV[19] == ARGV[3] and ARGV[5]
+if ARGV[19] ~= "" and (own_decimals or decimals[3] or "8") ~= "8" then return { "rejected", "RULES_FIXED" } end
 
 -- Plan.
 local old_rule, new_rule = string.match(known[6] or "", " rule=%S+ "), string.match(ARGV[16], " rule=%S+ ")
@@ -38,12 +43,14 @@ redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "f
   "maker_fee_e8", ARGV[12], "taker_fee_e8", ARGV[13], "min_notional_atoms", ARGV[14])
 if ARGV[16] ~= "" then redis.call("HSET", KEYS[5], "limits", ARGV[16]) else redis.call("HDEL", KEYS[5], "limits") end
 if old_rule and old_rule ~= new_rule then redis.call("HDEL", KEYS[5], "allocation") end -- an unfinished order goes on
+if ARGV[18] ~= "" then redis.call("HSET", KEYS[5], "rates", ARGV[18]) else redis.call("HDEL", KEYS[5], "rates") end
 if is_halted and reopens then redis.call("HSET", KEYS[5], "halted_ms", "", "price_window", "") end
 if not known[1] then
   redis.call("HSET", KEYS[5], "update_id", "0", "next_trade_id", "1", "last_price_ticks", "0", "changed_ms", "0",
-    "pending", "")
+    "pending", "", "account_rates", account_rates or "0")
 end
 redis.call("HSET", KEYS[3], ARGV[1], spec)
 redis.call("HSET", KEYS[4], ARGV[2], ARGV[4], ARGV[3], ARGV[5])
+if ARGV[19] ~= "" then redis.call("HSET", KEYS[4], ARGV[19], "8") end
 commit_venue(KEYS[1], KEYS[2], venue, "symbol_defined", spec)
 return { "ok", tonumber(version) }

@@ -3,7 +3,8 @@
 place_order: a new order meets the other side of the book; what is left rests or expires.
 KEYS   Keys.of_market: 1 meta 2 symbol 3 events 4 api keys 5 bids 6 asks 7 bid levels 8 ask levels 9 bid depth
        10 ask depth 11 orders 12 ended 13 open 14 client ids 15 trades 16 base balances 17 quote balances
-       18 stops 19 trailing 20 triggered 21 trade groups 22 lists
+       18 stops 19 trailing 20 triggered 21 trade groups 22 lists; then, of a symbol that allows
+       a discount, Keys.of_discount: 23 its asset's balances 24 the symbol that says what base is worth 25 that of quote
 ARGV   1 account 2 symbol 3 key digest or "" 4 rules version 5 side 6 type 7 time in force 8 price_ticks (0: no limit)
        9 lots 10 quote_order_atoms (one of the two is 0) 11 client order id 12 PlaceOrder.terms: what few orders have
 Reply  {"ok", seq, record, fills, prevented matches, 1 or 0: more steps of this order follow, 1 or 0: steps of others
@@ -35,8 +36,10 @@ if ARGV[7] == "GTC" and ARGV[8] ~= "0" and ARGV[12] == "" and not s[10] and not 
 end
 --- @include "lib/placing"
 
--- Write.
 local market = new_market(ARGV[2], s, m, now_ms)
+if lacks_keys(market) then return { "keys" } end
+
+-- Write.
 return commit_new_order(market, {
   account = account, side = side, type = ARGV[6], time_in_force = ARGV[7], price = ARGV[8], lots = ARGV[9],
   quote_order = ARGV[10], client_id = ARGV[11], terms = ARGV[12], client_field = client_field,

@@ -10,12 +10,13 @@ import pytest
 
 from engine.commands import CancelAllOrders, PlaceOrder, ReduceOrder, Transfer
 from engine.errors import Rejected
+from engine.events import OrderPlaced
 from engine.registry import KeyRecord
 from engine.scripts import load_scripts
-from engine.types import MAX_FILLS, OrderType, Side, StpMode, TimeInForce
+from engine.types import MAX_FILLS, AccountRates, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, cancel, limit, market
-from tests.engine.checks import digest
+from tests.engine.checks import digest, events_of
 from tests.engine.faults import break_at, struck_command
 from tests.engine.steps import place_first_step
 from tests.unit.lua_gate import WRITES
@@ -114,6 +115,19 @@ SCENARIOS: dict[str, tuple[str, Act]] = {
         "define_symbol",
         lambda venue: venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, taker_fee_e8=1)),
     ),
+    "rates of an account": (
+        "set_account_rates",
+        lambda venue: venue.registry.set_account_rates(1, AccountRates(rates={"tax_buyer": 1})),
+    ),
+    "rates of an account on a symbol": (
+        "set_account_rates",
+        lambda venue: venue.registry.set_account_rates(1, AccountRates(uses_discount=True), "BTCUSDT"),
+    ),
+    "conversion": ("set_conversion", lambda venue: venue.registry.set_conversion("BTC", "USDT", 5)),
+    "a discount": (
+        "define_symbol",
+        lambda venue: venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, allows_discount=True)),
+    ),
     "new key": (
         "change_account",
         lambda venue: venue.registry.define_key("new", KeyRecord(account=1, user_name="alice")),
@@ -177,6 +191,28 @@ async def test_no_command_reads_the_clock_twice(venue: Venue, alice: int, bob: i
             "stop that would trigger", "post only would match",
         }  # fmt: skip
     break_at(venue, name, 0, SCRIPTS)
+
+
+@pytest.mark.parametrize("discount_asset", ["BNB", "BTC", "ETH"])
+async def test_a_fault_before_fees_in_another_asset_are_paid_changes_nothing(
+    venue: Venue, alice: int, bob: int, discount_asset: str
+) -> None:
+    await fill_books(venue)
+    await venue.gateway.place_order(limit(alice, SELL, 1_000, 1, symbol="ETHUSDT"))
+    await venue.gateway.place_order(limit(alice, BUY, 1_000, 1, symbol="ETHUSDT"))
+    rules = msgspec.structs.replace(BTCUSDT, allows_discount=True, discount_asset=discount_asset, tax_buyer_fee_e8=3)
+    await venue.registry.define_symbol(rules)
+    await venue.gateway.credit(Transfer(account=alice, asset=discount_asset, atoms=10**8))
+    await venue.registry.set_conversion(discount_asset, "BTC" if discount_asset != "BTC" else "USDT", 10**8)
+    for account in (alice, bob):
+        await venue.registry.set_account_rates(account, AccountRates(uses_discount=True))
+    act = special(limit(alice, BUY, 101, 20), rules_version=2)
+    struck = await calls_before_the_first_write(venue, "place_order", act)
+    assert len(struck) > 10
+    assert [command in WRITES for command in struck] == [False] * (len(struck) - 1) + [True]
+    event, *_ = await events_of(venue, lambda: act(venue))  # bob's stop follows
+    assert isinstance(event, OrderPlaced)
+    assert {fill.taker_fee_asset for fill in event.fills} == ({""} if discount_asset == "BTC" else {discount_asset})
 
 
 async def test_a_fault_between_two_steps_leaves_the_first_one_whole(venue: Venue, alice: int, bob: int) -> None:

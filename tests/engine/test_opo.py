@@ -13,7 +13,7 @@ from engine.commands import CancelAllOrders, CancelOrderList, PlaceOrder, PlaceO
 from engine.errors import Reason
 from engine.gateway import PlacedList
 from engine.records import OrderRecord
-from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
+from engine.types import AccountRates, ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, balance, cancel, fund, limit
 from tests.engine.checks import refused_without_a_trace
@@ -291,3 +291,34 @@ async def test_a_pending_order_without_quantity_cannot_be_amended_and_one_with_i
 async def test_a_list_without_the_money_for_its_purchase_is_refused(venue: Venue, dave: int) -> None:
     poor = opo(dave, sale(dave), lots=10 * LOTS + 1)
     assert await refused_without_a_trace(venue, venue.gateway.place_order_list(poor)) is Reason.INSUFFICIENT_BALANCE
+
+
+@pytest.mark.parametrize(
+    ("discount_asset", "bnb", "btc", "fee", "sold_lots", "left"),
+    [
+        ("BNB", 900, 0, (900, "BNB"), LOTS, (0, 0)),  # nothing of what was bought
+        ("BNB", 899, 1_000, (1_000, ""), LOTS, (899, 0)),  # too little of it: from what is free of BTC
+        ("BNB", 899, 999, (1_000, ""), LOTS - 1, (899, 999)),  # too little of either: from what was bought
+        ("BTC", 900, 1_000, (900, ""), LOTS - 1, (900, 1_100)),  # what is received in the discount asset pays itself
+    ],
+)
+async def test_a_purchase_that_pays_its_list_may_pay_its_fee_in_another_asset(
+    venue: Venue, dave: int, alice: int, discount_asset: str, bnb: int, btc: int, fee: tuple[int, str], sold_lots: int,
+    left: tuple[int, int],
+) -> None:  # fmt: skip
+    rules = msgspec.structs.replace(BTCUSDT, allows_discount=True, discount_e8=90_000_000)
+    for asset in ("BNB", discount_asset):
+        await venue.registry.define_symbol(msgspec.structs.replace(rules, discount_asset=asset))
+    version = (await venue.registry.spec("BTCUSDT")).rules_version
+    await venue.registry.set_account_rates(dave, AccountRates(uses_discount=True))
+    await venue.registry.set_conversion("BNB", "BTC", 10**8)
+    await fund(venue, dave, **{asset: atoms for asset, atoms in (("BNB", bnb), ("BTC", btc)) if atoms})
+    wanted = opo(dave, sale(dave))
+    orders = [msgspec.structs.replace(order, rules_version=version) for order in wanted.orders]
+    placed = await venue.gateway.place_order_list(msgspec.structs.replace(wanted, orders=orders))
+    taker = msgspec.structs.replace(limit(alice, SELL, PRICE, LOTS, tif=TimeInForce.IOC), rules_version=version)
+    (fill,) = (await venue.gateway.place_order(taker)).fills
+    assert (fill.maker_fee_atoms, fill.maker_fee_asset) == fee
+    pending = (await now(venue, placed))[1]
+    assert (pending.status, pending.lots, pending.locked_atoms) == ("NEW", sold_lots, sold_lots * LOT)
+    assert ((await balance(venue, dave, "BNB"))[0], (await balance(venue, dave, "BTC"))[0]) == left

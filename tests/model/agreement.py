@@ -26,7 +26,7 @@ from engine.errors import Rejected
 from engine.gateway import Placed
 from engine.registry import KeyRecord
 from engine.runner import Stale
-from engine.types import MAX_FILLS, Side, SymbolSpec
+from engine.types import MAX_FILLS, AccountRates, Side, SymbolSpec
 from engine.venue import Venue
 from tests.model.coverage import Coverage
 from tests.model.reference import PRECISE, Exchange
@@ -34,6 +34,7 @@ from tests.model.small_steps import shorten_steps
 from tests.model.translation import (
     SPECS,
     account_rules_of,
+    decimal_rates,
     event_of,
     fill_of,
     list_of,
@@ -52,7 +53,7 @@ START_MS = 1_700_000_000_000
 @dataclass(frozen=True)
 class Step:
     """One command: a gateway method, or define_symbol (a spec, and whether to reopen), set_limits (an account, its
-    limits), set_key, set_trade_group, set_clock; `of` is what it is given.
+    limits), set_account_rates, set_conversion, set_key ... (ENGINE); `of` is what it is given.
     """
 
     name: str
@@ -204,7 +205,6 @@ def _apart(engine: dict[str, Any], reference: dict[str, Any]) -> str:
 def _market(spec: SymbolSpec) -> Market:
     return Market(
         symbol=spec.symbol, base=spec.base, quote=spec.quote, tick=spec.tick_units * ATOM, lot=spec.lot_units * ATOM,
-        maker_fee=spec.maker_fee_e8 * ATOM, taker_fee=spec.taker_fee_e8 * ATOM,
         min_notional=spec.min_notional_atoms * ATOM, rules_version=spec.rules_version, rules=rules_of(spec),
         definition=_definition(spec),
     )  # fmt: skip
@@ -277,6 +277,11 @@ async def _kill(venue: Venue, account: int) -> Any:
     return [order_of(record, specs[record.order_id]) for record in await venue.gateway.kill_account(account)]
 
 
+async def _set_account_rates(venue: Venue, of: tuple[int, str, dict[str, int], bool | None]) -> None:
+    account, symbol, rates, wish = of
+    await venue.registry.set_account_rates(account, AccountRates(rates=rates, uses_discount=wish), symbol)
+
+
 async def _set_key(venue: Venue, of: tuple[str, int, bool]) -> None:
     digest, account, is_good = of
     if is_good:
@@ -297,6 +302,8 @@ ENGINE: dict[str, Callable[[Venue, Any], Awaitable[Any]]] = {
     "kill_account": _kill,
     "define_symbol": _define,
     "set_limits": lambda venue, of: venue.registry.set_account_limits(*of),
+    "set_account_rates": _set_account_rates,
+    "set_conversion": lambda venue, of: venue.registry.set_conversion(*of),
     "set_key": _set_key,
     "set_trade_group": lambda venue, of: venue.registry.set_trade_group(*of),
     "set_clock": lambda venue, now_ms: venue.clock.set_virtual(now_ms),
@@ -391,6 +398,8 @@ REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     "kill_account": lambda reference, account: reference.kill(account),
     "define_symbol": _reference_define,
     "set_limits": lambda reference, of: reference.set_limits(of[0], account_rules_of(of[1])),
+    "set_account_rates": lambda reference, of: reference.set_account_rates(of[0], of[1], decimal_rates(of[2]), of[3]),
+    "set_conversion": lambda reference, of: reference.set_conversion(of[0], of[1], of[2] * ATOM),
     "set_key": lambda reference, of: reference.set_key(of[0], of[1], is_good=of[2]),
     "set_trade_group": lambda reference, of: reference.set_trade_group(*of),
     "set_clock": lambda reference, now_ms: reference.set_clock(now_ms),

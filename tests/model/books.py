@@ -1,5 +1,6 @@
 """What the reference exchange remembers: orders, purses, totals, counters, and what it has told of its changes."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,9 @@ Snapshot = tuple[dict[tuple[str, int], Purse], dict[tuple[str, Decimal], Decimal
 
 @dataclass
 class Books:
-    """Written by the commands of `Exchange` alone. `events` are told in the order of `seq`."""
+    """Written by the commands of `Exchange` alone. `events` are told in the order of `seq`. `met` counts what they do
+    not show. What is set for an account is by (account, symbol), the symbol "" for all of them.
+    """
 
     markets: dict[str, Market]
     now_ms: int = 0
@@ -24,7 +27,11 @@ class Books:
     totals: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     keys: dict[str, int] = field(default_factory=dict)
     groups: dict[int, int] = field(default_factory=dict)  # account -> trade group
+    account_rates: dict[tuple[int, str], dict[str, Decimal]] = field(default_factory=dict)
+    discount_wishes: dict[tuple[int, str], bool | None] = field(default_factory=dict)
+    conversions: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # (discount asset, asset) -> price
     events: list[dict[str, Any]] = field(default_factory=list)
+    met: Counter[str] = field(default_factory=Counter)
 
     def purse(self, asset: str, account: int) -> Purse:
         return self.purses.setdefault((asset, account), Purse())

@@ -4,11 +4,10 @@ The fact a newcomer would get wrong: every step has an event of its own. An orde
 takes several, and what its prices trigger takes only after them, one order after the other.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from tests.model.limits import Limits
+from tests.model.fees import Debt, Fees
 from tests.model.meetings import Meeting, Plan, Taker, next_visible
 from tests.model.words import ATOM, EXACT, UNFOUND, ZERO, Fill, Market, Order, Prevented, ceil, floor
 
@@ -28,14 +27,12 @@ class Step:
 
 
 @dataclass
-class Matching(Limits):
+class Matching(Fees):
     """Orders move through their steps here; whether they may is decided by the commands of `Exchange`.
 
-    `met` counts what the events do not show. `relocks` are what the next step changes beside its order, `paid` whom the
-    orders of this step have paid.
+    `relocks` are what the next step changes beside its order, `paid` whom the orders of this step have paid.
     """
 
-    met: Counter[str] = field(default_factory=Counter)
     relocks: list[tuple[Order, Decimal]] = field(default_factory=list)
     paid: list[Order] = field(default_factory=list)
 
@@ -44,6 +41,7 @@ class Matching(Limits):
         before, last_price = self.copy(market.symbol), market.last_price
         self._lock(market, order, ZERO)
         beside = self._relock(market)
+        self.begin_fees()
         fills: list[Fill] = []
         prevented: list[Prevented] = []
         makers: list[Order] = []
@@ -52,7 +50,7 @@ class Matching(Limits):
             if meeting.mode:
                 prevented.append(self._prevent(market, order, meeting))
             else:
-                fills.append(self._fill(market, order, meeting))
+                fills.append(self._fill(market, order, meeting, len(fills)))
             if meeting.quantity or meeting.from_maker:
                 self._change_maker(market, meeting, refilled)
                 makers += [meeting.maker] if meeting.maker not in makers else []
@@ -64,6 +62,12 @@ class Matching(Limits):
         if plan.rest:
             self.met["rounds in steps, " + ("shared out" if plan.rest.is_decided else "taken whole")] += 1
         self._settle(market, order, plan, reserve)
+        for debt in self.open_debts:
+            fee = self.settle(market, debt, before)
+            if not fee.asset:
+                self._receive(market, debt.order, debt.other, debt.asset, ZERO, fee.amount)
+            told = {f"{debt.role}_fee": fee.amount, f"{debt.role}_fee_asset": fee.asset}
+            fills[debt.fill] = replace(fills[debt.fill], **told)  # type: ignore[arg-type]
         self.touch(market, makers + [order] * (order.id not in self.open or order.filled > 0))
         prices = [fill.price for fill in fills]
         halt = self.halting(market, last_price, prices)
@@ -145,18 +149,14 @@ class Matching(Limits):
         self.next_order_id += 1
         return self.next_order_id - 1
 
-    def _fill(self, market: Market, taker: Order, meeting: Meeting) -> Fill:
+    def _fill(self, market: Market, taker: Order, meeting: Meeting, number: int) -> Fill:
         maker, quantity = meeting.maker, meeting.quantity
         quote = floor(maker.price * quantity)
-        if taker.side == "BUY":
-            taker_fee, maker_fee = floor(quantity * market.taker_fee), floor(quote * market.maker_fee)
-            base_fee, quote_fee = taker_fee, maker_fee
-        else:
-            taker_fee, maker_fee = floor(quote * market.taker_fee), floor(quantity * market.maker_fee)
-            base_fee, quote_fee = maker_fee, taker_fee
-        self._exchange(market, taker, maker, quantity, quote, taker_fee, maker_fee)
-        self.add(market.base, "fees", base_fee)
-        self.add(market.quote, "fees", quote_fee)
+        fees = []
+        for order, other, role in ((taker, maker, "taker"), (maker, taker, "maker")):
+            asset, received = (market.base, quantity) if order.side == "BUY" else (market.quote, quote)
+            fees.append(self.fee_now(market, Debt(number, role, order, other, asset, received, maker.price)))
+        self._exchange(market, taker, maker, quantity, quote, *fees)
         for order in (taker, maker):
             order.left -= quantity
             order.filled += quantity
@@ -164,8 +164,8 @@ class Matching(Limits):
         market.last_price = maker.price
         market.next_trade_id += 1
         return Fill(
-            market.next_trade_id - 1, maker.price, quantity, quote, taker.side, taker.account, taker.id, taker_fee,
-            maker.account, maker.id, maker_fee,
+            market.next_trade_id - 1, maker.price, quantity, quote, taker.side, taker.account, taker.id, fees[0],
+            maker.account, maker.id, fees[1],
         )  # fmt: skip
 
     def _exchange(
@@ -177,21 +177,26 @@ class Matching(Limits):
         if taker.side == "SELL":
             taker_asset, maker_asset, from_taker, from_maker = market.base, market.quote, quantity, quote
         self.purse(taker_asset, taker.account).free -= from_taker
-        self._receive(taker, maker, maker_asset, from_maker, taker_fee, is_trade=is_trade)
+        self._receive(market, taker, maker, maker_asset, from_maker, taker_fee, is_trade=is_trade)
         self.purse(maker_asset, maker.account).locked -= from_maker
-        self._receive(maker, taker, taker_asset, from_taker, maker_fee, is_trade=is_trade)
+        self._receive(market, maker, taker, taker_asset, from_taker, maker_fee, is_trade=is_trade)
         maker.locked -= from_maker
 
     def _receive(
-        self, order: Order, other: Order, asset: str, amount: Decimal, fee: Decimal, *, is_trade: bool
-    ) -> None:
-        """What an order gets is free, or locked for the pending orders that it pays."""
+        self, market: Market, order: Order, other: Order, asset: str, amount: Decimal, fee: Decimal, *,
+        is_trade: bool = True,
+    ) -> None:  # fmt: skip
+        """What an order gets is free, or locked for the pending orders that it pays.
+
+        In the discount asset what was bought always pays its own fee.
+        """
         purse = self.purse(asset, order.account)
         if not order.terms.pays_list or not is_trade:
             purse.free += amount - fee
             return
         payee = self.open[order.id + 1]
-        from_free = fee if order.account != other.account and purse.free >= fee else ZERO
+        may_be_free = order.account != other.account and asset != market.rules.discount_asset
+        from_free = fee if may_be_free and purse.free >= fee else ZERO
         purse.free -= from_free
         purse.locked += amount - fee + from_free
         payee.locked += amount - fee + from_free

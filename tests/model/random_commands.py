@@ -19,6 +19,7 @@ from engine.commands import (
 )
 from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, TimeInForce
 from tests.model.agreement import ACCOUNTS, ASSETS, Step
+from tests.model.random_fees import Fees
 from tests.model.random_rules import POOR, Rules
 from tests.model.reference import Exchange
 from tests.model.translation import SPECS
@@ -44,6 +45,7 @@ class Commands:
         self._reference = reference
         self._drawn = 0
         self._rules = Rules(random, reference)
+        self._fees = Fees(random, reference, self._rules)
         self._only_symbol = ""  # the one that every command drawn now is for
 
     def opening(self) -> list[Step]:
@@ -58,17 +60,23 @@ class Commands:
 
     def draw(self) -> Step:
         self._drawn += 1
+        if fees := self._fees.due(self._drawn):
+            return fees
         kinds = (
             (50, self._limit), (8, self._market), (18, self._contingent), (3, self._maker_only), (8, self._cancel),
             (12, self._list), (1, self._pegged_pair_behind), (3, self._replace),
             (0.3, self._cancel_all), (7, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
             (0.5, self._rules.status), (1.2, self._rules.of_symbol), (0.8, self._rules.of_account), (6, self._pegged),
             (0.6, self._rules.of_matching), (0.5, self._key), (0.5, self._group), (1, self._clock),
+            (2, self._some_fees),
         )  # fmt: skip
         if reopening := self._rules.reopening():
             return reopening
         (make,) = self._random.choices([kind for _, kind in kinds], weights=[weight for weight, _ in kinds])
         return make()
+
+    def _some_fees(self) -> Step:
+        return self._fees.draw(self._drawn) or self._limit()
 
     def _limit(self) -> Step:
         symbol, account = self._symbol(), self._account()

@@ -32,25 +32,25 @@ STATUSES = (SymbolStatus.HALT, SymbolStatus.BREAK)
 
 
 class Rules:
-    """Draws steps, as `Commands` does. `_specs` are the rules as their owner has defined them."""
+    """Draws steps, as `Commands` does. `specs` are the rules as their owner has defined them."""
 
     def __init__(self, random: Random, reference: Exchange) -> None:
         self._random = random
         self._reference = reference
-        self._specs: dict[str, SymbolSpec] = dict(SPECS)
+        self.specs: dict[str, SymbolSpec] = dict(SPECS)
 
     def reopening(self) -> Step | None:
         """Nothing stays closed for long. What the breaker has halted is not open again just because it is defined."""
         for symbol, market in self._reference.markets.items():
             if market.status != "TRADING" and self._random.random() < REOPENING:
-                return self._define(symbol, {"status": SymbolStatus.TRADING}, reopen=self._random.random() < 0.7)
+                return self.define(symbol, {"status": SymbolStatus.TRADING}, reopen=self._random.random() < 0.7)
         return None
 
     def status(self) -> Step:
         """Another status now and then, the same most of the time."""
         symbol = self._random.choice(list(SPECS))
         is_closing = self._random.random() < 0.2
-        return self._define(symbol, {"status": self._random.choice(STATUSES)} if is_closing else {}, reopen=False)
+        return self.define(symbol, {"status": self._random.choice(STATUSES)} if is_closing else {}, reopen=False)
 
     def of_symbol(self) -> Step:
         """One or two rules, close to what one account has; often none at all."""
@@ -59,13 +59,13 @@ class Rules:
         makes = [self._counts] * 3 + [self._band, self._amends] * 2 + [self._position, self._breaker]
         for make in self._random.sample(makes, k=self._random.choice((0, 1, 1, 2))):
             rules |= make(symbol)
-        return self._define(symbol, rules, reopen=self._random.random() < 0.1)
+        return self.define(symbol, rules, reopen=self._random.random() < 0.1)
 
     def of_matching(self) -> Step:
         """Another matching rule, most often one by size."""
         name, percent = self._random.choice((MATCHING[0], *MATCHING))
         changes = {"matching_rule": name, "price_time_percent": percent}
-        return self._define(self._random.choice(list(SPECS)), changes, reopen=False)
+        return self.define(self._random.choice(list(SPECS)), changes, reopen=False)
 
     def of_account(self) -> Step:
         """Limits of one kind or two, or none; seldom the kill switch, which the next such step takes back."""
@@ -87,8 +87,9 @@ class Rules:
             limits["max_position"] = {asset: self._held(asset, account) + self._atoms(1_000, 100_000)}
         return Step("set_limits", (account, AccountLimits(**limits)))
 
-    def _define(self, symbol: str, changes: dict[str, Any], *, reopen: bool) -> Step:
-        spec = self._specs[symbol] = msgspec.structs.replace(self._specs[symbol], **changes)
+    def define(self, symbol: str, changes: dict[str, Any], *, reopen: bool) -> Step:
+        """Some rules of a symbol change, the others stay."""
+        spec = self.specs[symbol] = msgspec.structs.replace(self.specs[symbol], **changes)
         return Step("define_symbol", (spec, reopen))
 
     def _counts(self, symbol: str) -> dict[str, int]:

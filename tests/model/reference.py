@@ -189,6 +189,19 @@ class Exchange(Placing):
             del self.groups[account]
         self.tell("trade_group_set", account=account, trade_group=trade_group)
 
+    def set_account_rates(self, account: int, symbol: str, rates: dict[str, Decimal], wish: bool | None) -> None:
+        """Of one account on a symbol, "" for all; `wish`: to pay in the discount asset."""
+        before = self.account_rates.get((account, symbol), {}), self.discount_wishes.get((account, symbol))
+        if before != (rates, wish):
+            self.account_rates[account, symbol], self.discount_wishes[account, symbol] = rates, wish
+            self.tell("account_rates_set", account=account, symbol=symbol, rates=rates, wish=wish)
+
+    def set_conversion(self, discount_asset: str, asset: str, price: Decimal) -> None:
+        """0: as markets say."""
+        if self.conversions.get((discount_asset, asset), ZERO) != price:
+            self.conversions[discount_asset, asset] = price
+            self.tell("conversion_set", discount_asset=discount_asset, asset=asset, price=price)
+
     def set_clock(self, now_ms: int) -> None:
         """Back only as far as nothing of the market is later."""
         if now_ms < self.latest_ms:

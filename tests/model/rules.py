@@ -58,6 +58,9 @@ class SymbolRules:
     halt_seconds: int = 0
     sizes: Sizes = Sizes()
     matching: str = ""  # price-time; else a rule and its percent, "price_time_pro_rata/40"
+    rates: dict[str, Decimal] = field(default_factory=dict)  # of fees: "standard_maker", "tax_buyer" ...; none: zero
+    discount_asset: str = ""  # in which fees may be paid, then at this share of the standard ones
+    discount: Decimal = NONE
 
     @property
     def has_breaker(self) -> bool:

@@ -4,8 +4,11 @@ The fact a newcomer would get wrong: a text that is refused here is refused befo
 may still be outside of a filter, which only the last two tests look at.
 """
 
+import hashlib
+import os
 from collections.abc import AsyncIterator
 from decimal import Decimal, localcontext
+from random import Random
 
 import msgspec
 import pytest
@@ -14,6 +17,7 @@ from engine.amounts import to_atoms, to_text
 from engine.commands import Transfer
 from engine.errors import BadParameter, Rejected
 from engine.filters import check_order, read_price, read_quantity
+from engine.scripts import LUA_FOLDER, Script
 from engine.types import BALANCE_LIMIT, ORDER_LIMIT, OrderType, Side
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, limit
@@ -21,6 +25,8 @@ from tests.model.agreement import ASSETS, Pair, Step
 from tests.model.reference import PRECISE
 from tests.model.translation import SPECS
 from tests.model.words import ATOM
+
+SEED = int(os.environ.get("EXCHANGE_MODEL_SEED", "0")) or Random().randrange(1, 2**32)
 
 
 def written(atoms: int) -> str:
@@ -101,6 +107,40 @@ async def test_orders_at_the_edges_of_exactness_are_the_same_in_both(pair: Pair,
                     with localcontext(PRECISE):
                         assert to_text(record.locked_atoms) == f"{placed.locked:.8f}"
     assert outcomes >= {"ok", "AMOUNT_TOO_LARGE"}
+
+
+WIDE_CALLS = """
+local answers = {}
+for i = 1, #ARGV, 4 do
+  local a = wide_product(wide(tonumber(ARGV[i])), wide(tonumber(ARGV[i + 1])))
+  local b = wide_product(wide(tonumber(ARGV[i + 2])), wide(tonumber(ARGV[i + 3])))
+  local quotient = nearest_quotient(a, b)
+  answers[#answers + 1] = quotient and int(quotient) or "none"
+end
+return answers
+"""
+
+
+async def test_what_a_fee_is_in_another_asset_is_exact_however_large_the_numbers_are(pair: Pair) -> None:
+    """lib/wide.lua against Python's whole numbers: a * b / (c * d), the nearest, a half up, below 9e15."""
+    pieces = [(LUA_FOLDER / "lib" / name).read_text() for name in ("number.lua", "wide.lua")]
+    text = "#!lua flags=no-writes\n" + "\n".join(pieces) + WIDE_CALLS
+    sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    script = Script(name="wide", text=text, sha=sha, is_read_only=True)
+    random = Random(SEED)
+    edges = [1, 2, 3, 10**7 - 1, 10**7, 10**7 + 1, 10**14, 10**15, 2**53 - 1]
+    numbers = [
+        [random.choice((random.choice(edges), random.randrange(1, 2**53), 1)) for _ in range(4)] for _ in range(3_000)
+    ]
+    numbers += [[9 * 10**15, 2, 2, 1], [9 * 10**15 - 1, 1, 1, 1], [17_999_999_999_999_99, 5, 1, 1], [1, 1, 2, 1],
+                [3, 1, 2, 1], [1, 1, 3, 1], [2, 1, 3, 1], [0, 5, 7, 1]]  # fmt: skip
+    expected = []
+    for a, b, c, d in numbers:
+        quotient = (2 * a * b + c * d) // (2 * c * d)
+        expected.append(b"%d" % quotient if quotient < 9 * 10**15 else b"none")
+    words = [number for row in numbers for number in row]
+    assert await pair.venue.connection.run(script, [], words) == expected, f"seed {SEED}"
+    assert 100 < expected.count(b"none") < len(expected) - 100
 
 
 def judged(price: str, quantity: str) -> str:

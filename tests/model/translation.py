@@ -65,9 +65,14 @@ def rules_of(spec: SymbolSpec) -> SymbolRules:
         price=_band(spec.price_up_e4, spec.price_down_e4),
         bid_price=_band(spec.bid_price_up_e4, spec.bid_price_down_e4),
         ask_price=_band(spec.ask_price_up_e4, spec.ask_price_down_e4), halt_share=spec.halt_bips / WHOLE,
-        halt_seconds=spec.halt_seconds, sizes=_sizes(spec),
+        halt_seconds=spec.halt_seconds, sizes=_sizes(spec), rates=decimal_rates(spec.fee_rates),
+        discount_asset=spec.discount_asset if spec.allows_discount else "", discount=spec.discount_e8 * ATOM,
         matching=f"{spec.matching_rule}/{spec.price_time_percent}" if spec.matching_rule != "price_time" else "",
     )  # fmt: skip
+
+
+def decimal_rates(rates: dict[str, int]) -> dict[str, Decimal]:
+    return {name: rate * ATOM for name, rate in rates.items()}
 
 
 def _sizes(spec: SymbolSpec) -> Sizes:
@@ -109,7 +114,8 @@ def fill_of(fill: records.Fill, spec: SymbolSpec) -> Fill:
         quantity=fill.lots * spec.lot_units * ATOM,
         quote=fill.quote_atoms * ATOM, taker_side=fill.taker_side.value, taker_account=fill.taker_account,
         taker_id=fill.taker_order_id, taker_fee=fill.taker_fee_atoms * ATOM, maker_account=fill.maker_account,
-        maker_id=fill.maker_order_id, maker_fee=fill.maker_fee_atoms * ATOM,
+        maker_id=fill.maker_order_id, maker_fee=fill.maker_fee_atoms * ATOM, taker_fee_asset=fill.taker_fee_asset,
+        maker_fee_asset=fill.maker_fee_asset,
     )  # fmt: skip
 
 
@@ -134,6 +140,11 @@ def event_of(event: events.AnyEvent) -> dict[str, Any]:
             tick = SPECS[symbol].tick_units * ATOM
             prices = {"price": event.price_ticks * tick, "other_price": event.reference_ticks * tick}
             return told | {"symbol": symbol} | prices
+        case events.AccountRatesSet(account=account, symbol=symbol, rates=rates):
+            by_name = decimal_rates(rates.rates)
+            return told | {"account": account, "symbol": symbol, "rates": by_name, "wish": rates.uses_discount}
+        case events.ConversionSet(discount_asset=discount_asset, asset=asset, price_e8=price_e8):
+            return told | {"discount_asset": discount_asset, "asset": asset, "price": price_e8 * ATOM}
         case events.TradeGroupSet(account=account, trade_group=trade_group):
             return told | {"account": account, "trade_group": trade_group}
         case events.MarketEvent():

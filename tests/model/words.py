@@ -32,8 +32,6 @@ class Market:
     quote: str
     tick: Decimal
     lot: Decimal
-    maker_fee: Decimal = Decimal("0.001")
-    taker_fee: Decimal = Decimal("0.001")
     min_notional: Decimal = ZERO
     status: str = "TRADING"
     rules_version: int = 1
@@ -181,6 +179,8 @@ class Fill:
     maker_account: int
     maker_id: int
     maker_fee: Decimal
+    taker_fee_asset: str = ""  # if it is not what the side received
+    maker_fee_asset: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ BODIES: dict[type[events.Event], bytes] = {
     events.SymbolDefined: msgspec.json.encode(SPEC),
     events.SymbolHalted: b'"BTCUSDT",112,100',
     events.AccountLimitsSet: b'4,{"max_open_orders":5,"max_order":{"USDT":100}}',
+    events.AccountRatesSet: b'4,"BTCUSDT",{"rates":{"tax_buyer":5},"uses_discount":true}',
+    events.ConversionSet: b'"BNB","USDT",26000000000',
     events.AccountChanged: b'4,"alice"',
     events.TradeGroupSet: b"4,7",
     events.ClockSet: b'"virtual"',

@@ -14,10 +14,8 @@ local commit_cascade
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
 local function commit_step(market, order, plan, kind)
-  read_ledger(market.base)
-  read_ledger(market.quote)
-  check_ledger(market.base)
-  check_ledger(market.quote)
+  read_money(market)
+  check_money(market)
   -- Write.
   if kind ~= "order_continued" then
     redis.call("LPOP", TRIGGERED)

@@ -6,10 +6,14 @@
 -- `order` has id, account, member, side, type, time_in_force, price (0 without a limit), lots, left, filled_quote,
 -- locked (0 when it is new), quote_order, tail and, if it is not of the usual kind, terms.
 
+local read_order, taker_of, plan_execution
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 local PARTS = '^"(%u+)",(%d+),"([A-Z_]+)","(%u+)",%d+,"[^"]*",(%d+)'
 
 -- An open order as a step needs it, from its record.
-local function read_order(member)
+function read_order(member)
   local order = read_record(redis.call("HGET", ORDERS, member))
   local side, price, kind, time_in_force, quote_order = string.match(order.tail, PARTS)
   order.member, order.side, order.price, order.type = member, side, tonumber(price), kind
@@ -29,7 +33,7 @@ local function read_own(taker, account, stp)
 end
 
 -- The order as it meets the book.
-local function taker_of(order)
+function taker_of(order)
   local taker = {
     account = order.account, id = order.id, side = order.side, limit = order.price > 0 and order.price or nil,
     left = order.quote_order == 0 and order.left or nil, is_by_quote = order.quote_order > 0,
@@ -39,10 +43,6 @@ local function taker_of(order)
   read_own(taker, order.account, order.terms and string.match(order.terms[STP], "%u[%u_]*") or "NONE")
   return taker
 end
-
-local plan_execution
-
-do -- A script may have 200 locals: what only this piece uses stays in here.
 
 -- What the order locks after this step, given how it ended; `reserve` is all that its pending rest may spend.
 local function locked_after(market, order, plan, reserve)
@@ -107,6 +107,7 @@ function plan_execution(market, order, plan, reserve)
   move(pays, order.account, order.locked - locked - plan.spent, locked - order.locked)
   if plan.received > 0 then move(receives, order.account, plan.received, 0) end
   order.locked = locked
+  if #market.open_fees > 0 then settle_fees(market) end
   plan.record = write_record(order, plan.status, int(market.now_ms))
   plan.other_levels = plan_levels(market, plan.side, plan.prices, plan.taken)
   if plan.rests then
@@ -123,8 +124,7 @@ end
 
 -- What the records, ledgers and books of the step become; `was_open` when the order has stood in ORDERS before.
 local function commit_execution(market, order, plan, was_open)
-  commit_ledger(market.base)
-  commit_ledger(market.quote)
+  commit_money(market)
   commit_match(market, plan)
   if #market.beside > 0 then redis.call("HSET", ORDERS, unpack(market.beside)) end
   commit_levels(plan.other_levels)

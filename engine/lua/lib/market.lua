@@ -15,18 +15,32 @@ end
 local function clear_step(market)
   market.base, market.quote = new_ledger(market.base_asset, BASE), new_ledger(market.quote_asset, QUOTE)
   market.fills, market.makers, market.levels, market.prevented, market.path = {}, {}, {}, {}, {}
-  market.touched_lists = {}
+  market.touched_lists, market.open_fees, market.discount = {}, {}, nil
   market.is_told, market.triggers, market.price_before = false, nil, market.last_price
   market.halt, market.price_window = nil, nil -- of the circuit breaker
   market.beside, market.payees, market.free_base = {}, nil, nil -- other orders of a list whose locks change
 end
 
+local new_market
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
+-- Where fees may be more than a share for maker and for taker, market.rates has those of the symbol, and
+-- lib/commissions.lua works fees out.
+local function prepare_rates(market, text, account_rates)
+  market.has_account_rates = account_rates and account_rates ~= "0"
+  if not text and not market.has_account_rates then return end
+  market.rates = { maker_fee_e8 = market.maker_fee_e8, taker_fee_e8 = market.taker_fee_e8, text = text }
+  market.discount_asset = string.match(text or "", " discount_asset=(%w+)")
+  market.known_rates, market.conversions = {}, {}
+end
+
 -- Everything a market command plans with: the fields it has read, and those that an order which only rests can do
 -- without.
-local function new_market(symbol, s, m, now_ms)
+function new_market(symbol, s, m, now_ms)
   local t = redis.call("HMGET", SYMBOL, "next_trade_id", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
     "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id",
-    "pending_prevented")
+    "pending_prevented", "rates", "account_rates")
   local market = {
     symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3], update_id = tonumber(s[4]),
     base_asset = s[5], quote_asset = s[6], base_atoms_per_lot = tonumber(s[7]), multiplier = tonumber(s[8]),
@@ -39,8 +53,17 @@ local function new_market(symbol, s, m, now_ms)
     next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[10], account_limits = m[7],
     matching = s[10] and string.match(s[10], " rule=(%S+) "), -- nil: price-time
   }
+  prepare_rates(market, t[11], t[12])
   clear_step(market)
   return market
+end
+
+end
+
+-- Whether the caller has not declared the balances of the asset that fees may be paid in.
+local function lacks_keys(market)
+  local name = market.discount_asset and ":balance:" .. market.discount_asset
+  return name and string.sub(KEYS[23] or "", -#name) ~= name
 end
 
 -- The market, or a verdict that ends the command; both while an order is pending. `account` is whose limits count, nil
@@ -49,7 +72,27 @@ local function read_market(symbol, rules_version, account)
   local s, m = read_fields(account or "")
   local verdict = early_verdict(s, rules_version)
   if verdict and verdict[1] ~= "pending" then return nil, verdict end
-  return new_market(symbol, s, m, read_clock(m[1], m[2])), verdict
+  local market = new_market(symbol, s, m, read_clock(m[1], m[2]))
+  if lacks_keys(market) then return nil, { "keys" } end
+  return market, verdict
+end
+
+local function read_money(market)
+  read_ledger(market.base)
+  read_ledger(market.quote)
+  if market.discount then read_ledger(market.discount) end
+end
+
+local function check_money(market)
+  check_ledger(market.base)
+  check_ledger(market.quote)
+  if market.discount then check_ledger(market.discount) end
+end
+
+local function commit_money(market)
+  commit_ledger(market.base)
+  commit_ledger(market.quote)
+  if market.discount then commit_ledger(market.discount) end
 end
 
 -- The step after one that has been written, and after the event of a halt if it has halted the symbol.
@@ -125,6 +168,7 @@ local function commit_market(market, kind, body)
   local balances = {}
   tell_ledger(market.base, balances)
   tell_ledger(market.quote, balances)
+  if market.discount then tell_ledger(market.discount, balances) end
   commit_event(EVENTS, kind, market, '"' .. market.symbol .. '",' .. int(market.update_id)
     .. ",[" .. table.concat(market.fills, ",") .. "],[" .. table.concat(market.makers, ",")
     .. "],[" .. table.concat(market.levels, ",") .. "],[" .. table.concat(balances, ",") .. "]," .. body)

@@ -2,6 +2,7 @@
 --- @include "lib/book"
 --- @include "lib/paying"
 --- @include "lib/pages"
+--- @include "lib/commissions"
 
 local MAX_FILLS = 500 -- fills one step plans; what is left is another step (engine/types.py has the same number)
 
@@ -66,10 +67,13 @@ local function plan_fill(market, taker, plan, maker, lots)
   local quote, base = notional_floor(market, price, lots), lots * market.base_atoms_per_lot
   if not quote or plan.quote + quote + plan.moved >= EXACT then return false end
   if plan.lots * market.base_atoms_per_lot + base + plan.moved >= EXACT then return false end
-  local taker_fee, maker_fee
+  local taker_fee, maker_fee, is_special = nil, nil, market.rates
+  if is_special then taker_fee, maker_fee = plan_fees(market, taker, maker, base, quote) end
   maker.left, maker.filled_quote = maker.left - lots, maker.filled_quote + quote
   if taker.side == "BUY" then
-    taker_fee, maker_fee = share_of(base, market.taker_fee_e8), share_of(quote, market.maker_fee_e8)
+    if not is_special then
+      taker_fee, maker_fee = share_of(base, market.taker_fee_e8), share_of(quote, market.maker_fee_e8)
+    end
     maker.locked = maker.locked - base
     move(market.base, maker.account, 0, -base)
     move(market.quote, maker.account, quote - maker_fee, 0)
@@ -80,7 +84,9 @@ local function plan_fill(market, taker, plan, maker, lots)
       plan.received = plan.received + base - taker_fee
     end
   else
-    taker_fee, maker_fee = share_of(quote, market.taker_fee_e8), share_of(base, market.maker_fee_e8)
+    if not is_special then
+      taker_fee, maker_fee = share_of(quote, market.taker_fee_e8), share_of(base, market.maker_fee_e8)
+    end
     maker.locked = maker.locked - quote
     local rest = maker.left == 0 and maker.locked or 0 -- what rounding left over goes back to its owner
     maker.locked = maker.locked - rest

@@ -30,10 +30,12 @@ local function free_base(market, account)
 end
 
 -- Locks what the order has bought. The commission is taken from what is free, if that is enough, else from what was
--- bought; so it is in a trade with oneself, for what is free may be what is sold in this step.
+-- bought; so it is in a trade with oneself, for what is free may be what is sold in this step, and in the asset that fees
+-- are paid in.
 function set_aside(market, order_id, account, atoms, fee, other_account)
   local payee, from_free = payee_of(market, order_id), 0
-  if account ~= other_account and free_base(market, account) >= fee then from_free = fee end
+  local is_bound = account == other_account or market.base_asset == market.discount_asset
+  if not is_bound and free_base(market, account) >= fee then from_free = fee end
   move(market.base, account, -from_free, atoms - fee + from_free)
   payee.locked = payee.locked + atoms - fee + from_free
 end

@@ -108,14 +108,12 @@ local function commit_new_order(market, request)
   local needed = plan.stop ~= "too large" and funds_needed(market, order, taker, plan)
   if not needed or needed >= EXACT then return too_large(order) end
   plan_execution(market, order, plan, reserve_for(market, order, plan, needed))
-  read_ledger(market.base)
-  read_ledger(market.quote)
+  read_money(market)
   local pays = order.side == "BUY" and market.quote or market.base
   if not enough(free_before(pays, order.account), needed) then
     return too_poor(market, pays, order.account, needed)
   end
-  check_ledger(market.base)
-  check_ledger(market.quote)
+  check_money(market)
 
   -- Write.
   redis.call("HSET", CLIENT_IDS, request.client_field, order.member)

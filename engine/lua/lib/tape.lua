@@ -1,19 +1,19 @@
 --- @include "lib/cascade"
 
--- Recorded history in the book. KEYS after those of the market: 23 tape bids 24 tape asks 25 touched.
+-- Recorded history in the book. KEYS after those of the market: 26 tape bids 27 tape asks 28 touched.
 -- ARGV that both commands begin with: 1 symbol 2 rules version 3 now_ms 4 the mark that must be the venue's newest
 -- or "" 5 this command's own mark 6 the account that rests 7 the account that takes.
 -- A level's text is "<recorded>,<taken>,<left>,<order id> <order id> ...": what the recording shows, what users have
 -- taken from it since the recording last emptied it, what the tape's orders there had left after the last command.
 
-local TOUCHED = KEYS[25]
+local TOUCHED = KEYS[28]
 
 local read_tape_market, touch, read_tape_levels, read_reached, read_growing, new_step, plan_text, commit_texts,
   commit_orders, commit_changes, commit_tape
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
-BID.tape, ASK.tape = KEYS[23], KEYS[24]
+BID.tape, ASK.tape = KEYS[26], KEYS[27]
 local LEVEL = "^(%d+),(%d+),(%d+),(.*)$"
 local MAX_CHANGES = 500 -- levels that one step changes
 local MAX_ORDERS = 100 -- orders of MAX_FILLS fills each that one recorded trade or quote may become
@@ -104,6 +104,10 @@ local function lock_of(market, side_name, price, lots)
   return atoms
 end
 
+local plan_change
+
+do -- Its parts.
+
 local function plan_lock(market, order)
   local locked = order.left > 0 and lock_of(market, order.side, order.price, order.left) or 0
   move(order.side == "BUY" and market.quote or market.base, order.account, order.locked - locked, locked - order.locked)
@@ -175,7 +179,7 @@ local function plan_addition(market, step, level, lots)
   plan_kept(market, step, order)
 end
 
-local function plan_change(market, step, level)
+function plan_change(market, step, level)
   local name, delta = level.side.name, level.target - level.actual
   if delta < 0 then plan_removal(market, step, level, -delta) end
   if delta > 0 then plan_addition(market, step, level, delta) end
@@ -186,6 +190,8 @@ local function plan_change(market, step, level)
   end
   level.actual = level.target
   plan_text(step, level)
+end
+
 end
 
 local function plan_step(market, step)
@@ -257,10 +263,8 @@ local function commit_order(market, kind, account, side_name, price, lots, alloc
   if plan.problem then broken("commit_order: " .. plan.problem) end
   if stop == "capped" then plan.stop = "limit" end -- what is left is another order, this one ends here
   plan_execution(market, order, plan, 0)
-  read_ledger(market.base)
-  read_ledger(market.quote)
-  check_ledger(market.base)
-  check_ledger(market.quote)
+  read_money(market)
+  check_money(market)
   commit_execution(market, order, plan, false)
   commit_market(market, kind, "[" .. plan.record .. "]")
   next_tape_step(market)
