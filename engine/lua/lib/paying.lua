@@ -30,8 +30,8 @@ local function free_base(market, account)
 end
 
 -- Locks what the order has bought. The commission is taken from what is free, if that is enough, else from what was
--- bought; so it is in a trade with oneself, for what is free may be what is sold in this step, and in the asset that fees
--- are paid in.
+-- bought; so it is in a trade with oneself, for what is free may be what is sold in this step, and in
+-- the asset that fees are paid in.
 function set_aside(market, order_id, account, atoms, fee, other_account)
   local payee, from_free = payee_of(market, order_id), 0
   local is_bound = account == other_account or market.base_asset == market.discount_asset
