@@ -1,4 +1,4 @@
-"""Fifty-six mistakes that somebody could make in the Lua scripts, each as one replacement of text.
+"""Sixty-two mistakes that somebody could make in the Lua scripts, each as one replacement of text.
 
 The fact a newcomer would get wrong: a row whose old text stands in its file not exactly once is an error of this table,
 not a killed mutant. Whoever changes a script mends the rows that name what he changed.
@@ -349,5 +349,42 @@ MUTANTS = [
         "own - shares[i]\n",
         "own\n",
         "shares by size count what has gone by time",
+    ),
+    # Fees of three kinds, and in another asset.
+    Mutant(
+        "lib/commissions.lua",
+        'nearest_share(side.received, rate("special")) + nearest_share(side.received, rate("tax"))',
+        'nearest_share(side.received, rate("special"))',
+        "no tax is paid",
+    ),
+    Mutant(
+        "lib/commissions.lua",
+        "wide_product(wide(others), wide(E8))",
+        "wide_product(wide(others), wide(rates.discount_ratio))",
+        "the discount goes for tax as well",
+    ),
+    Mutant(
+        "lib/commissions.lua",
+        "tell_fee(market, side, side.discounted, market.discount_asset)",
+        'tell_fee(market, side, side.discounted, "")',
+        "a fee in the discount asset is told as one in what was received",
+    ),
+    Mutant(
+        "lib/commissions.lua",
+        "enough(free_before(ledger, side.account), -change)",
+        "true",
+        "who has too little of the discount asset pays in it all the same",
+    ),
+    Mutant(
+        "lib/commissions.lua",
+        'local party = side.is_buyer and "buyer" or "seller"',
+        'local party = side.is_buyer and "seller" or "buyer"',
+        "buyer and seller pay each other's rates",
+    ),
+    Mutant(
+        "lib/commissions.lua",
+        "(low * rate_e8 + E8 / 2) / E8",
+        "low * rate_e8 / E8",
+        "tax is rounded down",
     ),
 ]
