@@ -225,6 +225,8 @@ class Story:
                 return "its stop price had been reached before its list let it begin"
         if is_pegged and not order.filled_lots and order.time_in_force is TimeInForce.GTC:
             return "the book had no level to take its price from, or at that price it was worth too little or too dear"
+        if order.terms is not None and order.terms.expiry == "EXECUTION_RULE_PRICE_RANGE_EXCEEDED":
+            return "its next trade would have been outside of the price range around the symbol's reference price"
         if order.time_in_force is TimeInForce.FOK and not order.filled_lots:
             return "FOK, and the book could not fill all of it within its limit"
         if order.price_ticks:

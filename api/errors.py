@@ -111,6 +111,11 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     ),
     # Not the caller's fault; this text is all that whoever writes a rule has to go by.
     Reason.RULE_FAILED: Answer(400, -2010, "Nothing was done: {detail}."),
+    Reason.WRONG_SYMBOL_STATUS: Answer(400, -1220, "The symbol's status does not match the requested symbolStatus."),
+    Reason.NO_REFERENCE_PRICE: Answer(400, -2043, "This symbol doesn't have a reference price."),
+    Reason.REFERENCE_NOT_EXTERNAL: Answer(
+        409, -1020, "The symbol's reference price is not set from outside: give it a referenceExternalId first."
+    ),
     Reason.NO_TRADE_YET: Answer(404, -1000, "There was no trade on this symbol yet."),
 }
 

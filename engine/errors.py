@@ -65,6 +65,9 @@ class Reason(StrEnum):
     AMEND_DUPLICATE = "AMEND_DUPLICATE"  # the new client order id is another open order's
     RULE_FAILED = "RULE_FAILED"  # the symbol's matching rule gave what cannot be; the detail says what
     NO_TRADE_YET = "NO_TRADE_YET"
+    WRONG_SYMBOL_STATUS = "WRONG_SYMBOL_STATUS"  # it was asked for with another one
+    NO_REFERENCE_PRICE = "NO_REFERENCE_PRICE"  # and never one before
+    REFERENCE_NOT_EXTERNAL = "REFERENCE_NOT_EXTERNAL"  # it is computed, or there is none
 
 
 class ExchangeError(Exception):

@@ -211,6 +211,13 @@ class TradeGroupSet(Event, frozen=True, tag="trade_group_set"):
     trade_group: int
 
 
+class ReferencePriceSet(Event, frozen=True, tag="reference_price_set"):
+    """A symbol's reference price came from outside, in 1e-8 of the quote asset; None: it has none now."""
+
+    symbol: str
+    price_units: int | None
+
+
 class ClockSet(Event, frozen=True, tag="clock_set"):
     """`now_ms` is the new time. Mode "real" or "virtual"."""
 
@@ -253,6 +260,7 @@ AnyEvent = (
     | AccountRatesSet
     | ConversionSet
     | TradeGroupSet
+    | ReferencePriceSet
     | ClockSet
     | MarketCleared
     | VenueOpened

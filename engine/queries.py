@@ -11,6 +11,7 @@ import msgspec
 from engine.errors import EngineUnavailable, OutcomeUnknown, Reason, Rejected
 from engine.keys import Keys, order_member
 from engine.records import Fill, OrderListRecord, OrderRecord, PreventedMatch, decode_list, decode_order
+from engine.reference import ReferencePrice, reference_price
 from engine.runner import Runner
 from engine.types import Side, SymbolSpec
 
@@ -163,6 +164,12 @@ class Queries:
             best_bid=best_bid[0] if best_bid else None,
             best_ask=best_ask[0] if best_ask else None,
         )
+
+    async def reference_price(self, spec: SymbolSpec) -> ReferencePrice | None:
+        """None when the symbol has never had one."""
+        fields = await self._runner.command("HMGET", self._keys.symbol(spec.symbol), "buckets", "reference")
+        buckets, external = (field or b"" for field in fields)
+        return reference_price(spec, buckets, external, (await self.clock()).now_ms)
 
     async def trades(self, symbol: str, *, limit: int, from_id: int | None = None) -> list[PublicTrade]:
         """The newest `limit` trades, or `limit` from trade `from_id` on; oldest first. Older ones are in SQL alone."""

@@ -171,6 +171,13 @@ class Registry:
         keys = [self._keys.meta, self._keys.events, self._keys.trade_groups]
         await self._runner.run("set_trade_group", keys, (account, trade_group))
 
+    async def set_reference_price(self, symbol: str, price_units: int | None) -> int:
+        """From outside, in 1e-8 of the quote asset; None: none. Returns when. Rejected REFERENCE_NOT_EXTERNAL."""
+        keys = [self._keys.meta, self._keys.events, self._keys.symbol(symbol)]
+        words = (symbol, "null" if price_units is None else price_units)
+        (now_ms,) = await self._runner.run("set_reference_price", keys, words)
+        return int(now_ms)
+
     async def set_account_limits(self, account: int, limits: AccountLimits) -> None:
         """In force for the next order; what is open stays (`Gateway.kill_account` cancels it as well)."""
         keys = [self._keys.meta, self._keys.events]

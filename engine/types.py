@@ -188,6 +188,8 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     Price multipliers are in 1e-4 of the last price. A last price more than `halt_bips` from another one of the last
     `halt_seconds` halts the symbol. `matching_rule` (engine/matching_rules.py) says who at a price level gets how much,
     with `price_time_percent` as its number if it needs one.
+    A taker trades within the `range` multiples of the reference price: the mean of the prices in `reference_buckets`
+    buckets of `reference_bucket_ms`, or set from outside by the method `reference_external_id`; -1: it is not.
     """
 
     symbol: str
@@ -248,6 +250,13 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     halt_seconds: int = 0
     matching_rule: str = "price_time"
     price_time_percent: int = 0
+    range_bid_up_e4: int = 0
+    range_bid_down_e4: int = 0
+    range_ask_up_e4: int = 0
+    range_ask_down_e4: int = 0
+    reference_bucket_ms: int = 0
+    reference_buckets: int = 0
+    reference_external_id: int = -1
     status: SymbolStatus = SymbolStatus.TRADING
     rules_version: int = 1
 
@@ -280,6 +289,12 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
             words.append(f"halt={self.halt_bips}/{self.halt_seconds}")
         if self.matching_rule != "price_time":
             words.append(f"rule={self.matching_rule}/{self.price_time_percent}")
+        if any(self.price_range):
+            words.append("range=" + "/".join(map(str, self.price_range)))
+        if self.has_mean_reference:
+            words.append(f"mean={self.reference_bucket_ms}/{self.reference_buckets}")
+        elif self.reference_external_id >= 0:
+            words.append(f"external={self.reference_external_id}")
         return f" {' '.join(words)} " if words else ""
 
     @property
@@ -294,6 +309,16 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         if self.allows_discount:
             words += [f"discount_ratio={self.discount_e8}", f"discount_asset={self.discount_asset}"]
         return f" {' '.join(words)} " if words else ""
+
+    @property
+    def price_range(self) -> tuple[int, int, int, int]:
+        """The PRICE_RANGE rule: bid up and down, ask up and down, in 1e-4; 0: no such bound."""
+        return self.range_bid_up_e4, self.range_bid_down_e4, self.range_ask_up_e4, self.range_ask_down_e4
+
+    @property
+    def has_mean_reference(self) -> bool:
+        """The engine computes the reference price (ARITHMETIC_MEAN)."""
+        return self.reference_bucket_ms > 0 and self.reference_buckets > 0
 
     @property
     def notional_ratio(self) -> tuple[int, int]:

@@ -14,9 +14,10 @@ from api.parameters import READS_JSON
 from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
-from engine.types import SymbolSpec
+from engine.types import SymbolSpec, SymbolStatus
 from markets.candles import INTERVALS, read_klines
 from markets.exchange_info import exchange_info
+from markets.execution_rules import execution_rules_view, reference_calculation_view, reference_price_view
 from markets.rendering import kline_row, level_texts, price_text, ticker_view, trade_view
 from markets.tickers import ticker_24h
 
@@ -37,6 +38,16 @@ class OfSymbols(msgspec.Struct, kw_only=True):
 
     symbol: str | None = None
     symbols: Annotated[str, READS_JSON] | None = None
+
+
+class ExecutionRulesRequest(OfSymbols, kw_only=True, rename="camel"):
+    """One of these, or (none) all symbols."""
+
+    symbol_status: SymbolStatus | None = None
+
+
+class ReferenceCalculationRequest(OfSymbol, kw_only=True, rename="camel"):
+    symbol_status: SymbolStatus | None = None
 
 
 class DepthRequest(OfSymbol, kw_only=True):
@@ -97,6 +108,41 @@ async def get_exchange_info(request: OfSymbols, caller: Caller, runtime: Runtime
     """Symbols and their rules."""
     specs = await _specs_of(runtime, request)
     return exchange_info(specs, (await runtime.venue.queries.clock()).now_ms)
+
+
+@ENDPOINTS.endpoint("GET", "/executionRules")
+async def get_execution_rules(request: ExecutionRulesRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """What is enforced when orders are executed; symbols without such a rule are left out."""
+    given = [name for name in (request.symbol, request.symbols, request.symbol_status) if name is not None]
+    if len(given) > 1:
+        raise BadParameter("symbolStatus" if request.symbol_status is not None else "symbols", "BAD_COMBINATION")
+    specs = await _specs_of(runtime, OfSymbols(symbol=request.symbol, symbols=request.symbols))
+    status = request.symbol_status
+    return execution_rules_view([spec for spec in specs if status is None or spec.status is status])
+
+
+@ENDPOINTS.endpoint("GET", "/referencePrice")
+async def get_reference_price(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """The price that the PRICE_RANGE rule and the price filters look at; null while there is none."""
+    spec = await spec_of(runtime, request.symbol)
+    found = await runtime.venue.queries.reference_price(spec)
+    if found is None:
+        raise Rejected(Reason.NO_REFERENCE_PRICE)
+    return reference_price_view(spec, found)
+
+
+@ENDPOINTS.endpoint("GET", "/referencePrice/calculation")
+async def get_reference_calculation(
+    request: ReferenceCalculationRequest, caller: Caller, runtime: Runtime
+) -> dict[str, Any]:
+    """How that price comes about."""
+    spec = await spec_of(runtime, request.symbol)
+    if request.symbol_status is not None and request.symbol_status is not spec.status:
+        raise Rejected(Reason.WRONG_SYMBOL_STATUS)
+    view = reference_calculation_view(spec)
+    if view is None:
+        raise Rejected(Reason.NO_REFERENCE_PRICE)
+    return view
 
 
 @ENDPOINTS.endpoint("GET", "/ticker/price")

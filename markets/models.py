@@ -32,7 +32,8 @@ COUNT_FIELDS = (
 )  # fmt: skip
 BAND_FIELDS = (
     "price_up", "price_down", "bid_price_up", "bid_price_down", "ask_price_up", "ask_price_down", "halt_percent",
-    "halt_seconds",
+    "halt_seconds", "range_bid_up", "range_bid_down", "range_ask_up", "range_ask_down", "reference_bucket_ms",
+    "reference_buckets", "reference_external_id",
 )  # fmt: skip
 MATCHING_FIELDS = ("matching_rule", "price_time_percent")
 RULE_FIELDS = (
@@ -158,6 +159,13 @@ class Symbol(models.Model):
     halt_seconds = _rule("", "Circuit breaker: within so many seconds of the exchange's clock, like 60.", blank=True)
     matching_rule = _rule("", "Who at a price gets how much: price_time, pro_rata ... Empty: price_time.", blank=True)
     price_time_percent = _rule("", "Of price_time_pro_rata: the oldest orders' share, like 40.", blank=True)
+    range_bid_up = _rule("", "PRICE_RANGE: highest price of a buying taker, times the reference price.", blank=True)
+    range_bid_down = _rule("", "PRICE_RANGE: lowest price of a buying taker, times the reference price.", blank=True)
+    range_ask_up = _rule("", "PRICE_RANGE: highest price of a selling taker, times the reference price.", blank=True)
+    range_ask_down = _rule("", "PRICE_RANGE: lowest price of a selling taker, times the reference price.", blank=True)
+    reference_bucket_ms = _rule("", "Reference price: mean of the trades in buckets so wide, like 1000.", blank=True)
+    reference_buckets = _rule("", "Reference price: so many of these buckets, like 10.", blank=True)
+    reference_external_id = _rule("", "Reference price set from outside: by which method, like 0.", blank=True)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.TRADING)
 
     class Meta:

@@ -31,6 +31,10 @@ MULTIPLIER_DECIMALS = 4
 MOST_HALT_SECONDS = 600
 MOST_PERCENT = 100
 WITH_PERCENT = "price_time_pro_rata"
+MOST_BUCKET_MS = 86_400_000
+MOST_BUCKETS = 1_000
+LARGEST_MULTIPLIER_E4 = 10_000_000_000
+LARGEST_TICK_UNITS = 100_000_000_000  # of a symbol with a price range: its bounds are divided by a tick exactly
 EXCHANGE_COUNTS = (
     "exchange_max_orders", "exchange_max_algo_orders", "exchange_max_iceberg_orders", "exchange_max_order_lists",
 )  # fmt: skip
@@ -186,6 +190,7 @@ def _limits(reader: _Reader, lot_units: int) -> dict[str, Any]:
     counts = ("max_orders", "max_algo_orders", "max_iceberg_orders", "max_order_lists", "max_order_amends")
     multipliers = (
         "price_up", "price_down", "bid_price_up", "bid_price_down", "ask_price_up", "ask_price_down",
+        "range_bid_up", "range_bid_down", "range_ask_up", "range_ask_down",
     )  # fmt: skip
     return (
         {field: reader.count(field, MOST_PARTS) for field in (*counts, *EXCHANGE_COUNTS)}
@@ -194,6 +199,9 @@ def _limits(reader: _Reader, lot_units: int) -> dict[str, Any]:
             "max_position_lots": reader.steps("max_position", lot_units, "lot_size", empty=0),
             "halt_bips": reader.scaled("halt_percent", 2),
             "halt_seconds": reader.count("halt_seconds", MOST_HALT_SECONDS),
+            "reference_bucket_ms": reader.count("reference_bucket_ms", MOST_BUCKET_MS),
+            "reference_buckets": reader.count("reference_buckets", MOST_BUCKETS),
+            "reference_external_id": reader.count("reference_external_id", MOST_PARTS),
         }
     )
 
@@ -233,7 +241,7 @@ def _contradictions(spec: SymbolSpec) -> dict[str, str]:
         problems["price_time_percent"] = f"{WITH_PERCENT} needs the share of price-time, 1 to 99 percent"
     if spec.default_stp not in spec.allowed_stp:
         problems["default_stp"] = f"{spec.default_stp} is not among the allowed modes"
-    return problems | _price_bands(spec) | _too_large(spec)
+    return problems | _price_bands(spec) | _price_range(spec) | _too_large(spec)
 
 
 def _price_bands(spec: SymbolSpec) -> dict[str, str]:
@@ -252,6 +260,26 @@ def _price_bands(spec: SymbolSpec) -> dict[str, str]:
             problems[f"{name}_down"] = f"must be at most {name}_up"
     if bool(spec.halt_bips) is not bool(spec.halt_seconds):
         problems["halt_seconds"] = "halt_percent and halt_seconds go together"
+    return problems
+
+
+def _price_range(spec: SymbolSpec) -> dict[str, str]:
+    """The PRICE_RANGE rule and the reference price that it needs, which comes from one of two sources."""
+    problems: dict[str, str] = {}
+    bid_up, bid_down, ask_up, ask_down = spec.price_range
+    for name, up, down in (("bid", bid_up, bid_down), ("ask", ask_up, ask_down)):
+        if 0 < up < down:
+            problems[f"range_{name}_down"] = f"must be at most range_{name}_up"
+        if max(up, down) > LARGEST_MULTIPLIER_E4:
+            problems[f"range_{name}_up"] = "is more than a million times the reference price"
+    if bool(spec.reference_bucket_ms) is not bool(spec.reference_buckets):
+        problems["reference_buckets"] = "reference_bucket_ms and reference_buckets go together"
+    elif spec.has_mean_reference and spec.reference_external_id >= 0:
+        problems["reference_external_id"] = "a reference price that is computed from trades is not set from outside too"
+    elif any(spec.price_range) and not spec.has_mean_reference and spec.reference_external_id < 0:
+        problems["range_bid_up"] = "a price range needs a reference price: reference_buckets or reference_external_id"
+    if spec.has_mean_reference and spec.tick_units > LARGEST_TICK_UNITS:
+        problems["tick_size"] = "is too large for a reference price"
     return problems
 
 

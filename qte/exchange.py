@@ -59,6 +59,13 @@ _RULES = {
     "halt_percent": "haltPercent",
     "halt_seconds": "haltSeconds",
     "price_time_percent": "priceTimePercent",
+    "range_bid_up": "rangeBidUp",
+    "range_bid_down": "rangeBidDown",
+    "range_ask_up": "rangeAskUp",
+    "range_ask_down": "rangeAskDown",
+    "reference_bucket_ms": "referenceBucketMs",
+    "reference_buckets": "referenceBuckets",
+    "reference_external_id": "referenceExternalId",
 }
 _WORD_RULES = {
     "order_types": "orderTypes", "default_stp": "defaultStp", "allowed_stp": "allowedStp",

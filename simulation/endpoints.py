@@ -37,8 +37,9 @@ from api.runtime import Runtime
 from engine.amounts import to_atoms, to_text
 from engine.commands import Transfer
 from engine.errors import BadParameter, EngineUnavailable, Reason, Rejected
-from engine.types import BALANCE_LIMIT
+from engine.types import BALANCE_LIMIT, PRICE_DECIMALS
 from markets import services as markets
+from markets.endpoints import spec_of
 from markets.models import RULE_FIELDS, Exchange
 from simulation import replays
 from simulation.clock import LATEST_MS
@@ -114,6 +115,13 @@ class NewSymbol(Struct, kw_only=True, rename="camel"):
     ask_price_down: str | None = None
     halt_percent: str | None = None
     halt_seconds: str | None = None
+    range_bid_up: str | None = None
+    range_bid_down: str | None = None
+    range_ask_up: str | None = None
+    range_ask_down: str | None = None
+    reference_bucket_ms: str | None = None
+    reference_buckets: str | None = None
+    reference_external_id: str | None = None
     max_position: str | None = None
     matching_rule: str | None = None
     price_time_percent: str | None = None
@@ -122,6 +130,11 @@ class NewSymbol(Struct, kw_only=True, rename="camel"):
 class SymbolChange(Struct, kw_only=True):
     symbol: str
     status: str
+
+
+class ReferencePriceChange(Struct, kw_only=True):
+    symbol: str
+    price: str | None = None
 
 
 class ExchangeChange(Struct, kw_only=True, rename="camel"):
@@ -269,6 +282,22 @@ async def change_exchange(request: ExchangeChange, caller: Caller, runtime: Runt
     if all(text is None for text in rules.values()):
         raise BadParameter("maxOrders", "MISSING", detail="say what is to change: maxOrders, maxAlgoOrders ...")
     return exchange_shown(await _in_sql(markets.set_exchange_rules, **rules))
+
+
+@ENDPOINTS.endpoint("PUT", "/referencePrice")
+async def set_reference_price(request: ReferencePriceChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """The reference price of a symbol that has it set from outside; without `price` it has none."""
+    spec = await spec_of(runtime, request.symbol)
+    units = None
+    if request.price is not None:
+        units = to_atoms(request.price, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field="price")
+        if units == 0:
+            raise BadParameter("price", "OUT_OF_RANGE", value=request.price)
+    now_ms = await runtime.venue.registry.set_reference_price(spec.symbol, units)
+    return {
+        "symbol": spec.symbol, "referencePrice": None if units is None else to_text(units, decimals=PRICE_DECIMALS),
+        "timestamp": now_ms,
+    }  # fmt: skip
 
 
 @ENDPOINTS.endpoint("POST", "/credit")

@@ -97,4 +97,11 @@ def _limits_shown(spec: SymbolSpec) -> dict[str, str]:
         "askPriceDown": shown(spec.ask_price_down_e4, 4),
         "haltPercent": shown(spec.halt_bips, 2),
         "haltSeconds": shown(spec.halt_seconds),
+        "rangeBidUp": shown(spec.range_bid_up_e4, 4),
+        "rangeBidDown": shown(spec.range_bid_down_e4, 4),
+        "rangeAskUp": shown(spec.range_ask_up_e4, 4),
+        "rangeAskDown": shown(spec.range_ask_down_e4, 4),
+        "referenceBucketMs": shown(spec.reference_bucket_ms),
+        "referenceBuckets": shown(spec.reference_buckets),
+        "referenceExternalId": "" if spec.reference_external_id < 0 else str(spec.reference_external_id),
     }

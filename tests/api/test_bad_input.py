@@ -75,6 +75,11 @@ SPAN = {"symbol": "BTCUSDT", "startTime": "0", "endTime": "4000000000000", "limi
 GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/exchangeInfo", {"symbol": "BTCUSDT"}),
     ("GET", "/exchangeInfo", {"symbols": '["BTCUSDT"]'}),
+    ("GET", "/executionRules", {"symbol": "BTCUSDT"}),
+    ("GET", "/executionRules", {"symbols": '["BTCUSDT"]'}),
+    ("GET", "/executionRules", {"symbolStatus": "TRADING"}),
+    ("GET", "/referencePrice", {"symbol": "BTCUSDT"}),
+    ("GET", "/referencePrice/calculation", {"symbol": "BTCUSDT", "symbolStatus": "TRADING"}),
     ("GET", "/ticker/price", {"symbol": "BTCUSDT"}),
     ("GET", "/ticker/price", {"symbols": '["BTCUSDT"]'}),
     ("GET", "/ticker/24hr", {"symbol": "BTCUSDT"}),
@@ -162,7 +167,7 @@ BAD: dict[str, list[str]] = {
     "newClientOrderId": BAD_CLIENT_ID, "origClientOrderId": BAD_CLIENT_ID,
     "asset": ["", "NOPE", "btc", "x" * 1000, "BTC\x00", "#fees"],
 }  # fmt: skip
-BAD["cancelReplaceMode"] = BAD_WORD
+BAD["cancelReplaceMode"] = BAD["symbolStatus"] = BAD_WORD
 BAD["cancelOrderId"] = BAD_INTEGER
 BAD["orderListId"] = BAD["fromExecutionId"] = BAD_INTEGER
 BAD |= {  # of one order in a list: what the same is in POST order
@@ -266,6 +271,11 @@ WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT", "preventedMatchId": "0", "orderId": "1"}, -1128),
     ("GET", "/myPreventedMatches", {"symbol": "BTCUSDT", "preventedMatchId": "0", "fromPreventedMatchId": "0"}, -1128),
     ("GET", "/exchangeInfo", {"symbol": "BTCUSDT", "symbols": '["BTCUSDT"]'}, -1128),
+    ("GET", "/executionRules", {"symbol": "BTCUSDT", "symbols": '["BTCUSDT"]'}, -1128),
+    ("GET", "/executionRules", {"symbol": "BTCUSDT", "symbolStatus": "TRADING"}, -1128),
+    ("GET", "/referencePrice", {"symbol": "BTCUSDT"}, -2043),
+    ("GET", "/referencePrice/calculation", {"symbol": "BTCUSDT"}, -2043),
+    ("GET", "/referencePrice/calculation", {"symbol": "BTCUSDT", "symbolStatus": "BREAK"}, -1220),
 ]
 
 

@@ -36,7 +36,9 @@ RULES = {"tickSize": "0.01", "lotSize": "0.001", "minPrice": "0.01", "maxPrice":
          "maxTrailingAbove": "20", "minTrailingBelow": "10", "maxTrailingBelow": "20",
          "maxOrderAmends": "5", "priceUp": "1.3", "priceDown": "0.7", "bidPriceUp": "1.3", "bidPriceDown": "0.7",
          "askPriceUp": "1.3", "askPriceDown": "0.7", "haltPercent": "10", "haltSeconds": "60",
-         "priceTimePercent": "40"}  # fmt: skip
+         "priceTimePercent": "40",
+         "rangeBidUp": "2", "rangeBidDown": "0.5", "rangeAskUp": "2", "rangeAskDown": "0.5",
+         "referenceBucketMs": "1000", "referenceBuckets": "10"}  # fmt: skip
 COUNTS = {"maxOrders": "5", "maxAlgoOrders": "5", "maxIcebergOrders": "5", "maxOrderLists": "5"}
 WORDS = {
     "orderTypes": "LIMIT,MARKET", "defaultStp": "EXPIRE_BOTH", "allowedStp": "NONE,EXPIRE_BOTH", "notOffered": "OPO",
@@ -49,6 +51,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/users", {"name": "alice"}),
     ("POST", "/users", {"name": "bob", "displayName": "Bob"}),
     ("POST", "/keys", {"user": "alice", "label": "mine", "permissions": "R", "requiresSignature": "true"}),
+    ("POST", "/symbols", {"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", "referenceExternalId": "2"}),
     (
         "POST",
         "/symbols",
@@ -56,6 +59,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("PUT", "/symbols", {"symbol": "BTCUSDT", "status": "HALT"}),
     ("PUT", "/exchange", COUNTS),
+    ("PUT", "/referencePrice", {"symbol": "BTCUSDT", "price": "50000"}),  # which is computed: refused anyhow
     (
         "PUT",
         "/users",
@@ -101,7 +105,8 @@ BAD: dict[str, list[str]] = {
     "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH,
     "killed": BAD_TRUTH, **dict.fromkeys(("maxOrder", "maxDaily", "maxPosition"), BAD_AMOUNTS),
     "maxOpenOrders": [*NO_NUMBER, "1.5", "1e3"], "status": ["", " ", "halt", "OPEN", "HALT\x00", "x" * 5000],
-    **dict.fromkeys(RULES | COUNTS, BAD_RULE), **dict.fromkeys(WORDS, BAD_WORDS),
+    **dict.fromkeys(RULES | COUNTS, BAD_RULE), "referenceExternalId": [*BAD_RULE, "1.5", str(2**31)],
+    "price": BAD_DECIMAL, **dict.fromkeys(WORDS, BAD_WORDS),
     "tradeGroup": [*(text for text in NO_NUMBER if text != "-1"), "1.5", "-2", str(2**31), str(2**63)],
 }  # fmt: skip
 

@@ -229,6 +229,16 @@ def test_which_orders_a_symbol_takes(sim: Sim) -> None:
     assert {name: dot[name] for name in rules} == rules | amounts
 
 
+def test_a_reference_price_comes_from_the_tester_where_the_symbol_says_so(sim: Sim) -> None:
+    rules = {"rangeBidUp": "2", "rangeAskDown": "0.5", "referenceExternalId": "0"}
+    assert sim.ok("POST", "symbols", symbol="RNGUSDT", base="RNG", quote="USDT", **rules)["created"] is True
+    (row,) = [row for row in sim.ok("GET", "symbols")["symbols"] if row["symbol"] == "RNGUSDT"]
+    assert {name: row[name] for name in rules} == rules
+    told = sim.ok("PUT", "referencePrice", symbol="RNGUSDT", price="10.5")
+    assert (told["symbol"], told["referencePrice"]) == ("RNGUSDT", "10.50000000")
+    assert sim.ok("PUT", "referencePrice", symbol="RNGUSDT")["referencePrice"] is None
+
+
 def test_a_trade_group_keeps_its_members_from_trading_with_each_other(sim: Sim, exchange: MockExchange) -> None:
     for name in ("tick", "trick"):
         sim.ok("POST", "users", name=name)

@@ -5,6 +5,7 @@ The fact a newcomer would get wrong: a script that writes and has no row in any 
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
 from engine.commands import CancelOrderList, ReplaceOrder
@@ -12,7 +13,7 @@ from engine.keys import order_member
 from engine.scripts import load_scripts
 from engine.types import AccountLimits, Side
 from engine.venue import Venue
-from tests.conftest import cancel, fund, limit
+from tests.conftest import BTCUSDT, cancel, fund, limit
 from tests.engine import test_faults, test_list_faults
 from tests.engine.test_faults import calls_before_the_first_write, fill_books
 from tests.engine.test_list_faults import PAIR
@@ -37,6 +38,10 @@ async def lease(venue: Venue) -> None:
 async def list_is_gone(venue: Venue) -> None:
     await PAIR(venue)
     await venue.gateway.cancel_order_list(CancelOrderList(account=1, symbol="BTCUSDT", client_order_id="list"))
+
+
+async def reference_from_outside(venue: Venue) -> None:
+    await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, reference_external_id=0))
 
 
 async def order_is_gone(venue: Venue) -> None:
@@ -79,6 +84,9 @@ SCENARIOS: dict[str, tuple[Act | None, Act]] = {
     "forget_lists": (list_is_gone, run("forget_lists", lambda venue: [venue.keys.lists("BTCUSDT")], 10**15, 1)),
     "set_account_limits": (
         None, lambda venue: venue.registry.set_account_limits(1, AccountLimits(max_open_orders=3)),
+    ),
+    "set_reference_price": (
+        reference_from_outside, lambda venue: venue.registry.set_reference_price("BTCUSDT", 10**10),
     ),
     "open_venue": (None, run("open_venue", lambda venue: [venue.keys.meta, venue.keys.events], "another:master")),
     "hold_lease": (

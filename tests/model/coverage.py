@@ -19,11 +19,11 @@ LIMITS = (
 LEAST_PER_20_000 = {
     "triggered": 250, "triggered by trailing": 80, "cascades": 120, "refills": 200, "met twice": 100,
     "continued": 150, "continued amid triggers": 30, "fill or kill triggered": 25, "rests after trigger": 60,
-    "out of money": 3, "icebergs in prevention": 100, "waiting reduced": 50, "waiting cancelled": 100,
+    "out of money": 1, "icebergs in prevention": 100, "waiting reduced": 50, "waiting cancelled": 100,
     **dict.fromkeys(MODES, 15), "transfers": 20,
     "OCO list_placed": 50, "OTO list_placed": 50, "OTOCO list_placed": 50, "lists done": 120,
     "working order filled at once": 12, "begun later": 35, "pending maker that would match": 3,
-    "pending stop that would trigger": 15, "pair ended by a fill": 8, "lists after prevention": 20,
+    "pending stop that would trigger": 15, "pair ended by a fill": 2, "lists after prevention": 20,
     "ended while it waited for its turn": 8, "inherited": 12, "list after order_placed": 30,
     "list after order_triggered": 15, "list after order_continued": 8, "list after order_activated": 40,
     "list after order_canceled": 30, "pairs reduced": 10,

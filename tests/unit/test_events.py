@@ -44,6 +44,7 @@ BODIES: dict[type[events.Event], bytes] = {
     events.ConversionSet: b'"BNB","USDT",26000000000',
     events.AccountChanged: b'4,"alice"',
     events.TradeGroupSet: b"4,7",
+    events.ReferencePriceSet: b'"BTCUSDT",1000000000',
     events.ClockSet: b'"virtual"',
     events.MarketCleared: b'["BTCUSDT"]',
     events.VenueOpened: b'"abc:master"',

@@ -28,7 +28,7 @@ end
 -- One more step of an order that has met as many as fit into one.
 local function commit_rest(market, order, room)
   order.prevented_quote = order.quote_order > 0 and market.pending_prevented or nil
-  local taker = taker_of(order)
+  local taker = taker_of(market, order, true)
   if market.matching then
     order.allocation = string.match(redis.call("HGET", SYMBOL, "allocation") or "", "^.+$")
     taker.allocation = order.allocation
@@ -79,7 +79,7 @@ local function commit_taking(market, order, room, kind)
   local is_refused = seeks_price(order) and not can_work_pegged(market, order)
     or order.type == "LIMIT_MAKER" and meets_other_side(order.side == "BUY", order.price)
   if is_refused then set_expiry(order, "REJECTED") end
-  local taker, reserve = taker_of(order), order.locked
+  local taker, reserve = taker_of(market, order), order.locked
   if order.side == "BUY" and order.price == 0 then
     local free = tonumber(redis.call("HGET", QUOTE, order.account .. ":free") or "0")
     reserve = math.min(order.locked + free, math.floor((EXACT - 1) / market.divisor)) -- what it buys is exact then
@@ -87,7 +87,7 @@ local function commit_taking(market, order, room, kind)
   end
   local is_killed = is_refused or order.time_in_force == "FOK" and sweep(market, taker, order.left) < order.left
   local plan = plan_match(market, taker, is_killed and 0 or room)
-  if is_killed then plan.stop = "killed" end
+  if is_killed then plan.stop = taker.is_stopped_by_range and "range" or "killed" end
   if plan.stop == "too large" then plan.stop = "capped" end
   plan_execution(market, order, plan, reserve)
   commit_step(market, order, plan, kind)

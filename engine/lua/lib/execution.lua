@@ -1,6 +1,5 @@
 --- @include "lib/matching"
 --- @include "lib/triggers"
---- @include "lib/breaker"
 
 -- One step of an order: from what the match planned to the order's record, money and place in the book.
 -- `order` has id, account, member, side, type, time_in_force, price (0 without a limit), lots, left, filled_quote,
@@ -9,6 +8,9 @@
 local read_order, taker_of, plan_execution
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
+
+--- @include "lib/breaker"
+--- @include "lib/reference"
 
 local PARTS = '^"(%u+)",(%d+),"([A-Z_]+)","(%u+)",%d+,"[^"]*",(%d+)'
 
@@ -33,11 +35,11 @@ local function read_own(taker, account, stp)
 end
 
 -- The order as it meets the book.
-function taker_of(order)
+function taker_of(market, order, is_unfinished)
   local taker = {
     account = order.account, id = order.id, side = order.side, limit = order.price > 0 and order.price or nil,
     left = order.quote_order == 0 and order.left or nil, is_by_quote = order.quote_order > 0,
-    pays_list = pays_list(order),
+    pays_list = pays_list(order), range = price_range(market, order.side, is_unfinished),
   }
   if taker.is_by_quote then taker.budget = order.quote_order - order.filled_quote - (order.prevented_quote or 0) end
   read_own(taker, order.account, order.terms and string.match(order.terms[STP], "%u[%u_]*") or "NONE")
@@ -75,6 +77,9 @@ local function plan_status(market, order, plan)
     plan.status = "EXPIRED_IN_MATCH"
   elseif is_filled then
     plan.status = "FILLED"
+  elseif plan.stop == "range" then
+    plan.status = "EXPIRED"
+    set_expiry(order, "EXECUTION_RULE_PRICE_RANGE_EXCEEDED")
   elseif order.price > 0 and order.time_in_force == "GTC" and plan.stop ~= "killed" and not plan.problem then
     plan.rests, plan.status = true, open_status(order)
   else
@@ -117,6 +122,7 @@ function plan_execution(market, order, plan, reserve)
   if #market.levels > 0 then market.update_id = market.update_id + 1 end
   if market.payees then plan_payees(market) end
   if market.limits then plan_breaker(market) end
+  if market.execution_rules then plan_reference(market) end
   if not market.halt and market.status == "TRADING" then plan_triggers(market) end
 end
 
@@ -146,7 +152,13 @@ local function commit_execution(market, order, plan, was_open)
   if #market.prevented > 0 then
     redis.call("HSET", SYMBOL, "next_prevented_id", int(market.next_prevented_id))
   end
-  if plan.is_pending then redis.call("HSET", SYMBOL, "pending_prevented", int(market.pending_prevented)) end
+  if plan.is_pending then
+    redis.call("HSET", SYMBOL, "pending_prevented", int(market.pending_prevented))
+    if market.execution_rules then
+      local range = plan.range and int(plan.range.low) .. ":" .. int(plan.range.high) or ""
+      redis.call("HSET", SYMBOL, "pending_range", range)
+    end
+  end
   local rest_of_round = plan.is_pending and plan.allocation -- the next step goes on with it (lib/rounds.lua)
   if rest_of_round or order.allocation then redis.call("HSET", SYMBOL, "allocation", rest_of_round or "") end
   commit_triggers(market)

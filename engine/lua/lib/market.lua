@@ -18,6 +18,7 @@ local function clear_step(market)
   market.touched_lists, market.open_fees, market.discount = {}, {}, nil
   market.is_told, market.triggers, market.price_before = false, nil, market.last_price
   market.halt, market.price_window = nil, nil -- of the circuit breaker
+  market.tick_sum, market.buckets = 0, nil -- of the reference price
   market.beside, market.payees, market.free_base = {}, nil, nil -- other orders of a list whose locks change
 end
 
@@ -52,6 +53,7 @@ function new_market(symbol, s, m, now_ms)
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[10], account_limits = m[7],
     matching = s[10] and string.match(s[10], " rule=(%S+) "), -- nil: price-time
+    execution_rules = s[10], -- the same text; a tape is exempt from limits, but its trades make the reference price
   }
   prepare_rates(market, t[11], t[12])
   clear_step(market)
@@ -160,6 +162,9 @@ local function commit_market(market, kind, body)
     symbol_fields[7], symbol_fields[8] = "last_price_ticks", int(market.last_price)
     if market.price_window then
       symbol_fields[9], symbol_fields[10] = "price_window", market.price_window
+    end
+    if market.buckets then
+      symbol_fields[#symbol_fields + 1], symbol_fields[#symbol_fields + 2] = "buckets", market.buckets
     end
   end
   redis.call("HSET", SYMBOL, unpack(symbol_fields))

@@ -13,6 +13,10 @@ do -- A script may have 200 locals: what only this piece uses stays in here, and
 --- @include "lib/walk"
 --- @include "lib/rounds"
 
+local function is_outside(range, price)
+  return range and (price < range.low or price > range.high)
+end
+
 -- The mode that counts: TRANSFER needs the maker's consent.
 local function effective_stp(taker, maker)
   if taker.stp ~= "TRANSFER" or maker.terms and maker.terms[STP] == '"TRANSFER"' then return taker.stp end
@@ -37,6 +41,10 @@ function sweep(market, taker, lots)
   while found < lots do
     local maker = next_one(walk)
     if not maker then break end
+    if is_outside(taker.range, maker.price) then
+      taker.is_stopped_by_range = true
+      break
+    end
     if maker.price ~= level then
       close_level()
       level = maker.price
@@ -106,6 +114,7 @@ local function plan_fill(market, taker, plan, maker, lots)
     .. maker.account .. "," .. maker.id .. "," .. int(maker_fee) .. "]"
   market.next_trade_id = market.next_trade_id + 1
   if price ~= market.last_price then market.path[#market.path + 1] = price end
+  market.tick_sum = market.tick_sum + price
   market.last_price = price
   return true
 end
@@ -286,17 +295,22 @@ end
 
 -- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, is_by_quote, stp, own or nil, group} meet
 -- the other side for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys
--- a lot), "limit", "empty", "prevented" (from trading with itself), "capped" (more may follow in the next step),
--- "too large" or "rule failed" (plan.problem says how).
+-- a lot), "limit", "empty", "range" (its next price is outside of taker.range), "prevented" (from trading with itself),
+-- "capped" (more may follow in the next step), "too large" or "rule failed" (plan.problem says how).
 function plan_match(market, taker, room)
   local walk, next_one, rest_of_round = new_walk(taker), next_maker, nil
   if market.matching then next_one, rest_of_round = rounds_of(market, taker, room) end
   local plan, left, budget, met = new_plan(walk), taker.left, taker.budget, 0
+  plan.range = taker.range
   if left == 0 then plan.stop = "filled" end
   while not plan.stop do
     local maker = next_one(walk, left, budget)
     if not maker then
       plan.stop, plan.problem = walk.problem and "rule failed" or walk.stop, walk.problem
+      break
+    end
+    if is_outside(taker.range, maker.price) then
+      plan.stop = "range"
       break
     end
     if met == room then

@@ -100,10 +100,10 @@ local function commit_new_order(market, request)
   if refusal then return refusal end
 
   -- Plan.
-  local taker = taker_of(order)
+  local taker = taker_of(market, order)
   local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.lots) < order.lots
   local plan = plan_match(market, taker, is_killed and 0 or MAX_FILLS)
-  if is_killed then plan.stop = "killed" end
+  if is_killed then plan.stop = taker.is_stopped_by_range and "range" or "killed" end
   if plan.problem then return { "rejected", "RULE_FAILED", "", "detail", plan.problem } end
   local needed = plan.stop ~= "too large" and funds_needed(market, order, taker, plan)
   if not needed or needed >= EXACT then return too_large(order) end
