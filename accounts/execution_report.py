@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from accounts.match_rendering import fee_of
 from accounts.rendering import NEVER, expiry_reason, list_of, stp_of
-from engine.amounts import to_text
 from engine.records import Fill, OrderRecord, PreventedMatch
-from engine.types import OrderStatus, PegOffset, Side, SymbolSpec
+from engine.types import OrderStatus, PegOffset, SymbolSpec
 from markets.rendering import price_text, quantity_text, quote_text
 
 ZERO = "0.00000000"
@@ -113,13 +113,11 @@ def _prevention(spec: SymbolSpec, prevention: Prevention) -> str:
 
 
 def _commission(spec: SymbolSpec, order: OrderRecord, fill: Fill | None, *, is_maker: bool) -> tuple[str, str]:
-    """Amount and asset, which is the one received, as JSON."""
+    """Amount and asset, as JSON."""
     if fill is None:
         return ZERO, "null"
-    atoms = fill.maker_fee_atoms if is_maker else fill.taker_fee_atoms
-    if order.side is Side.BUY:
-        return to_text(atoms, decimals=spec.base_decimals), f'"{spec.base}"'
-    return quote_text(spec, atoms), f'"{spec.quote}"'
+    commission, asset = fee_of(spec, fill, order.side, is_maker=is_maker)
+    return commission, f'"{asset}"'
 
 
 def _quoted(text: str) -> str:

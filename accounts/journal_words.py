@@ -114,11 +114,13 @@ class Words:
     def match(self, order: OrderRecord, fill: Fill) -> tuple[str, Numbers]:
         """A fill as the order's owner sees it."""
         is_taker = fill.taker_order_id == order.order_id
-        fee_atoms = fill.taker_fee_atoms if is_taker else fill.maker_fee_atoms
         other = (fill.maker_order_id, fill.maker_account) if is_taker else (fill.taker_order_id, fill.taker_account)
         side = fill.taker_side if is_taker else fill.taker_side.opposite
         role = "taker" if is_taker else "maker"
+        fee_atoms, paid_in = fill.fee_of(is_maker=not is_taker)
         fee = self.received(side, fee_atoms)
+        if paid_in:
+            fee = f"{to_short_text(fee_atoms, decimals=PRICE_DECIMALS)} {paid_in}"
         lots, price, quote = self.quantity(fill.lots), self.price(fill.price_ticks), self.quote(fill.quote_atoms)
         text = (
             f"{'Bought' if side is Side.BUY else 'Sold'} {lots} {self.spec.base} at {price} as {role} "

@@ -3,13 +3,23 @@
 from typing import Any
 
 from engine.queries import PreventedAt, PublicTrade
-from engine.types import Side, SymbolSpec
+from engine.records import Fill
+from engine.types import PRICE_DECIMALS, Side, SymbolSpec
 from markets.rendering import atoms_text, price_text, quantity_text, quote_text
 
 
 def received_asset(spec: SymbolSpec, side: Side) -> tuple[str, int]:
-    """(asset, decimals) of what an order of this side receives, and its fee is taken from."""
+    """(asset, decimals) of what an order of this side receives; most fees are taken from it."""
     return (spec.base, spec.base_decimals) if side is Side.BUY else (spec.quote, spec.quote_decimals)
+
+
+def fee_of(spec: SymbolSpec, fill: Fill, side: Side, *, is_maker: bool) -> tuple[str, str]:
+    """(commission, asset) of one side of a fill, whose order is of `side`; a discount asset has eight decimals."""
+    atoms, paid_in = fill.fee_of(is_maker=is_maker)
+    asset, decimals = received_asset(spec, side)
+    if paid_in:
+        asset, decimals = paid_in, PRICE_DECIMALS
+    return atoms_text(atoms, decimals), asset
 
 
 def prevented_match_view(spec: SymbolSpec, prevented: PreventedAt) -> dict[str, Any]:
@@ -39,7 +49,7 @@ def own_trade_view(spec: SymbolSpec, trade: PublicTrade, account: int, order_id:
         order_id is not None and fill.maker_account == account and fill.maker_order_id == order_id
     )
     side = fill.taker_side.opposite if is_maker else fill.taker_side
-    asset, decimals = received_asset(spec, side)
+    commission, asset = fee_of(spec, fill, side, is_maker=is_maker)
     return {
         "symbol": spec.symbol,
         "id": fill.trade_id,
@@ -47,7 +57,7 @@ def own_trade_view(spec: SymbolSpec, trade: PublicTrade, account: int, order_id:
         "price": price_text(spec, fill.price_ticks),
         "qty": quantity_text(spec, fill.lots),
         "quoteQty": quote_text(spec, fill.quote_atoms),
-        "commission": atoms_text(fill.maker_fee_atoms if is_maker else fill.taker_fee_atoms, decimals),
+        "commission": commission,
         "commissionAsset": asset,
         "time": trade.now_ms,
         "isBuyer": side is Side.BUY,

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from accounts.match_rendering import received_asset
+from accounts.match_rendering import fee_of
 from accounts.orders import ResponseKind
 from engine.gateway import Placed
 from engine.records import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.types import OrderStatus, OrderType, PegOffset, PegPrice, Side, StpMode, SymbolSpec, TimeInForce
-from markets.rendering import atoms_text, price_text, quantity_text, quote_text, units_text
+from markets.rendering import price_text, quantity_text, quote_text, units_text
 
 NO_LIST = -1
 NEVER = -1  # a time that has not come
@@ -250,12 +250,12 @@ def _lost(spec: SymbolSpec, lots: int) -> str | UnsetType:
 
 
 def _fill_view(spec: SymbolSpec, fill: Fill) -> FillView:
-    """As the taker sees it: the fee comes off what he received."""
-    asset, decimals = received_asset(spec, fill.taker_side)
+    """As the taker sees it: most fees come off what he received."""
+    commission, asset = fee_of(spec, fill, fill.taker_side, is_maker=False)
     return FillView(
         price_text(spec, fill.price_ticks),
         quantity_text(spec, fill.lots),
-        atoms_text(fill.taker_fee_atoms, decimals),
+        commission,
         asset,
         fill.trade_id,
     )

@@ -27,7 +27,7 @@ from engine.events import AccountChanged, AnyEvent, SymbolDefined, SymbolHalted,
 from engine.queries import Clock
 from engine.registry import Registry
 from engine.runner import AnyConnection
-from engine.types import SymbolSpec
+from engine.types import PRICE_DECIMALS, SymbolSpec
 from engine.venue import Venue
 from engine.wire import NotSent, ReplyLost
 
@@ -208,6 +208,8 @@ class Feed:
             spec = event.spec
             self.specs[spec.symbol] = spec
             self.asset_decimals |= {spec.base: spec.base_decimals, spec.quote: spec.quote_decimals}
+            if spec.allows_discount:
+                self.asset_decimals[spec.discount_asset] = PRICE_DECIMALS
         if isinstance(event, SymbolDefined | SymbolHalted | AccountChanged):
             for registry in self._registries:
                 registry.forget()

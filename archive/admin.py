@@ -28,7 +28,7 @@ from archive.models import (
     ArchivedTransfer,
 )
 from engine.amounts import to_short_text
-from engine.types import Side
+from engine.types import PRICE_DECIMALS, Side
 
 DEFAULT_DECIMALS = 8
 UNIT_DECIMALS = 8  # tick_units and lot_units are counted in 1e-8
@@ -277,14 +277,16 @@ class ArchivedTradeAdmin(ReadOnlyAdmin):
         return labels_of(row).name(row.venue, row.maker_account)
 
     def taker_fee(self, row: Any) -> str:
-        return _fee(row, row.taker_fee_atoms, is_base=row.taker_side == Side.BUY)
+        return _fee(row, row.taker_fee_atoms, row.taker_fee_asset, is_base=row.taker_side == Side.BUY)
 
     def maker_fee(self, row: Any) -> str:
-        return _fee(row, row.maker_fee_atoms, is_base=row.taker_side == Side.SELL)
+        return _fee(row, row.maker_fee_atoms, row.maker_fee_asset, is_base=row.taker_side == Side.SELL)
 
 
-def _fee(row: Any, atoms: int, *, is_base: bool) -> str:
-    """A fee is taken from what its payer received: base if he bought, quote if he sold."""
+def _fee(row: Any, atoms: int, asset: str, *, is_base: bool) -> str:
+    """Most fees are taken from what their payer received: base if he bought, quote if he sold."""
+    if asset:
+        return f"{to_short_text(atoms, decimals=PRICE_DECIMALS)} {asset}"
     write = labels_of(row).base if is_base else labels_of(row).quote
     return write(row.venue, row.symbol, atoms)
 

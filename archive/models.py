@@ -99,7 +99,7 @@ class ArchivedOrder(Archived):
 
 
 class ArchivedTrade(Archived):
-    """One fill, with both sides. Fees are in atoms of what each side received."""
+    """One fill, with both sides. A fee is in atoms of what its side received, or of the asset named for it."""
 
     symbol = models.CharField(max_length=20)
     trade_id = models.BigIntegerField()
@@ -114,6 +114,8 @@ class ArchivedTrade(Archived):
     maker_account = models.BigIntegerField()
     maker_order_id = models.BigIntegerField()
     maker_fee_atoms = models.BigIntegerField()
+    taker_fee_asset = models.CharField(max_length=16, blank=True, default="")
+    maker_fee_asset = models.CharField(max_length=16, blank=True, default="")
 
     class Meta:
         verbose_name = "archived trade"

@@ -227,6 +227,6 @@ def _public_trade(row: ArchivedTrade) -> PublicTrade:
         trade_id=row.trade_id, price_ticks=row.price_ticks, lots=row.lots, quote_atoms=row.quote_atoms,
         taker_side=Side(row.taker_side), taker_account=row.taker_account, taker_order_id=row.taker_order_id,
         taker_fee_atoms=row.taker_fee_atoms, maker_account=row.maker_account, maker_order_id=row.maker_order_id,
-        maker_fee_atoms=row.maker_fee_atoms,
+        maker_fee_atoms=row.maker_fee_atoms, taker_fee_asset=row.taker_fee_asset, maker_fee_asset=row.maker_fee_asset,
     )  # fmt: skip
     return PublicTrade(fill=fill, now_ms=row.time_ms)

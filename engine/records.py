@@ -133,6 +133,12 @@ class Fill(msgspec.Struct, array_like=True, frozen=True):
     taker_fee_asset: str = ""
     maker_fee_asset: str = ""
 
+    def fee_of(self, *, is_maker: bool) -> tuple[int, str]:
+        """One side's fee in atoms, and the asset if it is not the one that the side received, else empty."""
+        if is_maker:
+            return self.maker_fee_atoms, self.maker_fee_asset
+        return self.taker_fee_atoms, self.taker_fee_asset
+
     @property
     def is_buyer_maker(self) -> bool:
         return self.taker_side is Side.SELL

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from api.runtime import Runtime
 from archive.archiver import Archiver
 from archive.models import ArchivedOrder, ArchivedTrade
+from engine.commands import Transfer
+from engine.types import AccountRates
 from engine.venue import Venue
 from tests.api.conftest import Api, limit_order
 
@@ -295,3 +298,24 @@ async def test_prevented_matches_by_id_and_by_order(special: Api, bob: Api) -> N
         "price": "49000.00000000", "takerPreventedQuantity": "0.30000000", "makerPreventedQuantity": "0.30000000",
     }  # fmt: skip
     assert await bob.ok("GET", "/myPreventedMatches", symbol="BTCUSDT", preventedMatchId=0) == []  # not his
+
+
+async def test_a_fee_that_was_paid_in_another_asset_is_told_in_that_asset(
+    archiver: Archiver | None, venue: Venue, alice: Api, bob: Api
+) -> None:
+    spec = await venue.registry.spec("BTCUSDT")
+    await venue.registry.define_symbol(msgspec.structs.replace(spec, allows_discount=True, discount_e8=75_000_000))
+    await venue.registry.set_conversion("BNB", "USDT", 500 * 10**8)
+    account = await venue.registry.account_number("bob")
+    await venue.registry.set_account_rates(account, AccountRates(uses_discount=True))
+    await venue.gateway.credit(Transfer(account=account, asset="BNB", atoms=10**8))
+    await alice.ok("POST", "/order", **limit_order("BUY", "50000", "0.1"))
+    sold = await bob.ok("POST", "/order", **limit_order("SELL", "50000", "0.1"))
+    (fill,) = sold["fills"]
+    assert (fill["commission"], fill["commissionAsset"]) == ("0.00750000", "BNB")  # 3.75 USDT at 500
+    for _ in range(2):
+        (trade,) = await bob.ok("GET", "/myTrades", symbol="BTCUSDT")
+        assert (trade["commission"], trade["commissionAsset"]) == ("0.00750000", "BNB")
+        (trade,) = await alice.ok("GET", "/myTrades", symbol="BTCUSDT")
+        assert (trade["commission"], trade["commissionAsset"]) == ("0.00010000", "BTC")
+        await venue.runner.command("XTRIM", venue.keys.trades("BTCUSDT"), "MAXLEN", 0 if archiver else 1)
