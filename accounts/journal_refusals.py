@@ -130,6 +130,7 @@ def _too_large(case: Case) -> str:
     return f"quantity {case['quantity']}{at} is more than one order may have, which may be worth {most} at most"
 
 
+_THIN_BOOK: Final = "the other side of the book shows {quantity}, less than the minQty {min} of an order"
 _STOP_REACHED: Final = "stop price {stop} is reached already: the last price is {last}"
 _POSITION: Final = "{position} held or on order and {bought} to be bought are more than {max}"
 
@@ -184,6 +185,9 @@ SENTENCES: Final[dict[Reason, Sentence]] = {
     Reason.PEG_NOT_ALLOWED: lambda case: f"an order of type {case.detail} may not be pegged",
     Reason.PEG_UNFIT: lambda case: f"{case.detail} does not go with this type and timeInForce",
     Reason.NO_PEG_PRICE: lambda case: f"the book has no level {case['offset_levels']} to take a price from",
+    Reason.BOOK_EMPTY: lambda case: "nobody stands on the other side of the book",
+    Reason.BOOK_BELOW_LOT_SIZE: lambda case: _THIN_BOOK.format_map(case.shown),
+    Reason.BOOK_BELOW_MARKET_LOT_SIZE: lambda case: _THIN_BOOK.format_map(case.shown),
     Reason.AMEND_INCREASES: lambda case: f"newQty {case['quantity']} is more than the order's {case['order']}",
     Reason.AMEND_PENDING_OPO: lambda case: "it has no quantity before the working order of its list has bought for it",
     Reason.RULE_FAILED: lambda case: case.detail,

@@ -59,6 +59,13 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.PEG_NOT_ALLOWED: Answer(400, -2010, "This order type may not use pegged price."),
     Reason.PEG_UNFIT: Answer(400, -2010, "This price peg cannot be used with this order type."),
     Reason.NO_PEG_PRICE: Answer(400, -2010, "Order book liquidity is too low for this pegged order."),
+    Reason.BOOK_EMPTY: Answer(400, -2010, "Order book liquidity is less than symbol minimum quantity."),
+    Reason.BOOK_BELOW_LOT_SIZE: Answer(
+        400, -2010, "Order book liquidity is less than `LOT_SIZE` filter minimum quantity."
+    ),
+    Reason.BOOK_BELOW_MARKET_LOT_SIZE: Answer(
+        400, -2010, "Order book liquidity is less than `MARKET_LOT_SIZE` filter minimum quantity."
+    ),
     Reason.LIST_PRICES: Answer(400, -2010, "The relationship of the prices for the orders is not correct."),
     Reason.CANCEL_RESTRICTED: Answer(400, -2011, "Order was not canceled due to cancel restrictions."),
     Reason.UNKNOWN_ORDER: Answer(400, -2011, "Unknown order sent."),

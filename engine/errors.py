@@ -56,6 +56,9 @@ class Reason(StrEnum):
     PEG_NOT_ALLOWED = "PEG_NOT_ALLOWED"  # for this type of order
     PEG_UNFIT = "PEG_UNFIT"  # this peg, for this type of order
     NO_PEG_PRICE = "NO_PEG_PRICE"  # the book has no level where the order is pegged to
+    BOOK_EMPTY = "BOOK_EMPTY"  # and a market order by quote amount wants somebody to meet, with at least:
+    BOOK_BELOW_LOT_SIZE = "BOOK_BELOW_LOT_SIZE"
+    BOOK_BELOW_MARKET_LOT_SIZE = "BOOK_BELOW_MARKET_LOT_SIZE"
     LIST_PRICES = "LIST_PRICES"  # of the orders of an OCO pair
     CANCEL_RESTRICTED = "CANCEL_RESTRICTED"
     AMEND_UNKNOWN_ORDER = "AMEND_UNKNOWN_ORDER"

@@ -158,6 +158,7 @@ class Registry:
             spec.lot_units, spec.status, spec.base_atoms_per_lot, multiplier, divisor, spec.maker_fee_e8,
             spec.taker_fee_e8, spec.min_notional_atoms, _unversioned(spec), spec.limits,
             int(reopen), spec.rates, spec.discount_asset if spec.allows_discount else "",
+            spec.min_lots, spec.min_market_lots,
         )  # fmt: skip
         await self._runner.run("define_symbol", keys, arguments)
         self.forget()

@@ -6,7 +6,8 @@ ARGV   1 symbol 2 base 3 quote 4 base decimals 5 quote decimals 6 tick_units 7 l
        9 base_atoms_per_lot 10 multiplier 11 divisor 12 maker_fee_e8 13 taker_fee_e8 14 min_notional_atoms
        15 the spec's JSON without its version 16 SymbolSpec.limits, "" for none
        17 1: open it again although the circuit breaker has halted it
-       18 SymbolSpec.rates, "" for none 19 the asset in which fees may be paid, "" for none
+       18 SymbolSpec.rates, "" for none 19 the asset in which fees may be paid, "" for none 20 min_lots
+       21 min_market_lots
 Reply  {"ok", rules version} or {"rejected", "RULES_FIXED"}
 Event  symbol_defined, only when something changed
 Cost   O(1)
@@ -40,7 +41,8 @@ local status = is_halted and not reopens and "HALT" or ARGV[8]
 -- Write.
 redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "fixed", fixed, "status", status,
   "base", ARGV[2], "quote", ARGV[3], "base_atoms_per_lot", ARGV[9], "multiplier", ARGV[10], "divisor", ARGV[11],
-  "maker_fee_e8", ARGV[12], "taker_fee_e8", ARGV[13], "min_notional_atoms", ARGV[14])
+  "maker_fee_e8", ARGV[12], "taker_fee_e8", ARGV[13], "min_notional_atoms", ARGV[14],
+  "min_lots", ARGV[20], "min_market_lots", ARGV[21])
 if ARGV[16] ~= "" then redis.call("HSET", KEYS[5], "limits", ARGV[16]) else redis.call("HDEL", KEYS[5], "limits") end
 if old_rule and old_rule ~= new_rule then redis.call("HDEL", KEYS[5], "allocation") end -- an unfinished order goes on
 if ARGV[18] ~= "" then redis.call("HSET", KEYS[5], "rates", ARGV[18]) else redis.call("HDEL", KEYS[5], "rates") end

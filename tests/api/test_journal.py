@@ -56,7 +56,7 @@ async def test_why_an_order_expired_was_canceled_or_amended(venue: Venue, rich: 
     assert "FOK, and the book could not fill all" in line(await journal_of(venue, fok), "expired").text
     ioc = await place(venue, BOB, BUY, 6_000_000, 600, time_in_force=TimeInForce.IOC)
     assert line(await journal_of(venue, ioc), "expired").text.startswith("Expired with 0.001 left: IOC")
-    hopeless = (await venue.gateway.place_order(market(BOB, BUY, quote_atoms=10**10))).order.order_id
+    hopeless = (await venue.gateway.place_order(market(BOB, BUY, lots=100))).order.order_id
     assert "the book had nothing more" in line(await journal_of(venue, hopeless), "expired").text
 
     left = await place(venue, BOB, BUY, 5_000_000, 600)

@@ -73,7 +73,8 @@ async def test_exchange_info_of_one_and_of_some(anybody: Api, venue: Venue) -> N
             await asyncio.sleep(0.01)
 
 
-async def test_the_limits_that_exchange_info_tells_are_the_ones_in_force(alice: Api) -> None:
+async def test_the_limits_that_exchange_info_tells_are_the_ones_in_force(alice: Api, bob: Api) -> None:
+    await bob.ok("POST", "/order", **limit_order("SELL", "50000", "0.01"))
     filters = (await alice.ok("GET", "/exchangeInfo", symbol="BTCUSDT"))["symbols"][0]["filters"]
     lot, notional = filters[1], filters[-1]
     largest = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}

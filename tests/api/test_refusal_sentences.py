@@ -22,13 +22,14 @@ OTHERS = {
     Reason.NO_SUCH_ORDER, Reason.NO_SUCH_LIST, Reason.UNKNOWN_ASSET, Reason.UNKNOWN_USER, Reason.BALANCE_TOO_LARGE,
     Reason.CLOCK_BACKWARDS, Reason.CLOCK_NOT_VIRTUAL, Reason.RULES_FIXED, Reason.NO_TRADE_YET,
 }  # fmt: skip
-# Seen by few: a key revoked between two steps.
-RARE = {Reason.KEY_INVALID}
+# Seen by few: a key revoked between two steps, a book with nothing but the rest of one order.
+RARE = {Reason.KEY_INVALID, Reason.BOOK_BELOW_LOT_SIZE}
 
 PLAIN = limit_order("BUY", "40000", "0.01")
 STOP = {"symbol": "BTCUSDT", "side": "BUY", "type": "STOP_LOSS_LIMIT", "quantity": "0.01", "price": "60000",
         "stopPrice": "60000"}  # fmt: skip
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+BY_QUOTE = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quoteOrderQty": "10"}
 ICEBERG = limit_order("BUY", "40000", "0.01", icebergQty="0.005")
 PEG = limit_order("BUY", "40000", "0.01", pegPriceType="PRIMARY_PEG")
 del PEG["price"]
@@ -72,6 +73,9 @@ CASES = (
          MARKET | {"quantity": "0.00009"}),
     Case("NOTIONAL: quoteOrderQty 0 USDT is below minNotional 5 USDT",
          {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quoteOrderQty": "0"}),
+    Case("BOOK_EMPTY: nobody stands on the other side of the book", BY_QUOTE),
+    Case("BOOK_BELOW_MARKET_LOT_SIZE: the other side of the book shows 0.005, less than the minQty 0.006 of an order",
+         BY_QUOTE, first=("order", ICEBERG), rules={"min_market_lots": 600}),
     Case("AMOUNT_TOO_LARGE: quantity 9000 is more than one order may have, which may be worth 90071992.54740991 USDT "
          "at most", MARKET | {"quantity": "9000"}),
     Case("ICEBERG_PARTS: icebergQty makes 5 parts, more than 4", ICEBERG | {"icebergQty": "0.002"},

@@ -199,8 +199,29 @@ async def test_market_sale_by_quote_amount_sells_no_more_than_brings_it(venue: V
     assert (placed.order.status, placed.order.lots, placed.order.filled_quote_atoms) == ("FILLED", 13, 12_970)
     rest = await venue.gateway.place_order(market(bob, SELL, quote_atoms=10_000))
     assert (rest.order.status, rest.order.lots, rest.order.left_lots) == ("EXPIRED", 7, 0)
-    nothing = await venue.gateway.place_order(market(bob, SELL, quote_atoms=10_000))
-    assert (nothing.order.status, nothing.order.lots, nothing.fills) == ("EXPIRED", 0, [])
+    empty = venue.gateway.place_order(market(bob, SELL, quote_atoms=10_000))
+    assert await refused_without_a_trace(venue, empty) is Reason.BOOK_EMPTY
+    by_quantity = await venue.gateway.place_order(market(bob, SELL, lots=10**6))
+    assert (by_quantity.order.status, by_quantity.order.left_lots) == ("EXPIRED", 10**6)
+
+
+@pytest.mark.parametrize(
+    ("shown_lots", "reason"),
+    [(49, Reason.BOOK_BELOW_LOT_SIZE), (50, Reason.BOOK_BELOW_MARKET_LOT_SIZE), (59, Reason.BOOK_BELOW_MARKET_LOT_SIZE),
+     (60, None)],
+)  # fmt: skip
+async def test_a_quote_amount_wants_a_book_that_shows_the_least_quantity(
+    venue: Venue, alice: int, bob: int, shown_lots: int, reason: Reason | None
+) -> None:
+    """errors.md, messages for -2010: "Order book liquidity is less than `LOT_SIZE` filter minimum quantity."."""
+    await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, min_lots=50, min_market_lots=60))
+    for price_ticks in range(100, 100 + shown_lots):  # a lot at each price: more levels than are read at once
+        await venue.gateway.place_order(msgspec.structs.replace(limit(alice, SELL, price_ticks, 1), rules_version=2))
+    order = msgspec.structs.replace(market(bob, BUY, quote_atoms=1_000), rules_version=2)
+    if reason is not None:
+        assert await refused_without_a_trace(venue, venue.gateway.place_order(order)) is reason
+    else:
+        assert (await venue.gateway.place_order(order)).order.lots == 1
 
 
 async def test_a_quote_amount_below_one_lot_expires(venue: Venue, alice: int, bob: int) -> None:

@@ -44,6 +44,7 @@ class Placing(Lists):
         order.terms.working_ms = self.now_ms
         self._check_size(market, order)
         self._check_at_last_price(market, order)
+        self._check_liquidity(market, order)
         plan, reserve = self._plan_new(market, order)
         self.note_ordered(market, [order])
         self.take_id()
@@ -217,6 +218,20 @@ class Placing(Lists):
             self.check_product(market, market.last_price, order.quantity)
             if ceil(market.last_price * order.quantity) < market.min_notional:
                 raise Refused("FILTER_NOTIONAL")
+
+    def _check_liquidity(self, market: Market, order: Order) -> None:
+        """A market order by quote amount needs a book that shows the least quantity of an order (errors.md, -2010)."""
+        if not order.quote_amount:
+            return
+        levels = self.depth(market.symbol)
+        shown = sum((quantity for (side, _), quantity in levels.items() if side != order.side), ZERO)
+        sizes = market.rules.sizes
+        if not shown:
+            raise Refused("BOOK_EMPTY")
+        if shown < sizes.least:
+            raise Refused("BOOK_BELOW_LOT_SIZE")
+        if shown < sizes.least_at_market:
+            raise Refused("BOOK_BELOW_MARKET_LOT_SIZE")
 
     def _needed(self, market: Market, order: Order, plan: Plan, taker: Taker) -> Decimal:
         """What must be free before the order: at its own limit, at the book's prices, or its quote amount."""

@@ -45,6 +45,37 @@ local function refusal_at_last_price(market, order)
   end
 end
 
+local LEVELS_AT_ONCE = 20
+
+-- Lots that the other side of the book shows, or as many as are `enough`.
+local function shown_lots(side, enough)
+  local found, first = 0, 0
+  while found < enough do
+    local prices = redis.call("ZRANGE", side.levels, first, first + LEVELS_AT_ONCE - 1)
+    if #prices == 0 then break end
+    for _, lots in ipairs(redis.call("HMGET", side.depth, unpack(prices))) do found = found + tonumber(lots) end
+    first = first + LEVELS_AT_ONCE
+  end
+  return found
+end
+
+-- A market order by quote amount is not accepted where nobody could give it the least quantity of an order.
+local function refusal_of_thin_book(market, order)
+  if order.quote_order == 0 then return nil end
+  local least = redis.call("HMGET", SYMBOL, "min_lots", "min_market_lots")
+  local lot_size, market_lot_size = tonumber(least[1] or "1"), tonumber(least[2] or "0")
+  local found = shown_lots(other_side(order.side), math.max(lot_size, market_lot_size))
+  local reason, bound = nil, lot_size
+  if found == 0 then
+    reason = "BOOK_EMPTY"
+  elseif found < lot_size then
+    reason = "BOOK_BELOW_LOT_SIZE"
+  elseif found < market_lot_size then
+    reason, bound = "BOOK_BELOW_MARKET_LOT_SIZE", market_lot_size
+  end
+  return reason and { "rejected", reason, "", "lots", int(found), "min_lots", int(bound) }
+end
+
 -- A LIMIT_MAKER would take.
 local function would_match(order)
   return { "rejected", "WOULD_MATCH", "", "price_ticks", int(order.price), "best_ticks",
@@ -96,7 +127,7 @@ local function commit_new_order(market, request)
   end
   if order.terms then order.terms[WORKING_MS] = int(market.now_ms) end
   if is_too_large(market, order) then return too_large(order) end
-  refusal = refusal_at_last_price(market, order)
+  refusal = refusal_at_last_price(market, order) or refusal_of_thin_book(market, order)
   if refusal then return refusal end
 
   -- Plan.
