@@ -36,7 +36,7 @@ LEAST_PER_20_000 = {
     "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 4, "begun without a price": 3,
     "relocked beside a pegged order": 1,
     "shared out": 60, "rounds in steps, shared out": 5,
-    "fee in the discount asset": 300, "too little of the discount asset": 100, "no price of the discount asset": 5,
+    "fee in the discount asset": 300, "too little of the discount asset": 40, "no price of the discount asset": 5,
     "special or tax fee": 500, "fee by a tester's price": 50,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 6, "not replaced": 10,
 }  # fmt: skip
@@ -164,4 +164,5 @@ class Coverage:
     def missing(self, commands: int) -> dict[str, tuple[int, int]]:
         """{what: (seen, wanted)} of everything that was met too seldom."""
         wanted = {what: least * commands // 20_000 for what, least in LEAST_PER_20_000.items()}
+        wanted |= {f"refused: {reason}": commands // 40_000 for reason in LIMITS}  # some come once in so many
         return {what: (self.seen[what], least) for what, least in wanted.items() if self.seen[what] < least}
