@@ -27,7 +27,7 @@ LEAST_PER_20_000 = {
     "ended while it waited for its turn": 8, "inherited": 12, "list after order_placed": 30,
     "list after order_triggered": 15, "list after order_continued": 8, "list after order_activated": 40,
     "list after order_canceled": 30, "pairs reduced": 10,
-    **dict.fromkeys([f"refused: {reason}" for reason in LIMITS], 1), "symbol_halted": 5, "halted amid steps": 1,
+    **dict.fromkeys([f"refused: {reason}" for reason in LIMITS], 0.4), "symbol_halted": 5, "halted amid steps": 1,
     "pegged": 60, "pegged taker": 12, "pegged and triggered": 15, "pegged without a price when triggered": 3,
     "pegged and expired when triggered": 5, "amends counted": 10, "accounts killed": 3, "BREAK": 2,
     "OPO list_placed": 25, "OPOCO list_placed": 25, "commission from what is free": 6,
@@ -162,5 +162,5 @@ class Coverage:
 
     def missing(self, commands: int) -> dict[str, tuple[int, int]]:
         """{what: (seen, wanted)} of everything that was met too seldom."""
-        wanted = {what: least * commands // 20_000 for what, least in LEAST_PER_20_000.items()}
+        wanted = {what: int(least * commands / 20_000) for what, least in LEAST_PER_20_000.items()}
         return {what: (self.seen[what], least) for what, least in wanted.items() if self.seen[what] < least}
