@@ -456,12 +456,6 @@ MUTANTS = [
     ),
     Mutant(
         "lib/pegs.lua",
-        "    and not band_broken(market, order.side, order.price)\n",
-        "",
-        "a pegged stop is not judged again when it is triggered",
-    ),
-    Mutant(
-        "lib/pegs.lua",
         "return not notional or notional < market.min_notional",
         "return not notional",
         "a pegged order may be worth nothing",

@@ -56,7 +56,7 @@ class Rules:
         """One or two rules, close to what one account has; often none at all."""
         symbol = self._random.choice(list(SPECS))
         rules = {name: getattr(SPECS[symbol], name) for name in LIMITS}
-        makes = [self._counts] * 3 + [self._band, self._amends] * 2 + [self._position, self._breaker]
+        makes = [self._counts] * 3 + [self._band, self._amends] * 2 + [self._position] + [self._breaker] * 2
         for make in self._random.sample(makes, k=self._random.choice((0, 1, 1, 2))):
             rules |= make(symbol)
         return self.define(symbol, rules, reopen=self._random.random() < 0.1)
@@ -117,8 +117,8 @@ class Rules:
         """So narrow that a few ticks are too many."""
         market = self._reference.markets[symbol]
         last = int((market.last_price or market.tick) / market.tick)
-        bips = 1 + self._random.randint(5, 15) * 10_000 // max(last, 10)
-        return {"halt_bips": bips, "halt_seconds": self._random.choice((1, 5, 30))}
+        bips = max(1, self._random.randint(4, 12) * 10_000 // max(last, 10))
+        return {"halt_bips": bips, "halt_seconds": self._random.choice((1, 2, 5))}
 
     def _amends(self, symbol: str) -> dict[str, int]:
         return {"max_order_amends": self._random.choice((1, 1, 2))}
