@@ -35,7 +35,7 @@ LEAST_PER_20_000 = {
     "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 4, "begun without a price": 3,
     "relocked beside a pegged order": 1,
     "shared out": 60, "rounds in steps, shared out": 5,
-    "fee in the discount asset": 300, "too little of the discount asset": 100, "no price of the discount asset": 5,
+    "fee in the discount asset": 300, "too little of the discount asset": 15, "no price of the discount asset": 5,
     "special or tax fee": 500, "fee by a tester's price": 50,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 6, "not replaced": 10,
 }  # fmt: skip
