@@ -9,7 +9,6 @@ Event  tape_frame_applied, one for each step: 500 levels, or an order that met u
 Cost   O(M log N) for M levels and fills among N orders
 ]]
 --- @include "lib/tape"
-local FIRST = 8
 
 -- Levels of the frame and levels to put back, by side: {prices = {text, ...}, recorded = {price -> lots or false}}.
 local function read_frame(touched)
@@ -19,7 +18,8 @@ local function read_frame(touched)
     if side.recorded[price] == nil then side.prices[#side.prices + 1] = price end
     side.recorded[price] = lots
   end
-  for i = FIRST, #ARGV, 3 do note(ARGV[i], ARGV[i + 1], whole(ARGV[i + 2])) end
+  local first_level = 8 -- of the arguments
+  for i = first_level, #ARGV, 3 do note(ARGV[i], ARGV[i + 1], whole(ARGV[i + 2])) end
   for _, field in ipairs(touched) do
     local name, price = string.match(field, "^(%u+):(%d+)$")
     if frame[name].recorded[price] == nil then note(name, price, false) end

@@ -28,7 +28,7 @@ LEAST_PER_20_000 = {
     "ended while it waited for its turn": 8, "inherited": 12, "list after order_placed": 30,
     "list after order_triggered": 15, "list after order_continued": 8, "list after order_activated": 40,
     "list after order_canceled": 30, "pairs reduced": 10,
-    **dict.fromkeys([f"refused: {reason}" for reason in LIMITS], 1), "symbol_halted": 5, "halted amid steps": 1,
+    **dict.fromkeys([f"refused: {reason}" for reason in LIMITS], 0.4), "symbol_halted": 5, "halted amid steps": 1,
     "pegged": 60, "pegged taker": 12, "pegged and triggered": 15, "pegged without a price when triggered": 3,
     "pegged and expired when triggered": 5, "amends counted": 10, "accounts killed": 3, "BREAK": 2,
     "OPO list_placed": 25, "OPOCO list_placed": 25, "commission from what is free": 6,
@@ -36,7 +36,7 @@ LEAST_PER_20_000 = {
     "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 4, "begun without a price": 3,
     "relocked beside a pegged order": 1,
     "shared out": 60, "rounds in steps, shared out": 5,
-    "fee in the discount asset": 300, "too little of the discount asset": 40, "no price of the discount asset": 5,
+    "fee in the discount asset": 300, "too little of the discount asset": 30, "no price of the discount asset": 5,
     "special or tax fee": 500, "fee by a tester's price": 50,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 6, "not replaced": 10,
 }  # fmt: skip
@@ -163,6 +163,6 @@ class Coverage:
 
     def missing(self, commands: int) -> dict[str, tuple[int, int]]:
         """{what: (seen, wanted)} of everything that was met too seldom."""
-        wanted = {what: least * commands // 20_000 for what, least in LEAST_PER_20_000.items()}
+        wanted = {what: int(least * commands / 20_000) for what, least in LEAST_PER_20_000.items()}
         wanted |= {f"refused: {reason}": commands // 40_000 for reason in LIMITS}  # some come once in so many
         return {what: (self.seen[what], least) for what, least in wanted.items() if self.seen[what] < least}

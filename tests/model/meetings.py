@@ -193,8 +193,12 @@ class Meetings(Books):
         """They must not trade: the taker's mode says so, and they belong to one account or trade group."""
         if order.terms.stp == "NONE":
             return False
+        return self.are_together(order, maker)
+
+    def are_together(self, order: Order, other: Order) -> bool:
+        """They belong to one account or trade group."""
         group = self.groups.get(order.account)
-        return order.account == maker.account or (group is not None and group == self.groups.get(maker.account))
+        return order.account == other.account or (group is not None and group == self.groups.get(other.account))
 
     def _prevented(self, taker: Taker, tip: Tip, affordable: Decimal | None) -> Meeting:
         """An order by quantity loses all it has left, one by quote amount what it would have traded."""

@@ -1,4 +1,4 @@
-"""Sixty-two mistakes that somebody could make in the Lua scripts, each as one replacement of text.
+"""Mistakes that somebody could make in the Lua scripts, each as one replacement of text.
 
 The fact a newcomer would get wrong: a row whose old text stands in its file not exactly once is an error of this table,
 not a killed mutant. Whoever changes a script mends the rows that name what he changed.
@@ -386,5 +386,78 @@ MUTANTS = [
         "(low * rate_e8 + E8 / 2) / E8",
         "low * rate_e8 / E8",
         "tax is rounded down",
+    ),
+    # Limits, the circuit breaker and pegs.
+    Mutant(
+        "lib/limits.lua",
+        "      if standing + new[kind.name] > most then",
+        "      if standing + new[kind.name] >= most then",
+        "one open order fewer than the filter allows",
+    ),
+    Mutant(
+        "lib/limits.lua",
+        "if standing and standing + new.orders > most then",
+        "if standing and standing + new.orders >= most then",
+        "one open order fewer than the account may have",
+    ),
+    Mutant(
+        "lib/limits.lua",
+        'or order.type ~= "MARKET" and order.time_in_force == "GTC"',
+        'or order.type ~= "MARKET"',
+        "an order that cannot rest counts as open",
+    ),
+    Mutant(
+        "lib/limits.lua",
+        'if side_and_price(order) == "BUY" then atoms',
+        'if side_and_price(order) == "SELL" then atoms',
+        "a position counts open sales",
+    ),
+    Mutant(
+        "lib/limits.lua",
+        "if known_day == day then total = total + tonumber(spent) end",
+        "",
+        "every order has a day of its own",
+    ),
+    Mutant(
+        "lib/bands.lua",
+        "if up and price * WHOLE > last * up then return up end",
+        "if up and price * WHOLE >= last * up then return up end",
+        "the highest price allowed is refused",
+    ),
+    Mutant(
+        "lib/bands.lua",
+        'side == "BUY" and "bid_" or "ask_"',
+        'side == "BUY" and "ask_" or "bid_"',
+        "the bands of the sides are mixed up",
+    ),
+    Mutant(
+        "lib/breaker.lua",
+        "if age >= 0 and age <= seconds then",
+        "if age >= 0 and age < seconds then",
+        "the breaker looks back a second less",
+    ),
+    Mutant(
+        "lib/breaker.lua",
+        "if (price - low) * BIPS > low * bips then return low end",
+        "if (price - low) * BIPS >= low * bips then return low end",
+        "the breaker halts at its bound",
+    ),
+    Mutant(
+        "lib/execution.lua",
+        'if not market.halt and market.status == "TRADING" then plan_triggers(market) end',
+        "plan_triggers(market)",
+        "a halt triggers stops",
+    ),
+    Mutant(
+        "lib/pegs.lua",
+        "order.terms[PEG] == '\"PRIMARY_PEG\"'",
+        "order.terms[PEG] == '\"MARKET_PEG\"'",
+        "pegs look at the wrong side",
+    ),
+    Mutant(
+        "lib/pegs.lua",
+        "return not notional or notional < market.min_notional",
+        "return not notional",
+        "a pegged order may be worth nothing",
     ),
 ]

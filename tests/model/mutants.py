@@ -1,8 +1,8 @@
-"""`python -m tests.model.mutants`: do the model tests notice each of sixty-two mistakes in the Lua scripts?
+"""`python -m tests.model.mutants`: do the model tests notice each of the mistakes in the Lua scripts?
 
 Every mutant is a copy of engine/lua with one mistake of mutant_table.py; random commands are played into it and into
 the reference until the two disagree, in full steps and in small ones. Prints a table and ends with status 1 when more
-than two survive. Numbers as arguments (1 to 62) play only those.
+than two survive. Numbers as arguments (1 is the first) play only those.
 """
 
 import asyncio

@@ -23,6 +23,7 @@ from tests.model.random_fees import Fees
 from tests.model.random_rules import POOR, Rules
 from tests.model.reference import Exchange
 from tests.model.translation import SPECS
+from tests.model.words import Order
 
 RICH = ACCOUNTS[len(POOR) :]
 CENTRES = {"BTCUSDT": 1_000, "ETHUSDT": 77, "ETHBTC": 33_333}  # ticks
@@ -67,8 +68,8 @@ class Commands:
             (12, self._list), (1, self._pegged_pair_behind), (3, self._replace),
             (0.3, self._cancel_all), (7, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
             (0.5, self._rules.status), (1.2, self._rules.of_symbol), (0.8, self._rules.of_account), (6, self._pegged),
-            (0.6, self._rules.of_matching), (0.5, self._key), (0.5, self._group), (1, self._clock),
-            (2, self._some_fees),
+            (0.6, self._rules.of_matching), (2, self._kill_among_icebergs),
+            (0.5, self._key), (0.5, self._group), (1, self._clock), (2, self._some_fees),
         )  # fmt: skip
         if reopening := self._rules.reopening():
             return reopening
@@ -273,6 +274,35 @@ class Commands:
             "replace_order", ReplaceOrder(cancel=cancel, place=placed, place_anyway=self._random.random() < 0.4)
         )
 
+    def _kill_among_icebergs(self) -> Step:
+        """Fill or kill for more than an iceberg shows, with an own order behind it: its rest comes too late."""
+        order = self._behind_an_iceberg()
+        if order is None:
+            return self._limit()
+        (tip, *_), market = self._level_of(order), self._reference.markets[order.symbol]
+        left, shown = (int(amount / market.lot) for amount in (tip.left, tip.shown))
+        step = self._place(
+            order.account, order.symbol, Side(order.side).opposite, OrderType.LIMIT, TimeInForce.FOK,
+            price_ticks=int(order.price / market.tick), lots=self._random.randint(shown, left),
+        )  # fmt: skip
+        stp = self._random.choice((StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH, StpMode.DECREMENT))
+        return Step("place_order", msgspec.structs.replace(step.of, stp=stp, key_digest=""))
+
+    def _level_of(self, order: Order) -> list[Order]:
+        queue = self._reference.queue(order.symbol, order.side)
+        return [other for other in queue if other.price == order.price]
+
+    def _behind_an_iceberg(self) -> Order | None:
+        """An order at a best price whose first one is somebody else's iceberg with more than it shows."""
+        for symbol in self._random.sample(list(SPECS), k=len(SPECS)):
+            for side in ("BUY", "SELL"):
+                queue = self._reference.queue(symbol, side)
+                level = [order for order in queue if order.price == queue[0].price]
+                others = [order for order in level[1:] if not self._reference.are_together(order, level[0])]
+                if others and level[0].shown < level[0].left:
+                    return self._random.choice(others)
+        return None
+
     def _all_in(self, symbol: str, account: int, price_ticks: int) -> int:
         """Lots for all the money that is free: triggered at a worse price, the order will run out of it."""
         market = self._reference.markets[symbol]
@@ -304,6 +334,8 @@ class Commands:
         elif self._random.random() < 0.5:
             quote_atoms = max(1, spec.notional_floor(CENTRES[symbol], lots) + self._random.randint(-9, 9))
             lots = 0
+            if self._random.random() < 0.15:  # it buys no lot
+                quote_atoms = self._random.randint(1, max(1, spec.notional_floor(CENTRES[symbol], 1)))
         side = self._random.choice(list(Side))
         return self._place(
             account, symbol, side, OrderType.MARKET, TimeInForce.GTC, lots=lots, quote_order_atoms=quote_atoms

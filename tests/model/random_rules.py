@@ -56,7 +56,7 @@ class Rules:
         """One or two rules, close to what one account has; often none at all."""
         symbol = self._random.choice(list(SPECS))
         rules = {name: getattr(SPECS[symbol], name) for name in LIMITS}
-        makes = [self._counts] * 3 + [self._band, self._amends] * 2 + [self._position, self._breaker]
+        makes = [self._counts] * 3 + [self._band, self._amends] * 2 + [self._position] + [self._breaker] * 2
         for make in self._random.sample(makes, k=self._random.choice((0, 1, 1, 2))):
             rules |= make(symbol)
         return self.define(symbol, rules, reopen=self._random.random() < 0.1)
@@ -94,7 +94,7 @@ class Rules:
 
     def _counts(self, symbol: str) -> dict[str, int]:
         """A filter that counts open orders, on the symbol or on all of them."""
-        account, number = self._random.choice(POOR), self._random.choice((0, 1, 1, 2, 3, 3, 3, 3))
+        account, number = self._random.choice(POOR), self._random.choice((0, 1, 1, 2, 2, 3, 3, 3))
         is_anywhere = self._random.random() < 0.5
         orders = [order for order in self._open(account) if is_anywhere or order.symbol == symbol]
         most = max(1, getattr(count(orders), KINDS[number]) + self._random.choice((0, 0, 1, 2)))
@@ -104,20 +104,21 @@ class Rules:
         """A few ticks up and down from the last price."""
         market = self._reference.markets[symbol]
         last = int((market.last_price or market.tick) / market.tick)
-        up, down = (self._random.randint(1, 8) * 10_000 // last + 1 for _ in "ud")
+        up, down = (-(-self._random.randint(1, 8) * 10_000 // last) for _ in "ud")  # often a whole tick
         names = self._random.choice(BANDS)
         return {names[0]: 10_000 + up, names[1]: max(0, 10_000 - down) if self._random.random() < 0.8 else 0}
 
     def _position(self, symbol: str) -> dict[str, int]:
-        atoms = self._held(SPECS[symbol].base, self._random.choice(POOR)) + self._atoms(1_000, 100_000)
+        atoms = self._held(SPECS[symbol].base, self._random.choice(POOR))
+        atoms += self._atoms(1_000, 100_000) if self._random.random() < 0.7 else -1
         return {"max_position_lots": max(1, atoms // SPECS[symbol].base_atoms_per_lot)}
 
     def _breaker(self, symbol: str) -> dict[str, int]:
         """So narrow that a few ticks are too many."""
         market = self._reference.markets[symbol]
         last = int((market.last_price or market.tick) / market.tick)
-        bips = 1 + self._random.randint(5, 15) * 10_000 // max(last, 10)
-        return {"halt_bips": bips, "halt_seconds": self._random.choice((1, 5, 30))}
+        bips = max(1, self._random.randint(4, 12) * 10_000 // max(last, 10))
+        return {"halt_bips": bips, "halt_seconds": self._random.choice((1, 2, 5))}
 
     def _amends(self, symbol: str) -> dict[str, int]:
         return {"max_order_amends": self._random.choice((1, 1, 2))}

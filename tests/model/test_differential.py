@@ -18,7 +18,7 @@ from tests.model.agreement import Pair
 from tests.model.coverage import Coverage
 from tests.model.random_commands import Commands
 
-COMMANDS = int(os.environ.get("EXCHANGE_MODEL_COMMANDS", "40000"))
+COMMANDS = int(os.environ.get("EXCHANGE_MODEL_COMMANDS", "100000"))
 SEED = int(os.environ.get("EXCHANGE_MODEL_SEED", "0")) or Random().randrange(1, 2**32)
 COMPARE_EVERY = 100
 # Most in full steps, the others in steps so small that orders have many and triggers come between them.

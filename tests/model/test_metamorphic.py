@@ -1,7 +1,8 @@
 """What must come out the same when a question is asked in another way; no second implementation is needed to say so.
 
 The fact a newcomer would get wrong: ids and times are no part of what must be the same. Orders are named by their
-client ids, which both ways share. EXCHANGE_MODEL_SEED plays a seed again.
+client ids, which both ways share. EXCHANGE_MODEL_SEED plays a seed again,
+EXCHANGE_MODEL_CASES=1000 that many cases of each.
 """
 
 import os
@@ -22,7 +23,7 @@ from tests.conftest import BTCUSDT, ETHUSDT, finish, fund
 from tests.engine.checks import digest
 
 SEED = int(os.environ.get("EXCHANGE_MODEL_SEED", "0")) or Random().randrange(1, 2**32)
-CASES = 150
+CASES = int(os.environ.get("EXCHANGE_MODEL_CASES", "150"))
 MONEY = 10**12
 ACCOUNTS = (1, 2, 3)
 ETHEUR = msgspec.structs.replace(ETHUSDT, symbol="ETHEUR", quote="EUR")  # shares no asset with BTCUSDT

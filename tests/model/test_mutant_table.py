@@ -9,8 +9,8 @@ from tests.model.mutant_table import MUTANTS, Mutant
 from tests.model.mutants import write_mutant
 
 
-def test_there_are_sixty_two_and_no_two_are_the_same() -> None:
-    assert len({(mutant.file, mutant.old, mutant.new) for mutant in MUTANTS}) == len(MUTANTS) == 62
+def test_there_are_fifty_or_more_and_no_two_are_the_same() -> None:
+    assert len({(mutant.file, mutant.old, mutant.new) for mutant in MUTANTS}) == len(MUTANTS) >= 50
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.what)

@@ -2,16 +2,16 @@
 
 -- A new LIMIT or LIMIT_MAKER order that meets nobody: the short way of place_order, on its ARGV. The long way
 -- (lib/placing.lua) gives the same record, reply and event for it; a test compares the two.
-local DAY_MS = 86400000
 
 -- The id of an order that keeps this one from using its client order id, if any.
 local function holder_of_client_id(field, client_order_ids, now_ms)
+  local day_ms = 86400000
   local member = redis.call("HGET", CLIENT_IDS, field)
   if not member then return nil end
   if redis.call("HEXISTS", ORDERS, member) == 1 then return member end
   if client_order_ids ~= "day" then return nil end
   local record = redis.call("HGET", ENDED, member)
-  if record and now_ms - tonumber(string.match(record, "^%[%d+,%d+,%d+,%d+,(%d+)")) < DAY_MS then return member end
+  if record and now_ms - tonumber(string.match(record, "^%[%d+,%d+,%d+,%d+,(%d+)")) < day_ms then return member end
 end
 
 -- The best price that a new order would meet, with a minus when it is a bid's; nil when there is none.
