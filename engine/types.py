@@ -32,6 +32,11 @@ def rate_field(name: str) -> str:
     return f"{name.removeprefix('standard_')}_fee_e8"
 
 
+def largest_rate_e8(name: str) -> int:
+    """The most that the rate of this name may be, so that all of them together take less than what was received."""
+    return LARGEST_USUAL_RATE_E8 if name in USUAL_RATES else LARGEST_RATE_E8
+
+
 class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"

@@ -15,7 +15,6 @@ from markets.models import (
     AMOUNT_FIELDS,
     BAND_FIELDS,
     COUNT_FIELDS,
-    FEE_FIELDS,
     MATCHING_FIELDS,
     ORDER_FIELDS,
     STEP_FIELDS,
@@ -24,6 +23,7 @@ from markets.models import (
     Symbol,
 )
 from markets.publish import explain
+from markets.rules import DISCOUNT_FIELDS, FEE_FIELDS
 from markets.services import set_status
 
 
@@ -84,7 +84,7 @@ class SymbolAdmin(PublishingAdmin):
         (None, {"fields": ["symbol", "base", "quote", "status"]}),
         ("Steps, fixed once there are orders", {"fields": STEP_FIELDS}),
         ("Limits", {"fields": AMOUNT_FIELDS}),
-        ("Fees", {"fields": FEE_FIELDS}),
+        ("Fees", {"fields": (*FEE_FIELDS, *DISCOUNT_FIELDS)}),
         ("What orders it takes", {"fields": ORDER_FIELDS}),
         ("What an account may have open", {"fields": COUNT_FIELDS}),
         ("How far prices may go", {"fields": BAND_FIELDS}),

@@ -14,7 +14,7 @@ from django.db import models, transaction
 from engine.errors import ExchangeError
 from engine.types import PRICE_DECIMALS, SymbolSpec, SymbolStatus
 from markets.publish import breaks_history, explain, publish_specs
-from markets.rules import BadRules, count_problems, spec_from
+from markets.rules import DISCOUNT_FIELDS, FEE_FIELDS, BadRules, count_problems, spec_from, too_coarse
 
 MOST_ASSET_DECIMALS = 12
 STEP_FIELDS = ("tick_size", "lot_size")
@@ -22,7 +22,6 @@ AMOUNT_FIELDS = (
     "min_price", "max_price", "min_quantity", "max_quantity", "min_market_quantity", "max_market_quantity",
     "min_notional",
 )  # fmt: skip
-FEE_FIELDS = ("maker_fee", "taker_fee")
 ORDER_FIELDS = (
     "order_types", "max_iceberg_parts", "min_trailing_above", "max_trailing_above", "min_trailing_below",
     "max_trailing_below", "default_stp", "allowed_stp", "not_offered",
@@ -37,7 +36,8 @@ BAND_FIELDS = (
 )  # fmt: skip
 MATCHING_FIELDS = ("matching_rule", "price_time_percent")
 RULE_FIELDS = (
-    *STEP_FIELDS, *AMOUNT_FIELDS, *FEE_FIELDS, *ORDER_FIELDS, *COUNT_FIELDS, *BAND_FIELDS, *MATCHING_FIELDS,
+    *STEP_FIELDS, *AMOUNT_FIELDS, *FEE_FIELDS, *DISCOUNT_FIELDS, *ORDER_FIELDS, *COUNT_FIELDS, *BAND_FIELDS,
+    *MATCHING_FIELDS,
 )  # fmt: skip
 
 # Other rooms add what a symbol must not be called (a user's name: streams would be ambiguous). Raise ValidationError.
@@ -134,6 +134,18 @@ class Symbol(models.Model):
     min_notional = _rule("5", "Smallest price times quantity of an order, in the quote asset.")
     maker_fee = _rule("0.001", "Share of what the resting side receives: 0.001 is 0.1 %.")
     taker_fee = _rule("0.001", "Share of what the incoming side receives.")
+    buyer_fee = _rule("", "What the buying side pays beside the fee for its role. Empty: nothing.", blank=True)
+    seller_fee = _rule("", "What the selling side pays beside the fee for its role. Empty: nothing.", blank=True)
+    special_maker_fee = _rule("", "Special commission of the resting side. Empty: none.", blank=True)
+    special_taker_fee = _rule("", "Special commission of the incoming side. Empty: none.", blank=True)
+    special_buyer_fee = _rule("", "Special commission of the buying side, beside. Empty: none.", blank=True)
+    special_seller_fee = _rule("", "Special commission of the selling side, beside. Empty: none.", blank=True)
+    tax_maker_fee = _rule("", "Tax on the resting side. Empty: none.", blank=True)
+    tax_taker_fee = _rule("", "Tax on the incoming side. Empty: none.", blank=True)
+    tax_buyer_fee = _rule("", "Tax on the buying side, beside. Empty: none.", blank=True)
+    tax_seller_fee = _rule("", "Tax on the selling side, beside. Empty: none.", blank=True)
+    discount_asset = _rule("", "Fees may be paid in this asset, like BNB (8 decimals). Empty: in none.", blank=True)
+    discount = _rule("", "What is left of the standard fee then, like 0.75. Empty: 0.75.", blank=True)
     order_types = _rule("", "Types separated by commas, like LIMIT,MARKET. Empty: all.", blank=True, max_length=120)
     max_iceberg_parts = _rule("100", "Into how many parts an iceberg may break; 0: there are no icebergs.", blank=True)
     min_trailing_above = _rule("10", "Of an order that waits above the market, in hundredths of a percent.", blank=True)
@@ -194,6 +206,9 @@ class Symbol(models.Model):
             spec = self.spec()
         except BadRules as error:
             raise ValidationError(dict(error.problems)) from error
+        paid_in = Asset.objects.filter(name=self.discount_asset).first()
+        if paid_in is not None and paid_in.decimals != PRICE_DECIMALS:
+            raise ValidationError({"discount_asset": too_coarse(paid_in.name, paid_in.decimals)})
         for check in symbol_name_checks:
             check(self.symbol)
         if self.pk:
@@ -203,6 +218,8 @@ class Symbol(models.Model):
         """Save, and bring the rules into force once that is committed. Raises BadRules before, ExchangeError after."""
         spec = self.spec()
         super().save(*args, **kwargs)
+        if self.discount_asset:
+            Asset.objects.get_or_create(name=self.discount_asset)
         transaction.on_commit(lambda: publish_specs([spec]))
 
 

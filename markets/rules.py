@@ -4,6 +4,7 @@ The fact a newcomer would get wrong: not every pair of tick and lot is a market.
 base asset's atoms, and one command's numbers must stay below 2^53; what breaks that is refused here, with the reason.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -17,14 +18,19 @@ from engine.types import (
     BALANCE_LIMIT,
     ORDER_LIMIT,
     PRICE_DECIMALS,
+    RATE_NAMES,
+    UNIT,
     Feature,
     OrderType,
     StpMode,
     SymbolSpec,
     SymbolStatus,
+    largest_rate_e8,
+    rate_field,
 )
 
-LARGEST_FEE_E8 = 50_000_000  # a half: up to there a fee is computed exactly in Lua
+FEE_FIELDS = tuple(rate_field(name).removesuffix("_e8") for name in RATE_NAMES)  # maker_fee ... tax_seller_fee
+DISCOUNT_FIELDS = ("discount_asset", "discount")
 WHOLE_PRICE_BIPS = 10_000
 MOST_PARTS = 2**31 - 1
 MULTIPLIER_DECIMALS = 4
@@ -40,6 +46,7 @@ EXCHANGE_COUNTS = (
 )  # fmt: skip
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in msgspec.structs.fields(SymbolSpec)}
 
+_ASSET = re.compile(r"[A-Z0-9]{1,16}")
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -91,9 +98,29 @@ class _Reader:
         self.problems[field] = f"{text!r} is not a whole number from 0 to {most}"
         return 0
 
-    def scaled(self, field: str, decimals: int) -> int:
-        """A number in its last decimal; 0 when the text is empty."""
-        return self.units(field, decimals=decimals) if self._rules.get(field) else 0
+    def scaled(self, field: str, decimals: int, *, empty: int = 0) -> int:
+        """A number in its last decimal; `empty` when the text is."""
+        return self.units(field, decimals=decimals) if self._rules.get(field) else empty
+
+    def rate(self, field: str) -> int:
+        """A fee's share of what is received, in 1e-8; 0 when the text is empty."""
+        rate_e8, name = self.scaled(field, PRICE_DECIMALS), rate_name(field)
+        if rate_e8 > largest_rate_e8(name):
+            self.problems[field] = (
+                f"{plain(rate_e8)} is more than {plain(largest_rate_e8(name))}, the most this rate can be; "
+                "0.1 % is written 0.001"
+            )
+        return rate_e8
+
+    def discount_asset(self, *own: tuple[str, int]) -> str:
+        """The asset in which fees may be paid, "" for none; `own` are the symbol's with their decimals."""
+        asset = self._rules.get("discount_asset", "")
+        if asset and not _ASSET.fullmatch(asset):
+            self.problems["discount_asset"] = f"{asset!r} is no asset: 1 to 16 capital letters and digits, like BNB"
+        decimals = dict(own).get(asset, PRICE_DECIMALS)
+        if decimals != PRICE_DECIMALS:
+            self.problems["discount_asset"] = too_coarse(asset, decimals)
+        return asset
 
     def word(self, field: str, empty: StpMode) -> StpMode:
         text = self._rules.get(field, "")
@@ -111,6 +138,17 @@ class _Reader:
             self.problems[field] = f"{wrong[0]!r} is none of {', '.join(kind)}"
         return tuple(word for word in kind if word in names) or (tuple(kind) if empty is None else empty)
 
+    def discount(self) -> int:
+        """What is left of the standard fee in the discount asset, in 1e-8; the usual when the text is empty."""
+        share_e8 = self.scaled("discount", PRICE_DECIMALS, empty=DEFAULTS["discount_e8"])
+        if share_e8 > UNIT:
+            self.problems["discount"] = (
+                f"{plain(share_e8)} is more than 1; it says what is left of the standard fee: 0.75 takes a quarter off"
+            )
+        if self._rules.get("discount") and not self._rules.get("discount_asset"):
+            self.problems["discount"] = "goes with discount_asset, which says in which asset fees may be paid"
+        return share_e8
+
     def matching_rule(self) -> str:
         """A rule that the exchange knows; price-time when the text is empty."""
         text, known = self._rules.get("matching_rule", ""), (PRICE_TIME, *known_rules())
@@ -124,6 +162,25 @@ class _Reader:
     def stop_if_bad(self) -> None:
         if self.problems:
             raise BadRules(self.problems)
+
+
+def rate_name(field: str) -> str:
+    """The engine's name (RATE_NAMES) of a fee: rate_name("maker_fee") == "standard_maker"."""
+    name = field.removesuffix("_fee")
+    return name if name in RATE_NAMES else f"standard_{name}"
+
+
+def too_coarse(asset: str, decimals: int) -> str:
+    """Why fees cannot be paid in an asset."""
+    return f"{asset} has {decimals} decimals; fees are paid in an asset with {PRICE_DECIMALS}: take another one"
+
+
+def read_rates(texts: Mapping[str, str]) -> dict[str, int]:
+    """Rates in 1e-8 by the engine's name, of those of FEE_FIELDS that have a text. Raises BadRules."""
+    reader = _Reader(texts)
+    rates = {rate_name(field): reader.rate(field) for field in FEE_FIELDS if texts.get(field)}
+    reader.stop_if_bad()
+    return rates
 
 
 def _why(error: BadParameter, text: str, decimals: int) -> str:
@@ -164,7 +221,7 @@ def spec_from(
         min_lots=reader.steps("min_quantity", lot_units, "lot_size"),
         max_lots=reader.steps("max_quantity", lot_units, "lot_size"),
         min_notional_atoms=reader.units("min_notional", decimals=quote[1]),
-        maker_fee_e8=reader.units("maker_fee"), taker_fee_e8=reader.units("taker_fee"),
+        **_fees(reader, base, quote),
         min_market_lots=reader.steps("min_market_quantity", lot_units, "lot_size", empty=0),
         max_market_lots=reader.steps("max_market_quantity", lot_units, "lot_size", empty=0),
         max_iceberg_parts=reader.count("max_iceberg_parts", MOST_PARTS),
@@ -183,6 +240,15 @@ def spec_from(
     if problems := _contradictions(spec):
         raise BadRules(problems)
     return spec
+
+
+def _fees(reader: _Reader, base: tuple[str, int], quote: tuple[str, int]) -> dict[str, Any]:
+    """Its rates; without a discount asset there is no discount, without a `discount` it is the usual one."""
+    found: dict[str, Any] = {f"{field}_e8": reader.rate(field) for field in FEE_FIELDS}
+    asset, discount_e8 = reader.discount_asset(base, quote), reader.discount()
+    if not asset:
+        return found
+    return found | {"discount_asset": asset, "discount_e8": discount_e8, "allows_discount": True}
 
 
 def _limits(reader: _Reader, lot_units: int) -> dict[str, Any]:
@@ -219,9 +285,6 @@ def _contradictions(spec: SymbolSpec) -> dict[str, str]:
     problems: dict[str, str] = {}
     if spec.base == spec.quote:
         problems["quote"] = f"base and quote are the same asset, {spec.base}"
-    for field, rate in (("maker_fee", spec.maker_fee_e8), ("taker_fee", spec.taker_fee_e8)):
-        if rate > LARGEST_FEE_E8:
-            problems[field] = f"{plain(rate)} is more than a half; 0.1 % is written 0.001"
     if not 1 <= spec.min_price_ticks <= spec.max_price_ticks:
         problems["min_price"] = "must be above zero and at most max_price"
     if not 1 <= spec.min_lots <= spec.max_lots:

@@ -39,6 +39,17 @@ _RULES = {
     "min_notional": "minNotional",
     "maker_fee": "makerFee",
     "taker_fee": "takerFee",
+    "buyer_fee": "buyerFee",
+    "seller_fee": "sellerFee",
+    "special_maker_fee": "specialMakerFee",
+    "special_taker_fee": "specialTakerFee",
+    "special_buyer_fee": "specialBuyerFee",
+    "special_seller_fee": "specialSellerFee",
+    "tax_maker_fee": "taxMakerFee",
+    "tax_taker_fee": "taxTakerFee",
+    "tax_buyer_fee": "taxBuyerFee",
+    "tax_seller_fee": "taxSellerFee",
+    "discount": "discount",
     "max_iceberg_parts": "maxIcebergParts",
     "min_trailing_above": "minTrailingAbove",
     "max_trailing_above": "maxTrailingAbove",
@@ -69,7 +80,7 @@ _RULES = {
 }
 _WORD_RULES = {
     "order_types": "orderTypes", "default_stp": "defaultStp", "allowed_stp": "allowedStp",
-    "not_offered": "notOffered", "matching_rule": "matchingRule",
+    "not_offered": "notOffered", "matching_rule": "matchingRule", "discount_asset": "discountAsset",
 }  # fmt: skip
 
 _running: "list[MockExchange]" = []
@@ -168,10 +179,11 @@ class MockExchange:
         """Add a market; False when the symbol exists already, whatever its rules.
 
         `rules`: tick_size, lot_size, min_price, max_price, min_quantity, max_quantity, min_market_quantity,
-        max_market_quantity, min_notional, maker_fee, taker_fee, max_iceberg_parts, min_trailing_above,
-        max_trailing_above, min_trailing_below, max_trailing_below (amounts), default_stp (a word), order_types,
-        allowed_stp, not_offered (words separated by commas); what is left out suits BTCUSDT. Raises Refused (a
-        ValueError) for rules or names that cannot be.
+        max_market_quantity, min_notional, maker_fee, taker_fee, buyer_fee, seller_fee, the same four with special_ and
+        tax_ in front, discount, max_iceberg_parts, min_trailing_above, max_trailing_above, min_trailing_below,
+        max_trailing_below (amounts), default_stp, discount_asset (words), order_types, allowed_stp, not_offered (words
+        separated by commas); what is left out suits BTCUSDT. Raises Refused (a ValueError) for rules or names that
+        cannot be.
         """
         known = _RULES | _WORD_RULES
         if unknown := rules.keys() - known:

@@ -10,6 +10,13 @@ from accounts.services import CreatedUser
 from engine.amounts import to_short_text, to_text
 from engine.types import PRICE_DECIMALS, SymbolSpec
 from markets.models import Exchange
+from markets.rules import FEE_FIELDS, rate_name
+
+
+def camel(field: str) -> str:
+    """What /_sim calls a field: camel("special_maker_fee") == "specialMakerFee"."""
+    first, *others = field.split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def user_shown(row: Trader) -> dict[str, Any]:
@@ -59,8 +66,7 @@ def rules_shown(spec: SymbolSpec) -> dict[str, str]:
         "minMarketQuantity": to_text(max(spec.min_market_lots, spec.min_lots) * spec.lot_units),
         "maxMarketQuantity": to_text(min(spec.max_market_lots or spec.max_lots, spec.max_lots) * spec.lot_units),
         "minNotional": to_text(spec.min_notional_atoms, decimals=spec.quote_decimals),
-        "makerFee": to_text(spec.maker_fee_e8, decimals=PRICE_DECIMALS),
-        "takerFee": to_text(spec.taker_fee_e8, decimals=PRICE_DECIMALS),
+        **_fees_shown(spec),
         "orderTypes": ",".join(spec.order_types),
         "maxIcebergParts": str(spec.max_iceberg_parts),
         "minTrailingAbove": str(spec.min_trailing_above_bips),
@@ -73,6 +79,15 @@ def rules_shown(spec: SymbolSpec) -> dict[str, str]:
         **_limits_shown(spec),
         "matchingRule": spec.matching_rule,
         "priceTimePercent": str(spec.price_time_percent) if spec.price_time_percent else "",
+    }
+
+
+def _fees_shown(spec: SymbolSpec) -> dict[str, str]:
+    """Every rate, also those that are zero; the discount only where there is one."""
+    rates = {camel(field): to_text(spec.fee_rates[rate_name(field)], decimals=PRICE_DECIMALS) for field in FEE_FIELDS}
+    return rates | {
+        "discountAsset": spec.discount_asset if spec.allows_discount else "",
+        "discount": to_text(spec.discount_e8, decimals=PRICE_DECIMALS) if spec.allows_discount else "",
     }
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
@@ -14,6 +15,8 @@ from engine.types import Feature, OrderType, Side, StpMode, SymbolSpec, SymbolSt
 from engine.venue import Venue
 from markets.models import Asset, Symbol
 from markets.publish import run_in_venue
+from markets.rules import FEE_FIELDS
+from markets.services import publish_symbols, set_status
 from tests.admin.conftest import act, page, place
 
 SYMBOLS = "/admin/markets/symbol/"
@@ -67,7 +70,13 @@ def test_a_new_symbol_is_in_force_when_it_is_saved(staff: Client, assets: dict[s
         ({"lot_size": "nan"}, "is not a plain decimal number"),
         ({"max_price": "0.0000015"}, "is not a whole number of steps of tick_size"),
         ({"min_price": "2000"}, "at most max_price"),
-        ({"maker_fee": "0.6"}, "more than a half"),
+        ({"maker_fee": "0.6"}, "0.6 is more than 0.5, the most this rate can be; 0.1 % is written 0.001"),
+        ({"buyer_fee": "0.09"}, "0.09 is more than 0.08, the most this rate can be"),
+        ({"tax_seller_fee": "ten"}, "&#x27;ten&#x27; is not a plain decimal number"),
+        ({"discount_asset": "bnb"}, "&#x27;bnb&#x27; is no asset: 1 to 16 capital letters and digits, like BNB"),
+        ({"discount_asset": "CENT"}, "CENT has 2 decimals; fees are paid in an asset with 8: take another one"),
+        ({"discount_asset": "BNB", "discount": "1.01"}, "1.01 is more than 1"),
+        ({"discount": "0.5"}, "goes with discount_asset"),
         ({"max_quantity": "99999999"}, "cannot move so much ETH"),
         ({"min_quantity": "1000", "max_price": "90000000"}, "passes 2^53 BTC atoms"),
         ({"order_types": "LIMIT, STOP"}, "&#x27;STOP&#x27; is none of LIMIT, MARKET"),
@@ -83,6 +92,7 @@ def test_a_new_symbol_is_in_force_when_it_is_saved(staff: Client, assets: dict[s
 def test_rules_that_cannot_be_are_explained(
     staff: Client, assets: dict[str, str], wrong: dict[str, str], said: str
 ) -> None:
+    Asset.objects.create(name="CENT", decimals=2)
     assert said in page(staff.post(f"{SYMBOLS}add/", form(**assets) | wrong))
     assert not Symbol.objects.filter(base__name="ETH").exists()
 
@@ -99,6 +109,22 @@ def test_what_orders_a_symbol_takes_is_in_force_when_it_is_saved(staff: Client, 
     assert (spec.max_iceberg_parts, spec.max_trailing_above_bips, spec.max_trailing_below_bips) == (0, 100, 2_000)
     assert (spec.min_market_lots, spec.max_market_lots) == (0, 20_000)
     assert spec.not_offered == (Feature.OPO, Feature.PEG)
+
+
+def test_all_fees_are_in_force_when_they_are_saved_and_stay_when_the_symbol_is_published_again(
+    staff: Client, assets: dict[str, str]
+) -> None:
+    fees = {field: f"0.000{number:02}" for number, field in enumerate(FEE_FIELDS, 1)}
+    discount = {"discount_asset": "BNB", "discount": "0.25"}
+    page(staff.post(f"{SYMBOLS}add/", form(**assets) | fees | discount, follow=True))
+    spec = in_force("ETHBTC")
+    assert list(spec.fee_rates.values()) == [1_000 * number for number in range(1, 13)]
+    assert (spec.allows_discount, spec.discount_asset, spec.discount_e8) == (True, "BNB", 25_000_000)
+    assert Asset.objects.get(name="BNB").decimals == 8
+    for status in ("HALT", "TRADING"):
+        set_status("ETHBTC", status)
+    publish_symbols()
+    assert msgspec.structs.replace(in_force("ETHBTC"), rules_version=spec.rules_version) == spec
 
 
 def test_a_lot_finer_than_its_asset_is_refused(staff: Client, assets: dict[str, str]) -> None:

@@ -156,6 +156,11 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
                 ("haltPercent", "10"),
                 ("haltSeconds", "60"),
                 ("haltSeconds", "601"),
+                ("buyerFee", "0.08000001"),
+                ("taxTakerFee", "-0.01"),
+                ("specialMakerFee", "0.000000001"),
+                ("discount", "0.75"),
+                ("discountAsset", "bnb"),
                 ("matchingRule", "size_time"),
                 ("priceTimePercent", "40"),
             )
@@ -227,6 +232,20 @@ def test_which_orders_a_symbol_takes(sim: Sim) -> None:
     (dot,) = [row for row in sim.ok("GET", "symbols")["symbols"] if row["symbol"] == "DOTUSDT"]
     amounts = {"minMarketQuantity": "0.50000000", "maxMarketQuantity": "8.00000000"}
     assert {name: dot[name] for name in rules} == rules | amounts
+
+
+def test_all_fees_of_a_symbol(sim: Sim) -> None:
+    usual = {"makerFee": "0.50000000", "takerFee": "0.00100000"}
+    fees = {f"{kind}{party}Fee": "0.08000000" for kind in ("special", "tax") for party in
+            ("Maker", "Taker", "Buyer", "Seller")}  # fmt: skip
+    fees |= {"buyerFee": "0.00000030", "sellerFee": "0.00000040", "discountAsset": "BNB", "discount": "0.25000000"}
+    for symbol, rules in (("FEEUSDT", usual | fees), ("FREEUSDT", {"makerFee": "0", "takerFee": "0"})):
+        assert sim.ok("POST", "symbols", symbol=symbol, base=symbol[:-4], quote="USDT", **rules)["created"] is True
+    shown = {row["symbol"]: row for row in sim.ok("GET", "symbols")["symbols"]}
+    assert {name: shown["FEEUSDT"][name] for name in usual | fees} == usual | fees
+    nothing = dict.fromkeys(usual | fees, "0.00000000") | {"discountAsset": "", "discount": ""}
+    assert {name: shown["FREEUSDT"][name] for name in nothing} == nothing
+    assert sim.ok("POST", "credit", user="alice", asset="BNB", amount="1")["free"] == "1.00000000"
 
 
 def test_a_reference_price_comes_from_the_tester_where_the_symbol_says_so(sim: Sim) -> None:
