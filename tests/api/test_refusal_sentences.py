@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OTHERS = {
     Reason.NO_SUCH_ORDER, Reason.NO_SUCH_LIST, Reason.UNKNOWN_ASSET, Reason.UNKNOWN_USER, Reason.BALANCE_TOO_LARGE,
     Reason.CLOCK_BACKWARDS, Reason.CLOCK_NOT_VIRTUAL, Reason.RULES_FIXED, Reason.NO_TRADE_YET,
+    Reason.WRONG_SYMBOL_STATUS, Reason.NO_REFERENCE_PRICE, Reason.REFERENCE_NOT_EXTERNAL,
 }  # fmt: skip
 # Seen by few: a key revoked between two steps, a book with nothing but the rest of one order.
 RARE = {Reason.KEY_INVALID, Reason.BOOK_BELOW_LOT_SIZE}

@@ -114,7 +114,7 @@ async def test_an_order_that_cannot_rest_is_not_counted(venue: Venue, alice: int
     await place(venue, plain(alice))
     await place(venue, limit(alice, BUY, 50, 1, tif=TimeInForce.IOC))
     await place(venue, limit(alice, BUY, 50, 1, tif=TimeInForce.FOK))
-    await place(venue, market(alice, BUY, quote_atoms=10**9))
+    await place(venue, market(alice, BUY, lots=10**6))
     assert await refused(venue, plain(alice)) is Reason.FILTER_MAX_NUM_ORDERS
 
 
@@ -211,7 +211,7 @@ async def test_before_the_first_trade_no_price_is_too_far_and_a_market_order_has
     await rule(venue, price_up_e4=10_000, price_down_e4=10_000)
     await place(venue, limit(alice, BUY, 7, 1))
     await last_price(venue, 1_001)
-    await place(venue, market(alice, BUY, quote_atoms=10**9))
+    await place(venue, market(alice, BUY, lots=10**6))
     assert await refused(venue, limit(alice, BUY, 1_000, 1)) is Reason.FILTER_PERCENT_PRICE
 
 
@@ -241,8 +241,9 @@ async def test_a_position_is_what_is_held_and_what_open_orders_would_buy(venue: 
     await place(venue, limit(alice, BUY, 50, 4))
 
 
-async def test_a_position_bought_by_quote_amount_is_judged_at_the_last_price(venue: Venue, alice: int) -> None:
+async def test_a_position_bought_by_quote_amount_is_judged_at_the_last_price(venue: Venue, alice: int, bob: int) -> None:
     await last_price(venue, 1_000)
+    await place(venue, limit(bob, SELL, 1_000, 10))
     await rule(venue, max_position_lots=RICH_ATOMS // LOT + 10)
     assert await refused(venue, market(alice, BUY, quote_atoms=11 * 1_000 * ATOMS)) is Reason.FILTER_MAX_POSITION
     await place(venue, market(alice, BUY, quote_atoms=11 * 1_000 * ATOMS - 1))
@@ -252,7 +253,7 @@ async def test_a_position_that_is_too_large_already_grows_by_nothing(venue: Venu
     """What the quote amount buys is less than a lot, and before the first trade not known at all."""
     await rule(venue, max_position_lots=RICH_ATOMS // LOT - 1)
     assert await refused(venue, market(alice, BUY, quote_atoms=10**9)) is Reason.FILTER_MAX_POSITION
-    await place(venue, market(alice, SELL, quote_atoms=10**9))
+    await place(venue, market(alice, SELL, lots=10**6))
     await rule(venue)
     await last_price(venue, 1_000)
     await rule(venue, max_position_lots=RICH_ATOMS // LOT - 1)
@@ -304,7 +305,7 @@ async def test_an_account_may_have_so_many_orders_open_anywhere(venue: Venue, al
     await place(venue, plain(alice))
     await place(venue, plain(alice, symbol="ETHUSDT"))
     assert await refused(venue, plain(alice)) is Reason.RISK_OPEN_ORDERS
-    await place(venue, market(alice, BUY, quote_atoms=10**9))
+    await place(venue, market(alice, BUY, lots=10**6))
 
 
 async def test_an_account_may_hold_so_much(venue: Venue, alice: int) -> None:
