@@ -241,7 +241,9 @@ async def test_a_position_is_what_is_held_and_what_open_orders_would_buy(venue: 
     await place(venue, limit(alice, BUY, 50, 4))
 
 
-async def test_a_position_bought_by_quote_amount_is_judged_at_the_last_price(venue: Venue, alice: int, bob: int) -> None:
+async def test_a_position_bought_by_quote_amount_is_judged_at_the_last_price(
+    venue: Venue, alice: int, bob: int
+) -> None:
     await last_price(venue, 1_000)
     await place(venue, limit(bob, SELL, 1_000, 10))
     await rule(venue, max_position_lots=RICH_ATOMS // LOT + 10)
