@@ -122,13 +122,20 @@ def client_order_id(number: int) -> str:
     return f"bench-{number:016d}"
 
 
-def script_words(sha: str, venue_name: str) -> Iterator[tuple[Word, ...]]:
-    """EVALSHA of place_order without end: sell orders that rest, over the levels of `open_market` in turn."""
+def load_function(client: "redis.Redis", name: str) -> str:
+    """Has the server know one of the exchange's commands; what FCALL calls it."""
+    script = load_scripts()[name]
+    client.function_load(script.library, replace=True)
+    return script.function
+
+
+def script_words(function: str, venue_name: str) -> Iterator[tuple[Word, ...]]:
+    """FCALL of place_order without end: sell orders that rest, over the levels of `open_market` in turn."""
     keys = Keys(venue_name).of_market(SYMBOL.symbol, SYMBOL.base, SYMBOL.quote)
     for number in itertools.count():
         price_ticks = FIRST_PRICE_TICKS + number % LEVELS
         yield (
-            "EVALSHA", sha, len(keys), *keys, ACCOUNT, SYMBOL.symbol, KEY_DIGEST, 1, "SELL", "LIMIT", "GTC",
+            "FCALL", function, len(keys), *keys, ACCOUNT, SYMBOL.symbol, KEY_DIGEST, 1, "SELL", "LIMIT", "GTC",
             price_ticks, LOTS, 0, client_order_id(number), "",
         )  # fmt: skip
 
@@ -212,7 +219,7 @@ def measure_script(*, rounds: int, orders: int, on_round: Callable[[], None]) ->
 def _measure_script(
     client: "redis.Redis", pipe: Pipe, url: str, *, rounds: int, orders: int, on_round: Callable[[], None]
 ) -> ScriptRates:
-    script_sha = client.script_load(load_scripts()["place_order"].text)
+    function = load_function(client, "place_order")
     yardstick_sha = client.script_load(YARDSTICK.read_text())
     frames: dict[str, list[bytes]] = {}
     seconds: dict[str, list[float]] = {"script": [], "yardstick": []}
@@ -224,7 +231,7 @@ def _measure_script(
             seconds[name].append(0.0)
         if not frames:  # the same bytes every round: an emptied server counts from the same numbers
             start, now_ms = read_counters(client, "yardstick"), time.time_ns() // 1_000_000
-            frames["script"] = pack(script_words(script_sha, "script"), orders)
+            frames["script"] = pack(script_words(function, "script"), orders)
             frames["yardstick"] = pack(yardstick_words(yardstick_sha, "yardstick", start, now_ms), orders)
         for first in range(0, orders, SLICE_ORDERS):
             turn = list(seconds) if (round_number + first // SLICE_ORDERS) % 2 == 0 else list(reversed(seconds))
@@ -274,9 +281,9 @@ def measure_memory(binary: ServerBinary | None, *, orders: int) -> Memory:
         client = redis.Redis(unix_socket_path=str(server.socket_path))
         pipe = Pipe(server.socket_path)
         try:
-            sha = client.script_load(load_scripts()["place_order"].text)
+            function = load_function(client, "place_order")
             keys_before, used_before = _bytes_of_keys(client, "memory"), _used_bytes(client, "memory")
-            words = script_words(sha, "memory")
+            words = script_words(function, "memory")
             for first in range(0, orders, SLICE_ORDERS):
                 pipe.run(pack(words, min(SLICE_ORDERS, orders - first)))
             by_keys = (_bytes_of_keys(client, "memory") - keys_before) / orders

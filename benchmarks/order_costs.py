@@ -33,6 +33,7 @@ from benchmarks.engine_load import (
     Word,
     client_order_id,
     cpu_seconds_of,
+    load_function,
     open_market,
     pack,
     script_words,
@@ -42,7 +43,6 @@ from engine.commands import Transfer
 from engine.embedded import EmbeddedServer
 from engine.keys import Keys, order_member
 from engine.registry import KeyRecord
-from engine.scripts import load_scripts
 from engine.venue import opened
 
 TRIVIAL: Final = '#!lua\nreturn { "ok" }\n'
@@ -152,7 +152,7 @@ def measure_against_trivial(*, rounds: int, orders: int, on_round: Callable[[], 
     found = CpuRatio([], [])
     with own_server() as server, closing(Crowd(server.path, SOCKETS)) as crowd:
         trivial: Word = server.client.script_load(TRIVIAL)
-        place = server.client.script_load(load_scripts()["place_order"].text)
+        place = load_function(server.client, "place_order")
         asyncio.run(open_market(server.url, "costs"))
         words = {"order": script_words(place, "costs"), "trivial": itertools.repeat(("EVALSHA", trivial, 0))}
         for number in range(rounds):
@@ -178,9 +178,8 @@ class Market:
     def __init__(self, server: Server, name: str) -> None:
         self._server = server
         self._keys = Keys(name)
-        scripts = load_scripts()
-        self._place = server.client.script_load(scripts["place_order"].text)
-        self._cancel = server.client.script_load(scripts["cancel_order"].text)
+        self._place = load_function(server.client, "place_order")
+        self._cancel = load_function(server.client, "cancel_order")
         asyncio.run(_open_with_taker(server.url, name))
         self._next_id = 1
         self.queues: dict[int, list[int]] = {}  # price_ticks -> order ids, oldest first
@@ -206,7 +205,7 @@ class Market:
     def cancel(self, orders: Sequence[int]) -> Callable[[], None]:
         keys = self._keys.of_market(SYMBOL.symbol, SYMBOL.base, SYMBOL.quote)
         words: list[tuple[Word, ...]] = [
-            ("EVALSHA", self._cancel, len(keys), *keys, ACCOUNT, SYMBOL.symbol, KEY_DIGEST, order_member(order), "",
+            ("FCALL", self._cancel, len(keys), *keys, ACCOUNT, SYMBOL.symbol, KEY_DIGEST, order_member(order), "",
              client_order_id(order), "")
             for order in orders
         ]  # fmt: skip
@@ -230,7 +229,7 @@ class Market:
         keys, number = self._keys.of_market(SYMBOL.symbol, SYMBOL.base, SYMBOL.quote), self._next_id
         self._next_id += 1
         return (
-            "EVALSHA", self._place, len(keys), *keys, account, SYMBOL.symbol, digest, 1, side, "LIMIT", "GTC", price,
+            "FCALL", self._place, len(keys), *keys, account, SYMBOL.symbol, digest, 1, side, "LIMIT", "GTC", price,
             lots, 0, client_order_id(number), "",
         )  # fmt: skip
 

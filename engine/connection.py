@@ -94,10 +94,10 @@ class Connection:
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         """Run a script. Raises what `command` raises.
 
-        A server that answers NOSCRIPT has run nothing: the script is loaded and asked for once more.
+        A server that does not know the function has run nothing: it is loaded and asked for once more.
         """
-        name = "EVALSHA_RO" if script.is_read_only else "EVALSHA"
-        frame = pack_call(name, script.sha, keys, arguments)
+        name = "FCALL_RO" if script.is_read_only else "FCALL"
+        frame = pack_call(name, script.function, keys, arguments)
         try:
             return await self._ask(frame)
         except NoScriptError:
@@ -147,12 +147,12 @@ class Connection:
             raise NotSent(f"{waiting}: with {count} more it would be over the limit of {self._max_waiting}")
 
     async def _load(self, script: Script) -> None:
-        """SCRIPT LOAD, unless it is on its way: replies keep their order, so what is asked later finds it loaded."""
+        """FUNCTION LOAD, unless it is on its way: replies keep their order, so what is asked later finds it loaded."""
         if script.sha in self._scripts_on_the_way:
             return
         self._scripts_on_the_way.add(script.sha)
         try:
-            await self.command("SCRIPT", "LOAD", script.text)
+            await self.command("FUNCTION", "LOAD", "REPLACE", script.library)
         except ReplyLost as error:
             raise NotSent(f"lost while loading {script.name}, which therefore did not run") from error
         finally:

@@ -9,7 +9,7 @@ last three are not answers for a caller: whoever runs market commands deals with
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from engine.errors import EngineUnavailable, InvariantBroken, OutcomeUnknown, Reason, Rejected
 from engine.scripts import Script
@@ -17,7 +17,7 @@ from engine.wire import NotSent, ReplyLost
 
 REFUSED_BEFORE_RUNNING = frozenset(
     [
-        "LOADING", "OOM", "MISCONF", "READONLY", "NOSCRIPT", "BUSY", "TRYAGAIN", "MOVED", "ASK", "CLUSTERDOWN",
+        "LOADING", "OOM", "MISCONF", "READONLY", "BUSY", "TRYAGAIN", "MOVED", "ASK", "CLUSTERDOWN",
         "MASTERDOWN", "NOREPLICAS",
     ]
 )  # fmt: skip
@@ -81,7 +81,7 @@ def named_failure(name: str, error: Exception) -> Exception:
         return EngineUnavailable(name)
     if isinstance(error, ReplyLost):
         return OutcomeUnknown(name)
-    if str(error).partition(" ")[0] in REFUSED_BEFORE_RUNNING:
+    if isinstance(error, NoScriptError) or str(error).partition(" ")[0] in REFUSED_BEFORE_RUNNING:
         return EngineUnavailable(f"{name}: {error}")
     return InvariantBroken(f"{name}: {error}")
 

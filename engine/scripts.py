@@ -9,6 +9,7 @@ and a flag it does not know makes SCRIPT LOAD fail.
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from engine.matching_rules import LUA_FOLDER, branches, known_rules
@@ -17,6 +18,7 @@ FLAGS = frozenset({"no-writes", "allow-oom", "allow-stale", "no-cluster", "allow
 RULES_LINE = re.compile(r"\s*--- @rules\s*")
 _INCLUDE = re.compile(r'---\s*@include\s+"([\w/]+)"\s*')
 _LOOKS_LIKE_INCLUDE = re.compile(r"\s*--+\s*@include\b")
+_BODY = re.compile(r"-- Read[ .]")
 _SHEBANG = re.compile(r"#!lua(?: flags=([\w,-]+))?\s*")
 
 
@@ -24,14 +26,45 @@ class ScriptError(Exception):
     """A Lua source cannot be put together; says which file, which line and why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Script:
-    """One command, ready for SCRIPT LOAD. `sha` is the SHA-1 of `text` in hex."""
+    """One command. `text` is what EVAL runs, `sha` its SHA-1 in hex."""
 
     name: str
     text: str
     sha: str
     is_read_only: bool
+
+    @property
+    def function(self) -> str:
+        """What FCALL calls it, and its library: another text is another function, so two versions live side by side."""
+        return f"{self.name}_{self.sha[:16]}"
+
+    @cached_property
+    def library(self) -> str:
+        """The same for FUNCTION LOAD. What stands above the line `-- Read.` is run once, when it is loaded, and not for
+        every call: building its two hundred functions costs more than most commands. Nothing there may keep anything
+        of a call for the next.
+        """
+        first, *lines = self.text.splitlines()
+        start = next((at for at, line in enumerate(lines) if _BODY.match(line)), 0)
+        flags = ", ".join(f"'{flag}'" for flag in sorted(_read_flags(first, self.name)))
+        return "\n".join(
+            [
+                f"#!lua name={self.function}",
+                "local KEYS, ARGV",
+                *lines[:start],
+                "local function command()",
+                *lines[start:],
+                "end",
+                f"redis.register_function{{ function_name = '{self.function}', flags = {{ {flags} }},",
+                "  callback = function(keys, arguments)",
+                "    KEYS, ARGV = keys, arguments",
+                "    return command()",
+                "  end }",
+                "",
+            ]
+        )
 
 
 def load_scripts(folder: Path = LUA_FOLDER) -> dict[str, Script]:

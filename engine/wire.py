@@ -23,21 +23,22 @@ ERROR_CLASSES = {
     "READONLY": ReadOnlyError,
     "NOPERM": NoPermissionError,
 }
+NO_FUNCTION = "ERR Function not found"
 _NOTHING = object()  # hiredis: no whole reply yet
 
 pack = cast("Callable[[tuple[Word, ...]], bytes]", hiredis.pack_command)  # its own type allows one word only
 
 
 @lru_cache(maxsize=4_096)
-def _call_head(name: str, sha: str, keys: tuple[str, ...], count: int) -> bytes:
+def _call_head(name: str, function: str, keys: tuple[str, ...], count: int) -> bytes:
     """A call's bytes up to its arguments, `count` in number: the same for every order of a symbol."""
-    words = pack((name, sha, len(keys), *keys))
+    words = pack((name, function, len(keys), *keys))
     return b"*%d\r\n" % (3 + len(keys) + count) + words[words.index(b"\n") + 1 :]
 
 
-def pack_call(name: str, sha: str, keys: Sequence[str], arguments: Sequence[Word]) -> bytes:
+def pack_call(name: str, function: str, keys: Sequence[str], arguments: Sequence[Word]) -> bytes:
     """The bytes that call a script. Most are kept from the last call, which takes half the time of packing all anew."""
-    head = _call_head(name, sha, tuple(keys), len(arguments))
+    head = _call_head(name, function, tuple(keys), len(arguments))
     if not arguments:
         return head
     words = pack(tuple(arguments))
@@ -54,6 +55,8 @@ class ReplyLost(Exception):
 
 def error_reply(text: str) -> ResponseError:
     """An error reply as an exception whose text begins with the error's first word ("OOM command not allowed ...")."""
+    if text.startswith(NO_FUNCTION):
+        return NoScriptError(text)
     return ERROR_CLASSES.get(text.partition(" ")[0], ResponseError)(text)
 
 

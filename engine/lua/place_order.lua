@@ -14,6 +14,7 @@ Cost   O(F log N) for F fills among N orders
 ]]
 --- @include "lib/entry"
 --- @include "lib/resting"
+--- @include "lib/placing"
 
 -- Read.
 local account, side, is_buy = ARGV[1], ARGV[5], ARGV[5] == "BUY"
@@ -29,12 +30,11 @@ if s[3] ~= "TRADING" then return closed(s[3]) end
 local holder = holder_of_client_id(client_field, m[6], now_ms)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 
--- Most orders only rest. They take a short way, on numbers in hand: the pieces below are not even built for them.
+-- Most orders only rest. They take a short way, on numbers in hand.
 if ARGV[7] == "GTC" and ARGV[8] ~= "0" and ARGV[12] == "" and not s[10] and not m[7]
   and not meets_other_side(is_buy, whole(ARGV[8])) then
   return rest_order(s, m, now_ms, client_field)
 end
---- @include "lib/placing"
 
 local market = new_market(ARGV[2], s, m, now_ms)
 if lacks_keys(market) then return { "keys" } end

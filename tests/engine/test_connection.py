@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from redis.exceptions import NoPermissionError, NoScriptError, OutOfMemoryError,
 
 from engine.connection import Connection, open_connection, parse_url
 from engine.embedded import EmbeddedServer
-from engine.scripts import Script
 from engine.wire import EARLY_WRITE_BYTES, NotSent, Word, pack, pack_call
 from tests.engine.connections import COUNT, READ, connected, leave, script
 
@@ -140,8 +140,8 @@ async def test_a_word_that_redis_cannot_carry_stops_before_anything_is_sent(conn
 @pytest.mark.parametrize("arguments", [(), ("one",), (b"\r\n", "zwölf", 0, -7), tuple(range(40))])
 def test_a_call_is_packed_as_if_all_of_it_were_new(arguments: tuple[Word, ...]) -> None:
     keys = ["{v}:a", "{v}:b"]
-    for name in ("EVALSHA", "EVALSHA_RO", "EVALSHA"):
-        assert pack_call(name, "sha", keys, arguments) == pack((name, "sha", len(keys), *keys, *arguments))
+    for name in ("FCALL", "FCALL_RO", "FCALL"):
+        assert pack_call(name, "function", keys, arguments) == pack((name, "function", len(keys), *keys, *arguments))
 
 
 async def test_scripts_run_and_readers_may_not_write(connection: Connection) -> None:
@@ -155,19 +155,21 @@ async def test_scripts_run_and_readers_may_not_write(connection: Connection) -> 
 
 async def test_a_server_that_forgot_the_scripts_gets_them_again_once_for_all(connection: Connection) -> None:
     for total in (50, 100):
-        await connection.command("SCRIPT", "FLUSH")
+        await connection.command("FUNCTION", "FLUSH")
         await connection.command("CONFIG", "RESETSTAT")
         await asyncio.gather(*(connection.run(COUNT, ["count"], [1]) for _ in range(50)))
         assert await connection.command("GET", "count") == b"%d" % total
         statistics = (await connection.command("INFO", "commandstats")).decode()
-        assert "cmdstat_script|load:calls=1," in statistics
+        assert "cmdstat_function|load:calls=1," in statistics
 
 
 async def test_a_script_that_cannot_be_loaded_is_told_and_the_next_is_unharmed(connection: Connection) -> None:
     with pytest.raises(ResponseError, match="compiling"):
         await connection.run(script("#!lua\nreturn return\n"), [], [])
-    with pytest.raises(NoScriptError, match=r"^NOSCRIPT "):  # asked once more, not for ever
-        await connection.run(Script("wrong sha", COUNT.text, "0" * 40, is_read_only=False), ["count"], [1])
+    misnamed = replace(COUNT, name="other")
+    vars(misnamed)["library"] = COUNT.library  # where a function of this name is not
+    with pytest.raises(NoScriptError, match=r"^ERR Function not found"):  # asked once more, not for ever
+        await connection.run(misnamed, ["count"], [1])
     assert await connection.run(COUNT, ["count"], [1]) == 1
 
 

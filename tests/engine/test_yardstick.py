@@ -15,6 +15,7 @@ from benchmarks.engine_load import (
     YARDSTICK,
     Pipe,
     Word,
+    load_function,
     open_market,
     pack,
     read_counters,
@@ -22,7 +23,6 @@ from benchmarks.engine_load import (
     yardstick_words,
 )
 from engine.embedded import EmbeddedServer
-from engine.scripts import load_scripts
 
 ORDERS = LEVELS + 2  # the last ones come to levels where an order of the load rests already
 
@@ -52,11 +52,11 @@ def test_the_yardstick_makes_the_calls_of_a_resting_order(server: EmbeddedServer
     for name in ("script", "yardstick"):
         asyncio.run(open_market(server.url, name))
     with redis.Redis(unix_socket_path=str(server.socket_path)) as client:
-        place_sha = client.script_load(load_scripts()["place_order"].text)
+        function = load_function(client, "place_order")
         yardstick_sha = client.script_load(YARDSTICK.read_text())
         start = read_counters(client, "yardstick")
     now_ms = time.time_ns() // 1_000_000
-    real = calls_of(server, "script", script_words(place_sha, "script"))
+    real = calls_of(server, "script", script_words(function, "script"))
     bare = calls_of(server, "yardstick", yardstick_words(yardstick_sha, "yardstick", start, now_ms))
     assert len(real) > 10 * ORDERS
     for number, (expected, made) in enumerate(zip(real, bare, strict=False)):
@@ -65,6 +65,6 @@ def test_the_yardstick_makes_the_calls_of_a_resting_order(server: EmbeddedServer
 
 
 def test_the_load_does_not_run_dry() -> None:
-    frames = list(islice(script_words("sha", "v"), 3))
+    frames = list(islice(script_words("place_order", "v"), 3))
     assert len({frame[-2] for frame in frames}) == 3, "every order has a client id of its own"
     assert {len(str(frame[-2])) for frame in frames} == {22}

@@ -13,13 +13,12 @@ Reply  {"ok"} or {"rejected", why}
 Event  none
 Cost   O(1)
 ]]
-local META, BALANCES = KEYS[1], KEYS[2]
-
 local function commit_change(key, field)
   redis.call("HINCRBY", key, field, "1")
 end
 
 -- Read.
+local META, BALANCES = KEYS[1], KEYS[2]
 local time = redis.call("TIME")
 local free = redis.call("HGET", BALANCES, ARGV[1])
 
@@ -33,6 +32,14 @@ return { "ok" }
 """
 
 BAD = {
+    "no line that says Read": ("-- Read.", "-- First of all.", "has a line `-- Read.`"),
+    "a key named once for all calls": ("-- Read.", "local ALL = KEYS[1]\n-- Read.", "not known above"),
+    "a call when it is built": ("-- Read.", 'local now = redis.call("TIME")\n-- Read.', "not known above"),
+    "something kept for the next call": (
+        "local function commit_change(key, field)",
+        "local last\nlocal function commit_change(key, field)\n  last = field",
+        "last keeps something of one call",
+    ),
     "no shebang flag of ours": ("#!lua", "#!lua flags=no-cluster", "#!lua, with allow-oom"),
     "no contract": ("--[[\ngood: does", "--[[ good: does", "the second line opens the comment"),
     "another command's contract": ("good: does something", "better: does something", "begins with good:"),

@@ -77,6 +77,7 @@ FORBIDDEN = {
     r"(?<!#)\bKEYS\b(?!\[)": "a key is KEYS[i]: the table itself is handed to nobody",
 }
 MOST_LOCALS = 188
+NAME_KEYS = ("read_fields", "read_tape_market")  # functions that say for each call what the key names mean
 FORMATS = frozenset(["%d", "%016d"])  # of numbers; %s and %g lose digits as tostring does
 _TOKEN = re.compile(r"--\[\[.*?\]\]|--[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\b[A-Za-z_]\w*\b", re.S)
 _SIGNATURE = re.compile(r"function\s*(\w*)\s*\(([^)]*)\)")
@@ -153,6 +154,7 @@ def findings(script: Script) -> list[str]:
         *_name_findings(script, source),
         *_number_findings(source),
         *_recursion_findings(source),
+        *_kept_findings(script, source),
     ]
     return [f"{script.name}:{source.line(position)}: {what}" for position, what in sorted(found)]
 
@@ -302,6 +304,32 @@ def _key_findings(source: Source) -> Iterator[Finding]:
                 yield from _judge_key(source, call, key, key_parameters)
 
 
+def _kept_findings(script: Script, source: Source) -> Iterator[Finding]:
+    """What stands above `-- Read.` is built once and called many times: it keeps nothing of one call for the next."""
+    main, body = source.scopes[0], re.search(r"^-- Read[ .]", script.text, re.M)
+    if body is None:
+        yield 0, "a script has a line `-- Read.`: what stands above it is built once"
+        return
+    above = source.code[: body.start()]
+    for match in re.finditer(r"\b(?:KEYS|ARGV)\[|\bredis\.call\(", above):
+        if source.scope_at(match.start()) is main:
+            yield match.start(), "the call's words are not known above `-- Read.`, outside of functions"
+    kept = set()
+    for match in re.finditer(r"^local ([A-Za-z_][\w, \n]*?)(?: =|$)", above, re.M):
+        if source.scope_at(match.start()) is main:
+            kept.update(name.strip() for name in match.group(1).split(","))
+    for names, _, position in source.assignments:
+        scope = source.scope_at(position)
+        if scope is main or position >= body.start() or scope.name in NAME_KEYS:
+            continue
+        if "local " in source.code[position : source.code.index("=", position)]:
+            continue
+        within = source.code[scope.start : scope.end]
+        for name in kept.intersection(names):
+            if name not in scope.parameters and not re.search(rf"\blocal [^=\n]*\b{name}\b", within):
+                yield position, f"{name} keeps something of one call for the next"
+
+
 def _judge_key(source: Source, call: Call, key: str, key_parameters: set[tuple[str, int]]) -> Iterator[Finding]:
     if _KEY.fullmatch(key) or (re.fullmatch(r"[\w.()\s]+\.(\w+)", key) and key.rpartition(".")[2] in KEY_FIELDS):
         return
@@ -317,11 +345,12 @@ def _judge_key(source: Source, call: Call, key: str, key_parameters: set[tuple[s
 
 
 def _assigned_values(source: Source, scope: Scope, name: str) -> list[str]:
-    """What the name is given in the scope, or else in the main chunk; nothing of a parameter."""
+    """What the name is given in the scope, in the main chunk, or where keys get their names; nothing of a parameter."""
     body = source.code[scope.start : scope.end]
     if name in scope.parameters or (scope.name and re.search(rf"\bfor [\w, ]*\b{name}\b[\w, ]* in\b", body)):
         return []
-    for where in (scope, source.scopes[0]):
+    naming = [one for one in source.scopes if one.name in NAME_KEYS]
+    for where in (scope, source.scopes[0], *naming):
         values = [
             values[names.index(name)]
             for names, values, position in source.assignments

@@ -13,7 +13,6 @@ do -- A script may have 200 locals: what only this piece uses stays in here.
 --- @include "lib/wide"
 
 local E8 = 100000000
-local DISCOUNT, BASE_MARKET, QUOTE_MARKET = KEYS[23], KEYS[24], KEYS[25]
 
 -- Takes over the rates that a text names: SymbolSpec.rates, AccountRates.text.
 local function overlay_rates(rates, text)
@@ -79,8 +78,8 @@ local function find_conversion(market, asset)
       from = wide_product(wide(tonumber(c)), wide(tonumber(d))) }
   end
   if discount == market.base_asset or discount == market.quote_asset then return "own" end
-  if asset == market.base_asset then return read_conversion(BASE_MARKET, discount, asset) end
-  return read_conversion(QUOTE_MARKET, discount, asset)
+  if asset == market.base_asset then return read_conversion(KEYS[24], discount, asset) end
+  return read_conversion(KEYS[25], discount, asset)
 end
 
 -- How to convert what a side received into the discount asset; false: nobody knows what it is worth.
@@ -130,7 +129,7 @@ end
 
 -- The ledger of the discount asset with what the payers have.
 local function read_discount(market, payers)
-  local ledger = market.discount or new_ledger(market.discount_asset, DISCOUNT)
+  local ledger = market.discount or new_ledger(market.discount_asset, KEYS[23])
   if market.discount_asset == market.base_asset then ledger = market.base end
   if market.discount_asset == market.quote_asset then ledger = market.quote end
   for _, side in ipairs(payers) do move(ledger, side.account, 0, 0) end

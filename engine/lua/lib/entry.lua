@@ -1,18 +1,21 @@
 --- @include "lib/number"
 --- @include "lib/clock"
 
--- The keys of a market command, in the order of Keys.of_market.
-local META, SYMBOL, EVENTS, API_KEYS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local BASE, QUOTE = KEYS[16], KEYS[17]
-local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS = KEYS[18], KEYS[19], KEYS[20], KEYS[21]
-local LISTS = KEYS[22]
-local BID = { book = KEYS[5], levels = KEYS[7], depth = KEYS[9], sign = -1, name = "BUY" }
-local ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name = "SELL" }
+-- The keys of a market command by name; read_fields says which they are.
+local META, SYMBOL, EVENTS, API_KEYS, ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES, BASE, QUOTE
+local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS, BID, ASK
 
 -- The fields of the symbol and of the venue that every market command needs; the last of either are the limits of the
 -- symbol and of the account that places an order ("" for commands of others): false where there are none.
+-- It is asked first, and so names this call's keys, in the order of Keys.of_market: a command is built once and called
+-- many times.
 local function read_fields(account)
+  META, SYMBOL, EVENTS, API_KEYS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+  BID = { book = KEYS[5], levels = KEYS[7], depth = KEYS[9], sign = -1, name = "BUY" }
+  ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name = "SELL" }
+  ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+  BASE, QUOTE, STOPS, TRAILING_ORDERS, TRIGGERED = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+  TRADE_GROUPS, LISTS = KEYS[21], KEYS[22]
   return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "base", "quote",
     "base_atoms_per_lot", "multiplier", "divisor", "limits"),
     redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids",

@@ -6,14 +6,13 @@
 -- A level's text is "<recorded>,<taken>,<left>,<order id> <order id> ...": what the recording shows, what users have
 -- taken from it since the recording last emptied it, what the tape's orders there had left after the last command.
 
-local TOUCHED = KEYS[28]
+local TOUCHED
 
 local read_tape_market, touch, read_tape_levels, read_reached, read_growing, new_step, plan_text, commit_texts,
   commit_orders, commit_changes, commit_tape
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
-BID.tape, ASK.tape = KEYS[26], KEYS[27]
 local LEVEL = "^(%d+),(%d+),(%d+),(.*)$"
 local MAX_CHANGES = 500 -- levels that one step changes
 local MAX_ORDERS = 100 -- orders of MAX_FILLS fills each that one recorded trade or quote may become
@@ -22,6 +21,7 @@ local GROWN = 1125899906842624 -- 2^50: an order that has traded so many quote a
 -- The market with its clock at the event's time, or the verdict that ends the command.
 function read_tape_market()
   local market, verdict = read_market(ARGV[1], ARGV[2])
+  BID.tape, ASK.tape, TOUCHED = KEYS[26], KEYS[27], KEYS[28]
   if verdict then return nil, verdict end
   if ARGV[4] ~= "" and redis.call("HGET", META, "tape") ~= ARGV[4] then return nil, { "stale" } end
   if market.mode ~= "virtual" then return nil, { "rejected", "CLOCK_NOT_VIRTUAL" } end
