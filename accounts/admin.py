@@ -19,14 +19,14 @@ from django.utils.safestring import SafeString
 
 from accounts.balances import lines, read_balances, table
 from accounts.live import LiveOrderAdmin
-from accounts.models import ApiKey, Trader
+from accounts.models import ApiKey, Trader, TraderFees
 from accounts.services import create_api_key, credit, kill, read_amounts, release, revoke_api_key
 from engine.errors import BadParameter, ExchangeError
 from markets.admin import PublishingAdmin
 from markets.models import Asset
 from markets.publish import explain
 
-__all__ = ["ApiKeyAdmin", "LiveOrderAdmin", "TraderAdmin"]
+__all__ = ["ApiKeyAdmin", "LiveOrderAdmin", "TraderAdmin", "TraderFeesAdmin"]
 
 
 class CreditForm(forms.Form):
@@ -202,6 +202,26 @@ class TraderAdmin(PublishingAdmin):
         context = {**self.admin_site.each_context(request), "title": "New API keys", "opts": self.opts, "made": made}
         headers = {"Cache-Control": "no-store"}
         return TemplateResponse(request, "admin/accounts/trader/new_keys.html", context, headers=headers)
+
+
+@admin.register(TraderFees)
+class TraderFeesAdmin(PublishingAdmin):
+    list_display = ["trader", "on", "maker_fee", "taker_fee", "uses_discount"]
+    list_select_related = ["trader", "symbol"]
+    search_fields = ["trader__name", "symbol__symbol"]
+    search_help_text = "Part of a trader's name or of a symbol."
+    empty_text = "There are none: every trader pays what symbols say. Add what is different at the top right."
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TraderFees | None = None) -> list[str]:
+        return ["trader", "symbol"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: TraderFees | None = None) -> bool:
+        """A fee is taken away by emptying it."""
+        return False
+
+    @admin.display(ordering="symbol__symbol")
+    def on(self, fees: TraderFees) -> str:
+        return fees.symbol.symbol if fees.symbol else "all symbols"
 
 
 @admin.register(ApiKey)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from accounts.commissions import account_commission_view, commission_of, commission_view, order_commission_view
 from accounts.history import Span, all_orders, list_ids_of, one_order, prevented_matches_of, trades_of
 from accounts.list_history import one_list
 from accounts.list_rendering import ListView, canceled_list_view
@@ -31,7 +32,6 @@ from accounts.rendering import (
     canceled_view,
     list_of,
     new_order_view,
-    order_commission_view,
     order_view,
 )
 from api.callers import Caller, Permission
@@ -45,7 +45,7 @@ from engine.filters import check_order
 from engine.runner import Stale
 from engine.types import BALANCE_LIMIT, OrderStatus, OrderType, SymbolSpec
 from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
-from markets.rendering import atoms_text, exchange_filters_view, filters_view, units_text
+from markets.rendering import atoms_text, exchange_filters_view, filters_view
 
 ENDPOINTS: Final = EndpointTable()
 
@@ -132,7 +132,9 @@ async def test_order(request: OrderTest, caller: Caller, runtime: Runtime) -> di
     client_order_id = check_form(request, caller)
     spec = await spec_of(runtime, request.symbol)
     check_order(to_command(request, spec, caller, client_order_id), spec)
-    return order_commission_view(spec) if request.compute_commission_rates else {}
+    if not request.compute_commission_rates:
+        return {}
+    return order_commission_view(await commission_of(runtime.venue.registry, caller.account, spec), request.side)
 
 
 def usual_response(kind: OrderType, caller: Caller) -> ResponseKind:
@@ -267,22 +269,12 @@ def _span(request: AllOrdersRequest, *, from_id: int | None) -> Span:
 
 @ENDPOINTS.endpoint("GET", "/account", permission=Permission.READ)
 async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """Balances and fees."""
+    """Balances, and the fees of the account where no symbol says otherwise (`account_commission_view`)."""
     queries, registry = runtime.venue.queries, runtime.venue.registry
     decimals = await registry.assets()
     balances = await queries.balances(caller.account, decimals)
-    maker_fee_e8, taker_fee_e8 = _fees(list((await registry.specs()).values()))
     view: dict[str, Any] = {
-        "makerCommission": maker_fee_e8 // 10_000,
-        "takerCommission": taker_fee_e8 // 10_000,
-        "buyerCommission": 0,
-        "sellerCommission": 0,
-        "commissionRates": {
-            "maker": units_text(maker_fee_e8),
-            "taker": units_text(taker_fee_e8),
-            "buyer": units_text(0),
-            "seller": units_text(0),
-        },
+        **await account_commission_view(registry, caller.account),
         "canTrade": not (await registry.account_limits(caller.account)).is_killed,
         "canWithdraw": True,
         "canDeposit": True,
@@ -308,6 +300,13 @@ async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime)
     return view
 
 
+@ENDPOINTS.endpoint("GET", "/account/commission", permission=Permission.READ)
+async def get_commission(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """What the account pays on a symbol, as the next fill meets it."""
+    spec = await spec_of(runtime, request.symbol)
+    return commission_view(await commission_of(runtime.venue.registry, caller.account, spec))
+
+
 @ENDPOINTS.endpoint("GET", "/myFilters", permission=Permission.READ)
 async def my_filters(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The filters that the account's orders on a symbol meet."""
@@ -323,12 +322,6 @@ async def my_filters(request: OfSymbol, caller: Caller, runtime: Runtime) -> dic
             if asset in limits.max_order
         ],
     }
-
-
-def _fees(specs: list[SymbolSpec]) -> tuple[int, int]:
-    """(maker, taker) in 1e-8: fees belong to symbols, an account has none of its own, so the highest is told."""
-    maker = max((spec.maker_fee_e8 for spec in specs), default=0)
-    return maker, max((spec.taker_fee_e8 for spec in specs), default=0)
 
 
 @ENDPOINTS.endpoint("POST", "/deposit", permission=Permission.WITHDRAW)

@@ -15,10 +15,11 @@ from engine.amounts import to_atoms
 from engine.errors import BadParameter
 from engine.records import OrderRecord
 from engine.registry import KeyRecord
-from engine.types import ORDER_LIMIT, AccountLimits
+from engine.types import ORDER_LIMIT, AccountLimits, AccountRates
 from engine.venue import Venue
 from markets.models import Asset, Symbol
 from markets.publish import run_in_venue
+from markets.rules import FEE_FIELDS, BadRules, read_rates
 
 LONGEST_NAME = 36
 PREFIX_LENGTH = 6
@@ -114,6 +115,69 @@ class Trader(models.Model):
         transaction.on_commit(lambda: publish([self], []))
 
 
+def _fee() -> "models.CharField[str, str]":
+    text = "Like 0.001 for 0.1 %. Empty: what it is without."
+    return models.CharField(max_length=40, default="", blank=True, help_text=text)
+
+
+class TraderFees(models.Model):
+    """What is different about the fees of a trader, on all symbols or on one, which comes first."""
+
+    trader = models.ForeignKey(Trader, models.PROTECT, related_name="fees")
+    symbol = models.ForeignKey(
+        Symbol, models.PROTECT, related_name="+", null=True, blank=True, help_text="Empty: on all symbols."
+    )
+    maker_fee = _fee()
+    taker_fee = _fee()
+    buyer_fee = _fee()
+    seller_fee = _fee()
+    special_maker_fee = _fee()
+    special_taker_fee = _fee()
+    special_buyer_fee = _fee()
+    special_seller_fee = _fee()
+    tax_maker_fee = _fee()
+    tax_taker_fee = _fee()
+    tax_buyer_fee = _fee()
+    tax_seller_fee = _fee()
+    uses_discount = models.BooleanField(
+        null=True, blank=True, help_text="Pays in the discount asset of symbols that allow it. Unknown: as without."
+    )
+
+    class Meta:
+        ordering = ["trader__name", "symbol__symbol"]
+        verbose_name = verbose_name_plural = "fees of traders"
+        constraints = [
+            models.UniqueConstraint(fields=["trader", "symbol"], name="fees_once_a_trader_and_symbol"),
+            models.UniqueConstraint(
+                fields=["trader"],
+                condition=models.Q(symbol=None),
+                name="fees_once_a_trader_on_all_symbols",
+                violation_error_message="Fees of this trader on all symbols already exist: change these.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"fees of {self.trader} on {self.symbol or 'all symbols'}"
+
+    def rates(self) -> AccountRates:
+        """As the engine takes them. Raises BadRules."""
+        rates = read_rates({field: getattr(self, field) for field in FEE_FIELDS})
+        return AccountRates(rates=rates, uses_discount=self.uses_discount)
+
+    def clean(self) -> None:
+        for field in FEE_FIELDS:
+            setattr(self, field, getattr(self, field).strip())
+        try:
+            self.rates()
+        except BadRules as error:
+            raise ValidationError(dict(error.problems)) from error
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and bring them into force once that is committed. Raises as Trader.save."""
+        super().save(*args, **kwargs)
+        transaction.on_commit(lambda: publish_fees([self]))
+
+
 class ApiKey(models.Model):
     """A key of a trader: what is needed to know it again and to check signatures, not the key itself."""
 
@@ -170,6 +234,18 @@ class LiveOrder(models.Model):
 
     def __str__(self) -> str:
         return f"order {self.order_id} on {self.symbol}"
+
+
+def publish_fees(rows: Iterable[TraderFees]) -> None:
+    """Bring these fees into force, on symbols that are published. Raises EngineUnavailable, OutcomeUnknown."""
+    found = [(row.trader.account, row.rates(), row.symbol.symbol if row.symbol else "") for row in rows]
+
+    async def define(venue: Venue) -> None:
+        for of_one in found:
+            await venue.registry.set_account_rates(*of_one)
+
+    if found:
+        run_in_venue(define)
 
 
 def publish(traders: Iterable[Trader], keys: Iterable[ApiKey]) -> None:

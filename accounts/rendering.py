@@ -5,7 +5,7 @@ the order's, `clientOrderId` the cancel's. And some fields are there only where 
 orders that have one, what self-trade prevention took on orders that lost something by it.
 """
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,7 +15,7 @@ from accounts.orders import ResponseKind
 from engine.gateway import Placed
 from engine.records import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.types import OrderStatus, OrderType, PegOffset, PegPrice, Side, StpMode, SymbolSpec, TimeInForce
-from markets.rendering import price_text, quantity_text, quote_text, units_text
+from markets.rendering import price_text, quantity_text, quote_text
 
 NO_LIST = -1
 NEVER = -1  # a time that has not come
@@ -286,21 +286,6 @@ def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
         self_trade_prevention_mode=stp_of(order),
     )
     return with_special_fields(view, spec, order)
-
-
-def order_commission_view(spec: SymbolSpec) -> dict[str, Any]:
-    """The commission an order on this symbol would pay: its rates and nothing else."""
-    rates = {"maker": units_text(spec.maker_fee_e8), "taker": units_text(spec.taker_fee_e8)}
-    nothing = {"maker": units_text(0), "taker": units_text(0)}
-    discount = {
-        "enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": units_text(0),
-    }  # fmt: skip
-    return {
-        "standardCommissionForOrder": rates,
-        "specialCommissionForOrder": nothing,
-        "taxCommissionForOrder": nothing,
-        "discount": discount,
-    }
 
 
 def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -> CanceledView:

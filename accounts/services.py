@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.digests import key_digest
-from accounts.models import PREFIX_LENGTH, ApiKey, Trader, publish
+from accounts.models import PREFIX_LENGTH, ApiKey, Trader, TraderFees, publish, publish_fees
 from accounts.secrets import seal
 from engine.amounts import to_atoms
 from engine.commands import Transfer
@@ -22,6 +22,7 @@ from engine.errors import BadParameter, Reason, Rejected
 from engine.gateway import Transferred
 from engine.types import BALANCE_LIMIT
 from engine.venue import Venue
+from markets.models import Symbol
 from markets.publish import run_in_venue
 from markets.services import bad_parameter, publish_symbols
 
@@ -95,6 +96,28 @@ def change_trader(name: str, **fields: Any) -> Trader:
         raise bad_parameter(error) from error
     trader.save()
     return trader
+
+
+def set_fees(name: str, symbol: str = "", **fields: Any) -> TraderFees:
+    """Change what a user pays on a symbol, or on all; the fields are those of TraderFees, "" and None: as without.
+
+    Raises Rejected UNKNOWN_USER or UNKNOWN_SYMBOL, or as `create_user`.
+    """
+    trader, market = find(name), Symbol.objects.filter(symbol=symbol).first()
+    if trader is None:
+        raise Rejected(Reason.UNKNOWN_USER, name)
+    if symbol and market is None:
+        raise Rejected(Reason.UNKNOWN_SYMBOL, symbol)
+    try:
+        with transaction.atomic():
+            row, _ = TraderFees.objects.get_or_create(trader=trader, symbol=market)
+            for name_of_field, value in fields.items():
+                setattr(row, name_of_field, value)
+            row.full_clean()
+            row.save()
+    except ValidationError as error:
+        raise bad_parameter(error) from error
+    return row
 
 
 def kill(name: str) -> tuple[Trader, int]:
@@ -193,9 +216,10 @@ def credit(account: int, amounts: list[tuple[str, int]]) -> list[Transferred]:
 
 
 def publish_all() -> None:
-    """Tell the engine every symbol, account and key that SQL has, after a loss of Redis. Repeats are harmless.
+    """Tell the engine every symbol, account, fee and key that SQL has, after a loss of Redis. Repeats are harmless.
 
     Balances and books are not in SQL's keeping: they come back only from Redis' own files.
     """
     publish_symbols()
+    publish_fees(TraderFees.objects.select_related("trader", "symbol"))  # first: a key must not go before them
     publish(Trader.objects.all(), ApiKey.objects.select_related("trader").order_by("pk"))

@@ -25,6 +25,7 @@ import accounts.list_endpoints
 import api.health
 import markets.endpoints
 import simulation.endpoints
+import simulation.fee_endpoints
 from accounts.auth import authenticate
 from api.door import SocketDoor
 from api.router import Receive, Router, Scope, Send
@@ -37,6 +38,7 @@ TABLES = (
     accounts.change_endpoints.ENDPOINTS,
     accounts.list_endpoints.ENDPOINTS,
     simulation.endpoints.ENDPOINTS,
+    simulation.fee_endpoints.ENDPOINTS,
     api.health.ENDPOINTS,
 )
 

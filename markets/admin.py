@@ -19,6 +19,7 @@ from markets.models import (
     ORDER_FIELDS,
     STEP_FIELDS,
     Asset,
+    Conversion,
     Exchange,
     Symbol,
 )
@@ -68,6 +69,20 @@ class ExchangeAdmin(PublishingAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Exchange | None = None) -> bool:
         """A rule is taken away by emptying it."""
+        return False
+
+
+@admin.register(Conversion)
+class ConversionAdmin(PublishingAdmin):
+    list_display = ["__str__", "price"]
+    list_select_related = ["discount_asset", "asset"]
+    empty_text = "There are none: when fees are paid in another asset, markets say what it is worth."
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Conversion | None = None) -> list[str]:
+        return ["discount_asset", "asset"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Conversion | None = None) -> bool:
+        """A price is taken away by emptying it."""
         return False
 
 

@@ -4,16 +4,18 @@ The fact a newcomer would get wrong: rules are decimal text, not database decima
 floats, and a tick size must be exact.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models, transaction
 
-from engine.errors import ExchangeError
-from engine.types import PRICE_DECIMALS, SymbolSpec, SymbolStatus
-from markets.publish import breaks_history, explain, publish_specs
+from engine.amounts import to_atoms
+from engine.errors import BadParameter, ExchangeError
+from engine.types import ORDER_LIMIT, PRICE_DECIMALS, SymbolSpec, SymbolStatus
+from engine.venue import Venue
+from markets.publish import breaks_history, explain, publish_specs, run_in_venue
 from markets.rules import DISCOUNT_FIELDS, FEE_FIELDS, BadRules, count_problems, spec_from, too_coarse
 
 MOST_ASSET_DECIMALS = 12
@@ -233,3 +235,71 @@ def _refuse_broken_history(spec: SymbolSpec) -> None:
             f"{spec.symbol} has a history: its assets, tick size and lot size cannot change any more. "
             "Halt it and add another symbol instead."
         )
+
+
+class Conversion(models.Model):
+    """What an asset is worth in another one when fees are paid in it, whatever markets say."""
+
+    discount_asset = models.ForeignKey(Asset, models.PROTECT, related_name="+", help_text="What fees are paid in.")
+    asset = models.ForeignKey(Asset, models.PROTECT, related_name="+", help_text="What a fill's side receives.")
+    price = _rule("", "One of the discount asset in the other one, like 600. Empty: what markets say.", blank=True)
+
+    class Meta:
+        ordering = ["discount_asset__name", "asset__name"]
+        verbose_name = "price for fees"
+        verbose_name_plural = "prices for fees"
+        constraints = [models.UniqueConstraint(fields=["discount_asset", "asset"], name="one_price_for_fees_a_pair")]
+
+    def __str__(self) -> str:
+        return f"{self.discount_asset} in {self.asset}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether some symbol has made each of its assets known to the engine."""
+        names = (self.discount_asset.name, self.asset.name)
+        return all(
+            Symbol.objects.filter(
+                models.Q(base__name=name) | models.Q(quote__name=name) | models.Q(discount_asset=name)
+            ).exists()
+            for name in names
+        )
+
+    def clean(self) -> None:
+        self.price = self.price.strip()
+        if not (self.discount_asset_id and self.asset_id):
+            return  # the form already says that they are missing
+        if self.discount_asset_id == self.asset_id:
+            raise ValidationError({"asset": f"one {self.asset} is one {self.asset}: say another asset"})
+        if not self.is_known:
+            raise ValidationError({"asset": f"no symbol trades {self.discount_asset} and {self.asset}: add one first"})
+        self.price_units()
+
+    def price_units(self) -> int:
+        """The price in 1e-8, 0 for none. Raises ValidationError."""
+        try:
+            units = to_atoms(self.price, decimals=PRICE_DECIMALS, limit=ORDER_LIMIT, field="price") if self.price else 0
+        except BadParameter as error:
+            raise ValidationError({"price": explain(error)}) from error
+        if self.price and not units:
+            raise ValidationError({"price": f"{self.price} is nothing; a price is above zero, or left empty for none"})
+        return units
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and bring it into force once that is committed. Raises as Symbol.save."""
+        super().save(*args, **kwargs)
+        transaction.on_commit(lambda: publish_conversions([self]))
+
+
+def publish_conversions(rows: Iterable[Conversion]) -> None:
+    """Bring these prices into force; those of assets that no symbol knows any more mean nothing and are left out.
+
+    Raises EngineUnavailable, OutcomeUnknown.
+    """
+    found = [(row.discount_asset.name, row.asset.name, row.price_units()) for row in rows if row.is_known]
+
+    async def define(venue: Venue) -> None:
+        for pair in found:
+            await venue.registry.set_conversion(*pair)
+
+    if found:
+        run_in_venue(define)

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from engine.errors import BadParameter, Reason, Rejected
-from markets.models import RULE_FIELDS, Asset, Exchange, Symbol
+from markets.models import RULE_FIELDS, Asset, Conversion, Exchange, Symbol, publish_conversions
 from markets.publish import publish_specs
 
 
@@ -69,15 +69,44 @@ def set_exchange_rules(**rules: str | None) -> Exchange:
     return row
 
 
+def set_conversion(discount_asset: str, asset: str, price: str) -> Conversion:
+    """What one `discount_asset` is worth in `asset` when fees are paid in it; "" for what the markets say.
+
+    Raises BadParameter, and EngineUnavailable when it could be saved but not published.
+    """
+    paid_in, received = _known_asset("discountAsset", discount_asset), _known_asset("asset", asset)
+    try:
+        with transaction.atomic():
+            row, _ = Conversion.objects.get_or_create(discount_asset=paid_in, asset=received)
+            row.price = price
+            row.full_clean()
+            row.save()
+    except ValidationError as error:
+        raise bad_parameter(error) from error
+    return row
+
+
 def publish_symbols() -> None:
-    """Bring the rules of every symbol into force, after a loss of Redis or a save without it. May be repeated."""
+    """Bring the rules of every symbol and the prices for fees into force, after a loss of Redis or a save without it.
+
+    May be repeated.
+    """
     publish_specs([symbol.spec() for symbol in Symbol.objects.select_related("base", "quote")])
+    publish_conversions(Conversion.objects.select_related("discount_asset", "asset"))
 
 
 def bad_parameter(error: ValidationError) -> BadParameter:
     """The first complaint of a validation as the engine's error."""
     field, messages = next(iter(error.message_dict.items())) if hasattr(error, "error_dict") else ("", error.messages)
     return BadParameter(field.strip("_"), "OUT_OF_RANGE", detail=messages[0])
+
+
+def _known_asset(parameter: str, name: str) -> Asset:
+    found = Asset.objects.filter(name=name).first()
+    if found is None:
+        detail = f"{parameter}: there is no asset {name[:20]!r}; add a symbol that trades it first"
+        raise BadParameter(parameter, "UNKNOWN_VALUE", value=name, detail=detail)
+    return found
 
 
 def _asset(name: str) -> Asset:

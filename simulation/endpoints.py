@@ -9,6 +9,7 @@
                                 PUT  symbols {symbol, status}              TRADING, HALT or BREAK
     GET  exchange               PUT  exchange {maxOrders?, maxAlgoOrders?, maxIcebergOrders?, maxOrderLists?}
     POST credit, debit {user, asset, amount}
+    fees, conversions           see fee_endpoints
     GET  orders/ID/journal      why: what the engine did with an order
     GET  orders/journal {user, symbol, clientOrderId}   the same, also of an order that was refused
     GET  clock                  POST clock {mode, nowMs?, clear?}
@@ -19,11 +20,9 @@ The fact a newcomer would get wrong: users, keys and symbols are rows of SQL tha
 handlers go through the services in a thread; money and time go straight to the engine.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable
+from typing import Annotated, Any
 
-from channels.db import database_sync_to_async
-from django.db import OperationalError
 from django.db.models import Count
 from msgspec import Meta, Struct, structs
 
@@ -36,7 +35,7 @@ from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
 from engine.amounts import to_atoms, to_text
 from engine.commands import Transfer
-from engine.errors import BadParameter, EngineUnavailable, Reason, Rejected
+from engine.errors import BadParameter, Reason, Rejected
 from engine.types import BALANCE_LIMIT, PRICE_DECIMALS
 from markets import services as markets
 from markets.endpoints import spec_of
@@ -44,10 +43,10 @@ from markets.models import RULE_FIELDS, Exchange
 from simulation import replays
 from simulation.clock import LATEST_MS
 from simulation.rendering import exchange_shown, key_shown, rules_shown, user_shown
+from simulation.threads import in_sql
 
 ENDPOINTS = sim_endpoints()
 LONGEST_GROUP = len(str(LARGEST_GROUP))
-Answer = TypeVar("Answer")
 
 
 class UserQuery(Struct, kw_only=True):
@@ -208,7 +207,7 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
             traders = traders.filter(name=request.name)
         return [user_shown(row) | {"keys": row.key_count} for row in traders]
 
-    users = await _in_sql(read)
+    users = await in_sql(read)
     if request.name is not None and not users:
         raise Rejected(Reason.UNKNOWN_USER, request.name)
     return {"users": users}
@@ -217,7 +216,7 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
 @ENDPOINTS.endpoint("POST", "/users")
 async def create_user(request: NewUser, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A user, if there is none of that name, and one more key."""
-    return key_shown(await _in_sql(accounts.create_user, request.name, request.display_name or ""))
+    return key_shown(await in_sql(accounts.create_user, request.name, request.display_name or ""))
 
 
 @ENDPOINTS.endpoint("PUT", "/users")
@@ -233,10 +232,10 @@ async def change_user(request: UserChange, caller: Caller, runtime: Runtime) -> 
         raise BadParameter("tradeGroup", "MISSING", detail="say what is to change: tradeGroup, maxOrder, killed ...")
     if request.killed is False:
         changes["is_killed"] = False
-    row = await _in_sql(accounts.change_trader, request.name, **changes)
+    row = await in_sql(accounts.change_trader, request.name, **changes)
     if not request.killed:
         return user_shown(row)
-    row, canceled = await _in_sql(accounts.kill, request.name)
+    row, canceled = await in_sql(accounts.kill, request.name)
     return user_shown(row) | {"canceledOrders": canceled}
 
 
@@ -250,7 +249,7 @@ def _read_group(text: str) -> int:
 @ENDPOINTS.endpoint("POST", "/keys")
 async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """One more key for a user."""
-    created = await _in_sql(
+    created = await in_sql(
         accounts.create_api_key,
         request.user,
         label=request.label,
@@ -270,21 +269,21 @@ async def list_symbols(request: Nothing, caller: Caller, runtime: Runtime) -> di
 async def add_symbol(request: NewSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A new symbol; one that exists is left as it is."""
     rules = {field: getattr(request, field) for field in RULE_FIELDS}
-    created = await _in_sql(markets.add_symbol, request.symbol, request.base, request.quote, **rules)
+    created = await in_sql(markets.add_symbol, request.symbol, request.base, request.quote, **rules)
     return {"symbol": request.symbol, "created": created}
 
 
 @ENDPOINTS.endpoint("PUT", "/symbols")
 async def change_symbol(request: SymbolChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Halt a symbol, put it into a break, or open it, also after its circuit breaker has halted it."""
-    await _in_sql(markets.set_status, request.symbol, request.status)
+    await in_sql(markets.set_status, request.symbol, request.status)
     return {"symbol": request.symbol, "status": request.status}
 
 
 @ENDPOINTS.endpoint("GET", "/exchange")
 async def read_exchange(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What an account may have open on all symbols together."""
-    return exchange_shown(await _in_sql(Exchange.row))
+    return exchange_shown(await in_sql(Exchange.row))
 
 
 @ENDPOINTS.endpoint("PUT", "/exchange")
@@ -293,7 +292,7 @@ async def change_exchange(request: ExchangeChange, caller: Caller, runtime: Runt
     rules = structs.asdict(request)
     if all(text is None for text in rules.values()):
         raise BadParameter("maxOrders", "MISSING", detail="say what is to change: maxOrders, maxAlgoOrders ...")
-    return exchange_shown(await _in_sql(markets.set_exchange_rules, **rules))
+    return exchange_shown(await in_sql(markets.set_exchange_rules, **rules))
 
 
 @ENDPOINTS.endpoint("PUT", "/referencePrice")
@@ -397,15 +396,6 @@ async def direct_replay(request: ReplayChange, caller: Caller, runtime: Runtime)
 async def stop_replay(request: Nothing, caller: Caller, runtime: Runtime) -> replays.Status:
     """End the replay; harmless when none runs."""
     return await replays.stop(runtime.venue)
-
-
-async def _in_sql(work: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
-    """What uses the ORM, in a thread. Raises what it raises, and EngineUnavailable while the database cannot be had."""
-    try:
-        done: Answer = await database_sync_to_async(work)(*arguments, **named)
-    except OperationalError as error:  # locked, full, gone: nothing was saved
-        raise EngineUnavailable("the database") from error
-    return done
 
 
 async def _clock(runtime: Runtime) -> dict[str, Any]:

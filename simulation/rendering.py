@@ -5,11 +5,11 @@ The fact a newcomer would get wrong: a rule that a symbol does not have is shown
 
 from typing import Any
 
-from accounts.models import Trader
+from accounts.models import Trader, TraderFees
 from accounts.services import CreatedUser
 from engine.amounts import to_short_text, to_text
 from engine.types import PRICE_DECIMALS, SymbolSpec
-from markets.models import Exchange
+from markets.models import Conversion, Exchange
 from markets.rules import FEE_FIELDS, rate_name
 
 
@@ -40,6 +40,17 @@ def exchange_shown(row: Exchange) -> dict[str, Any]:
         "maxIcebergOrders": row.max_iceberg_orders,
         "maxOrderLists": row.max_order_lists,
     }
+
+
+def fees_shown(row: TraderFees) -> dict[str, Any]:
+    """What is not set is the empty text; `symbol` is that where all are meant."""
+    rates = {camel(field): getattr(row, field) for field in FEE_FIELDS}
+    symbol = row.symbol.symbol if row.symbol else ""
+    return {"user": row.trader.name, "symbol": symbol, **rates, "usesDiscount": row.uses_discount}
+
+
+def conversion_shown(row: Conversion) -> dict[str, str]:
+    return {"discountAsset": row.discount_asset.name, "asset": row.asset.name, "price": row.price}
 
 
 def key_shown(created: CreatedUser) -> dict[str, Any]:

@@ -9,15 +9,17 @@ from django.test import AsyncClient, Client
 from pytest_django import Settings
 
 from accounts.digests import key_digest
-from accounts.models import ApiKey, Trader
+from accounts.models import ApiKey, Trader, TraderFees
 from accounts.secrets import CannotUnseal, seal, unseal
 from accounts.services import CreatedUser, create_api_key, publish_all, revoke_api_key
 from engine.errors import Reason, Rejected
 from engine.registry import KeyRecord
-from engine.types import AccountLimits, Side
+from engine.types import AccountLimits, AccountRates, Side
 from engine.venue import Venue
+from markets.models import Asset, Conversion, Symbol
 from markets.publish import run_in_venue
 from tests.admin.conftest import act, money, page, place
+from tests.conftest import keys_of
 
 TRADERS, KEYS = "/admin/accounts/trader/", "/admin/accounts/apikey/"
 ONE = 10**8
@@ -175,3 +177,65 @@ def test_limits_are_written_in_the_admin_and_come_back_after_a_loss_of_redis(sta
     run_in_venue(lose)
     publish_all()
     assert run_in_venue(read) == limits
+
+
+def test_fees_of_a_trader_are_written_in_the_admin_and_come_back_after_a_loss_of_redis(
+    staff: Client, alice: CreatedUser
+) -> None:
+    path, symbol = "/admin/accounts/traderfees/", Symbol.objects.get(symbol="BTCUSDT")
+    trader = str(alice.account)
+    assert "0.6 is more than 0.5" in page(staff.post(f"{path}add/", {"trader": trader, "taker_fee": "0.6"}))
+    page(staff.post(f"{path}add/", {"trader": trader, "taker_fee": " 0.002", "uses_discount": "true"}, follow=True))
+    assert "already exist: change these" in page(staff.post(f"{path}add/", {"trader": trader, "taker_fee": "0.1"}))
+    on_one = {"trader": trader, "symbol": str(symbol.pk), "tax_buyer_fee": "0.01", "uses_discount": "unknown"}
+    page(staff.post(f"{path}add/", on_one, follow=True))
+    assert "all symbols" in page(staff.get(path))
+
+    async def read(venue: Venue) -> list[AccountRates]:
+        return [await venue.registry.account_rates(alice.account, symbol) for symbol in ("", "BTCUSDT")]
+
+    async def lose(venue: Venue) -> None:
+        await venue.runner.command("DEL", *await keys_of(venue))
+
+    on_all = AccountRates(rates={"standard_taker": 200_000}, uses_discount=True)
+    fees = [on_all, AccountRates(rates={"tax_buyer": 1_000_000})]
+    assert run_in_venue(read) == fees
+    run_in_venue(lose)
+    publish_all()
+    assert run_in_venue(read) == fees
+    row = TraderFees.objects.get(symbol=symbol)
+    page(staff.post(f"{path}{row.pk}/change/", {"tax_buyer_fee": "", "uses_discount": "unknown"}, follow=True))
+    assert run_in_venue(read) == [on_all, AccountRates()]
+
+
+def test_a_price_for_fees_is_written_in_the_admin_and_comes_back_after_a_loss_of_redis(
+    staff: Client, alice: CreatedUser
+) -> None:
+    path = "/admin/markets/conversion/"
+    assert "markets say what it is worth" in page(staff.get(path))
+    btc, usdt = [str(Asset.objects.get(name=name).pk) for name in ("BTC", "USDT")]
+    eur = str(Asset.objects.create(name="EUR").pk)
+    pair = {"discount_asset": btc, "asset": usdt, "price": "50000.5"}
+    for wrong, said in (
+        ({"asset": eur}, "no symbol trades BTC and EUR"),
+        ({"asset": btc}, "one BTC is one BTC"),
+        ({"price": "0"}, "0 is nothing"),
+        ({"price": "x"}, "not a plain decimal number"),
+    ):
+        assert said in page(staff.post(f"{path}add/", pair | wrong))
+    page(staff.post(f"{path}add/", pair, follow=True))
+
+    async def read(venue: Venue) -> dict[tuple[str, str], int]:
+        return await venue.registry.conversions()
+
+    async def lose(venue: Venue) -> None:
+        await venue.runner.command("DEL", *await keys_of(venue))
+
+    price = {("BTC", "USDT"): 50_000_50000000}
+    assert run_in_venue(read) == price
+    run_in_venue(lose)
+    publish_all()
+    assert run_in_venue(read) == price
+    row = Conversion.objects.get()
+    page(staff.post(f"{path}{row.pk}/change/", {"price": ""}, follow=True))
+    assert run_in_venue(read) == {}

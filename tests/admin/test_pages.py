@@ -50,6 +50,7 @@ def test_without_redis_the_front_page_says_so(client: Client, settings: Settings
     [
         ("accounts/trader", "create_user alice"),
         ("accounts/apikey", "select the trader"),
+        ("accounts/traderfees", "every trader pays what symbols say"),
         ("accounts/liveorder", "POST /api/v1/order"),
         ("archive/archivedorder", "Nothing has happened yet"),
         ("archive/archivedtrade", "Nothing has happened yet"),

@@ -18,6 +18,7 @@ PRIVATE = [
     ("GET", "/allOrders"),
     ("GET", "/myTrades"),
     ("GET", "/account"),
+    ("GET", "/account/commission"),
     ("POST", "/deposit"),
     ("POST", "/withdraw"),
 ]

@@ -96,6 +96,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/order/cancelReplace", PEGGED_REPLACEMENT),
     ("POST", "/order/test", QUOTE_ORDER),
     ("POST", "/order/test", STOP_ORDER | {"computeCommissionRates": "true"}),
+    ("GET", "/account/commission", {"symbol": "BTCUSDT"}),
     ("POST", "/order/cancelReplace", REPLACEMENT),
     ("POST", "/orderList/oco", PAIR),
     ("POST", "/order/oco", OLD_PAIR),

@@ -17,18 +17,19 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from accounts.auth import authenticate
-from accounts.models import ApiKey, Trader
+from accounts.models import ApiKey, Trader, TraderFees
 from accounts.services import create_user
 from api.router import Router
 from api.runtime import Runtime
 from engine.venue import Venue
-from markets.models import Asset, Exchange, Symbol
-from simulation.endpoints import ENDPOINTS as SIM
+from markets.models import Asset, Conversion, Exchange, Symbol
+from simulation import endpoints, fee_endpoints
 from tests.api.conftest import state_of
 from tests.api.test_bad_input import BAD_DECIMAL, BAD_INTEGER, NO_NUMBER, UNREADABLE, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+SIM = (*endpoints.ENDPOINTS, *fee_endpoints.ENDPOINTS)
 SAMPLE = Path(__file__).resolve().parents[2] / "simulation" / "recordings" / "sample_btcusdt.jsonl.gz"
 RULES = {"tickSize": "0.01", "lotSize": "0.001", "minPrice": "0.01", "maxPrice": "1000", "minQuantity": "0.001",
          "maxQuantity": "100", "minNotional": "5", "makerFee": "0.001", "takerFee": "0.001",
@@ -47,6 +48,7 @@ WORDS = {
     "orderTypes": "LIMIT,MARKET", "defaultStp": "EXPIRE_BOTH", "allowedStp": "NONE,EXPIRE_BOTH", "notOffered": "OPO",
     "matchingRule": "price_time_pro_rata",
 }  # fmt: skip
+FEES = {name: text for name, text in RULES.items() if name.endswith("Fee")}
 MONEY = {"user": "alice", "asset": "BTC", "amount": "1"}
 
 # (method, path, parameters with which it would be accepted)
@@ -85,6 +87,9 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
             "killed": "true",
         },
     ),
+    ("GET", "/fees", {"user": "alice"}),
+    ("PUT", "/fees", {"user": "alice", "symbol": "BTCUSDT", **FEES, "usesDiscount": "true"}),
+    ("PUT", "/conversions", {"discountAsset": "BTC", "asset": "USDT", "price": "50000"}),
     ("POST", "/credit", MONEY),
     ("POST", "/debit", MONEY),
     ("POST", "/clock", {"mode": "virtual", "nowMs": "4000000000000", "clear": "true"}),
@@ -93,9 +98,9 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/orders/journal", {"user": "alice", "symbol": "BTCUSDT", "clientOrderId": "mine"}),  # no order: likewise
 ]
 IN_PATH = ("GET", "/orders/{orderId}/journal", "orderId")
-WITHOUT_PARAMETERS = {("GET", path) for path in ("/info", "/symbols", "/exchange", "/clock", "/replay")} | {
-    ("DELETE", "/replay")
-}
+WITHOUT_PARAMETERS = {
+    ("GET", path) for path in ("/info", "/symbols", "/exchange", "/conversions", "/clock", "/replay")
+} | {("DELETE", "/replay")}
 FREE_TEXTS = ("name", "displayName", "label", "tradeGroup")  # may be called -1
 
 BAD_USER = ["", " ", "nobody", "Alice", "alice ", "x" * 5000, "\x00", "a@b", "{other}:meta"]
@@ -114,7 +119,7 @@ BAD: dict[str, list[str]] = {
     "mode": ["", " ", "lunar", "REAL", "x" * 5000], "nowMs": [*BAD_INTEGER, str(10**18)],
     "file": ["", " ", "relative", "/nowhere", "/", "/" + "x" * 5000, "/a\x00", __file__],
     "speed": [*NO_NUMBER, "0", "1e3", "MAX", "1000001"],
-    "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH,
+    "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH, "usesDiscount": BAD_TRUTH,
     "killed": BAD_TRUTH, **dict.fromkeys(("maxOrder", "maxDaily", "maxPosition"), BAD_AMOUNTS),
     "maxOpenOrders": [*NO_NUMBER, "1.5", "1e3"], "status": ["", " ", "halt", "OPEN", "HALT\x00", "x" * 5000],
     "discountAsset": [text for text in BAD_ASSET if text != " "],
@@ -144,7 +149,7 @@ async def sim(
 
 async def everything(venue: Venue) -> dict[str, Any]:
     """The engine's state and SQL's rows; how the last replay ended is no state of the exchange."""
-    kinds: list[Any] = [Asset, Symbol, Exchange, Trader, ApiKey]
+    kinds: list[Any] = [Asset, Symbol, Exchange, Conversion, Trader, TraderFees, ApiKey]
     rows = database_sync_to_async(lambda: {kind.__name__: list(kind.objects.values()) for kind in kinds})
     state = {key: content for key, content in (await state_of(venue)).items() if not key.endswith("}:replay")}
     return state | await rows()

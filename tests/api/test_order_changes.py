@@ -69,7 +69,7 @@ async def test_a_test_order_tells_its_commission_when_asked(alice: Api) -> None:
     rates, nothing = {"maker": "0.00100000", "taker": "0.00100000"}, {"maker": "0.00000000", "taker": "0.00000000"}
     assert told["standardCommissionForOrder"] == rates
     assert (told["specialCommissionForOrder"], told["taxCommissionForOrder"]) == (nothing, nothing)
-    assert (told["discount"]["enabledForAccount"], told["discount"]["discount"]) == (False, "0.00000000")
+    assert (told["discount"]["enabledForAccount"], told["discount"]["enabledForSymbol"]) == (False, False)
 
 
 async def test_a_key_that_may_only_read_tests_no_orders(alice: Api) -> None:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
+
 from engine.commands import CancelAllOrders, CancelOrder, ReduceOrder, Transfer
-from engine.types import Side, TimeInForce
+from engine.types import AccountRates, Side, TimeInForce
 from engine.venue import Venue
-from tests.conftest import RICH_ATOMS, limit, market
+from tests.conftest import RICH_ATOMS, fund, limit, market
 from tests.ws.conftest import Client, connected, give_key
 
 EXECUTION_REPORT = set("eEscSofqpPFgCxXrilzLnNTtIwmMOZYQWV")
@@ -185,3 +187,24 @@ async def test_an_order_through_one_worker_is_heard_at_the_other(other_worker: s
         placed = await venue.gateway.place_order(limit(alice, Side.BUY, 5_000_000, 1_000))
         report = await elsewhere.next("alice@order")
         assert (report["i"], report["X"]) == (placed.order.order_id, "NEW")
+
+
+async def test_a_fee_in_another_asset_is_told_in_it_with_the_balance_it_came_from(
+    client: Client, venue: Venue, alice: int, bob: int
+) -> None:
+    spec = await venue.registry.spec("BTCUSDT")
+    await venue.registry.define_symbol(msgspec.structs.replace(spec, allows_discount=True, discount_e8=75_000_000))
+    await venue.registry.set_conversion("BNB", "USDT", 500 * 10**8)
+    await venue.registry.set_account_rates(bob, AccountRates(uses_discount=True))
+    await fund(venue, bob, BNB=10**8)
+    await listen(client, venue, bob, "bob")
+    version = (await venue.registry.spec("BTCUSDT")).rules_version
+    for order in (limit(alice, Side.BUY, 5_000_000, 10_000), market(bob, Side.SELL, lots=10_000)):
+        await venue.gateway.place_order(msgspec.structs.replace(order, rules_version=version))
+    fill = await client.next("bob@trade")
+    assert (fill["n"], fill["N"]) == ("0.00750000", "BNB")  # 5 USDT, a quarter off, at 500
+    report = await client.until("bob@order", lambda data: data["x"] == "TRADE")
+    assert (report["n"], report["N"], report["X"]) == ("0.00750000", "BNB", "FILLED")
+    account = await client.next("bob@account")
+    assert balance(account, "BNB") == ("0.99250000", "0.00000000")
+    assert {item["a"] for item in account["B"]} == {"BTC", "USDT", "BNB"}
