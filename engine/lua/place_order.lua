@@ -31,9 +31,10 @@ local holder = holder_of_client_id(client_field, m[6], now_ms)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 
 -- Most orders only rest. They take a short way, on numbers in hand.
-if ARGV[7] == "GTC" and ARGV[8] ~= "0" and ARGV[12] == "" and not s[10] and not m[7]
-  and not meets_other_side(is_buy, whole(ARGV[8])) then
-  return rest_order(s, m, now_ms, client_field)
+local price = whole(ARGV[8])
+if ARGV[7] == "GTC" and price > 0 and ARGV[12] == "" and not s[10] and not m[7]
+  and not meets_other_side(is_buy, price) then
+  return rest_order(s, m, now_ms, client_field, price)
 end
 
 local market = new_market(ARGV[2], s, m, now_ms)

@@ -3,7 +3,8 @@
 
 -- The keys of a market command by name; read_fields says which they are.
 local META, SYMBOL, EVENTS, API_KEYS, ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES, BASE, QUOTE
-local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS, BID, ASK
+local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS
+local BID, ASK = { sign = -1, name = "BUY" }, { sign = 1, name = "SELL" } -- and book, levels and depth
 
 -- The fields of the symbol and of the venue that every market command needs; the last of either are the limits of the
 -- symbol and of the account that places an order ("" for commands of others): false where there are none.
@@ -11,8 +12,8 @@ local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS, BID, ASK
 -- many times.
 local function read_fields(account)
   META, SYMBOL, EVENTS, API_KEYS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-  BID = { book = KEYS[5], levels = KEYS[7], depth = KEYS[9], sign = -1, name = "BUY" }
-  ASK = { book = KEYS[6], levels = KEYS[8], depth = KEYS[10], sign = 1, name = "SELL" }
+  BID.book, BID.levels, BID.depth = KEYS[5], KEYS[7], KEYS[9]
+  ASK.book, ASK.levels, ASK.depth = KEYS[6], KEYS[8], KEYS[10]
   ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
   BASE, QUOTE, STOPS, TRAILING_ORDERS, TRIGGERED = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
   TRADE_GROUPS, LISTS = KEYS[21], KEYS[22]

@@ -24,13 +24,14 @@ local function meets_other_side(is_buy, price)
   return best and (is_buy and tonumber(best) <= price or not is_buy and -tonumber(best) >= price)
 end
 
-local function rest_order(s, m, now_ms, client_field)
+local function rest_order(s, m, now_ms, client_field, price_ticks)
   local account, symbol, side, price, lots_text = ARGV[1], ARGV[2], ARGV[5], ARGV[8], ARGV[9]
   local own, funds, asset = BID, QUOTE, s[6]
   local lots, signed_price = tonumber(lots_text), "-" .. price
   local base_atoms = lots * tonumber(s[7])
-  local product = tonumber(price) * lots * tonumber(s[8]) + tonumber(s[9]) - 1
-  local atoms = math.floor(product / tonumber(s[9]))
+  local divisor = tonumber(s[9])
+  local product = price_ticks * lots * tonumber(s[8]) + divisor - 1
+  local atoms = math.floor(product / divisor)
   if side == "SELL" then own, funds, asset, signed_price, atoms = ASK, BASE, s[5], price, base_atoms end
   local level = tonumber(redis.call("HGET", own.depth, price) or "0") + lots
   if product >= EXACT or base_atoms >= EXACT or level >= EXACT then
@@ -45,9 +46,10 @@ local function rest_order(s, m, now_ms, client_field)
   end
 
   -- Plan.
-  local order_id, seq, now, locked = tonumber(m[5] or "1"), int(tonumber(m[3]) + 1), int(now_ms), int(atoms)
+  local id_text, seq, now, locked = m[5] or "1", int(tonumber(m[3]) + 1), int(now_ms), int(atoms)
+  local order_id = tonumber(id_text)
   local member, level_text, update_id = string.format("%016d", order_id), int(level), int(tonumber(s[4]) + 1)
-  local record = "[" .. lots_text .. "," .. lots_text .. ",0," .. locked .. "," .. now .. ',"NEW",' .. int(order_id)
+  local record = "[" .. lots_text .. "," .. lots_text .. ",0," .. locked .. "," .. now .. ',"NEW",' .. id_text
     .. "," .. account .. ',"' .. side .. '",' .. price .. ',"' .. ARGV[6] .. '","GTC",' .. now
     .. ',"' .. ARGV[11] .. '",0]'
   local event = '["order_placed",' .. m[4] .. "," .. seq .. "," .. now .. ',"' .. symbol .. '",' .. update_id
