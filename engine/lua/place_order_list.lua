@@ -67,7 +67,7 @@ local requests = read_requests(account, symbol)
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-if market.status ~= "TRADING" then return closed(market.status) end
+if market.status ~= "TRADING" then return refusal_by_status(market.status, kind, "list", "") end
 local holder = holder_of_list_id(list_field)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder, "detail", "list" } end
 for i, request in ipairs(requests) do
