@@ -16,8 +16,8 @@ from accounts.execution_report import Moment, Prevention, Progress, execution_re
 from accounts.list_rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
 from engine.events import (
-    AuctionMatched,
     AnyEvent,
+    AuctionMatched,
     BalanceCredited,
     BalanceDebited,
     ListChanged,

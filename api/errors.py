@@ -56,7 +56,7 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.MARKET_CLOSED: Answer(400, -2010, "Market is closed."),
     Reason.AUCTION_COLLECTS: Answer(400, -2010, "Limit orders require GTC for this phase."),
     Reason.NO_AUCTION: Answer(400, -2010, "The symbol is not in an auction."),
-    Reason.AUCTION_UNMATCHED: Answer(400, -2010, "The symbol is in an auction: status TRADING matches its orders first."),
+    Reason.AUCTION_UNMATCHED: Answer(400, -2010, "The symbol is in an auction, which status TRADING ends."),
     Reason.WOULD_MATCH: Answer(400, -2010, "Order would immediately match and take."),
     Reason.STOP_WOULD_TRIGGER: Answer(400, -2010, "Stop price would trigger immediately."),
     Reason.PEG_NOT_ALLOWED: Answer(400, -2010, "This order type may not use pegged price."),

@@ -240,12 +240,13 @@ class Gateway:
     async def uncross(self, symbol: str) -> Uncrossed:
         """End the call auction of a symbol: what crosses trades at one price, then the status is TRADING.
 
-        Rejected NO_AUCTION: the status is another; AMOUNT_TOO_LARGE: the crossing orders of a side are more lots than can
-        be counted.
+        Rejected NO_AUCTION: the status is another; AMOUNT_TOO_LARGE: the crossing orders of a side are more lots than
+        can be counted.
         """
         seq, price_ticks, lots, is_all = await self._run_in_market("uncross", symbol, (symbol,))
         if not is_all:
             await self._finish(symbol)
+        self._registry.forget()  # the status is another
         return Uncrossed(price_ticks=price_ticks, lots=lots, seq=seq)
 
     async def credit(self, transfer: Transfer) -> Transferred:

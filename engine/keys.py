@@ -16,7 +16,8 @@
                                          update_id, next_trade_id, changed_ms, up_ticks and down_ticks (nearest
                                          stops), trailing (how many), next_prevented_id, pending (the order with steps
                                          to come, "*": triggered ones alone, "auction": that of an auction, whose price
-                                         and lots to go are in auction, "<price_ticks>:<lots>"), limits (SymbolSpec.limits, if any),
+                                         and lots to go are in auction, "<price_ticks>:<lots>"),
+                                         limits (SymbolSpec.limits, if any),
                                          halted_ms and price_window (of the circuit breaker), rates (SymbolSpec.rates,
                                          if any), "rates:<account>" -> AccountRates.text, account_rates (how many of
                                          them there are, here and in meta)

@@ -75,7 +75,7 @@ class Registry:
         return direct or self._symbols_by_pair.get((asset, discount), spec.symbol)
 
     async def _as_it_trades(self, spec: SymbolSpec) -> SymbolSpec:
-        """A spec says what its owner wants; a circuit breaker or the end of an auction may have changed the status since."""
+        """A spec says what its owner wants; a circuit breaker or an auction's end may have changed the status since."""
         if not spec.halt_bips and spec.status is not SymbolStatus.AUCTION_MATCH:
             return spec
         status = await self._runner.command("HGET", self._keys.symbol(spec.symbol), "status")
@@ -144,11 +144,12 @@ class Registry:
         self._assets = {}
 
     async def define_symbol(self, spec: SymbolSpec, *, reopen: bool = False) -> None:
-        """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED, AUCTION_UNMATCHED.
+        """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED.
 
         Tick, lot and assets of a symbol that has orders or trades cannot change. Its assets become known. What the
-        circuit breaker has halted stays so unless it is to `reopen`, gets another status than TRADING, or no breaker. Orders that
-        collect for an auction may cross: `Gateway.uncross` comes first, then another status.
+        circuit breaker has halted stays so unless it is to `reopen`, gets another status than TRADING, or no breaker.
+        Rejected AUCTION_UNMATCHED: orders that collect for an auction may cross, `Gateway.uncross` comes before another
+        status.
         """
         multiplier, divisor = spec.notional_ratio
         keys = [

@@ -75,8 +75,8 @@ _REFUSALS = {
 def publish_specs(specs: list[SymbolSpec], *, reopen: bool = False) -> None:
     """Bring these rules into force. Raises Rejected RULES_FIXED ..., EngineUnavailable, OutcomeUnknown.
 
-    What a circuit breaker has halted stays halted unless it is to `reopen`. A symbol that collects orders for an auction
-    and is to trade matches them first; any other status is Rejected AUCTION_UNMATCHED.
+    What a circuit breaker has halted stays halted unless it is to `reopen`. A symbol that collects orders for an
+    auction and is to trade matches them first; any other status is Rejected AUCTION_UNMATCHED.
     """
 
     async def define(venue: Venue) -> None:

@@ -40,7 +40,8 @@ def set_status(name: str, status: str) -> Symbol:
     """Halt a symbol, let it be for cancelling alone (BREAK), let it collect orders for an auction (AUCTION_MATCH), or
     open it: also after its circuit breaker has halted it, and after an auction, whose orders are matched.
 
-    Raises Rejected UNKNOWN_SYMBOL or AUCTION_UNMATCHED (nothing was saved), BadParameter, and EngineUnavailable when it could be saved but not published.
+    Raises Rejected UNKNOWN_SYMBOL or AUCTION_UNMATCHED (nothing was saved), BadParameter, and EngineUnavailable when it
+    could be saved but not published.
     """
     row = Symbol.objects.select_related("base", "quote").filter(symbol=name).first()
     if row is None:

@@ -68,7 +68,7 @@ class Commands:
             (12, self._list), (1, self._pegged_pair_behind), (3, self._replace),
             (0.3, self._cancel_all), (7, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
             (0.5, self._rules.status), (1.2, self._rules.of_symbol), (0.8, self._rules.of_account), (6, self._pegged),
-            (0.6, self._rules.of_matching), (2, self._kill_among_icebergs),
+            (0.6, self._rules.of_matching), (2, self._rules.auction), (2, self._kill_among_icebergs),
             (0.5, self._key), (0.5, self._group), (1, self._clock), (2, self._some_fees),
         )  # fmt: skip
         if reopening := self._rules.reopening():
