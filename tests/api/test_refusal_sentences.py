@@ -102,8 +102,8 @@ CASES = (
     Case("DUPLICATE_ORDER: two orders of the list have the same client order id",
          OCO | {"aboveClientOrderId": "x", "belowClientOrderId": "x"}, "orderList/oco"),
     Case("MARKET_CLOSED: the symbol's status is HALT", PLAIN, rules={"status": SymbolStatus.HALT}),
-    Case("AUCTION_COLLECTS: the symbol's auction collects LIMIT orders with timeInForce GTC and without a peg, and this "
-         "was MARKET GTC", MARKET, rules={"status": SymbolStatus.AUCTION_MATCH}),
+    Case("AUCTION_COLLECTS: the symbol's auction collects LIMIT orders with timeInForce GTC and without a peg, and "
+         "this was MARKET GTC", MARKET, rules={"status": SymbolStatus.AUCTION_MATCH}),
     Case("UNKNOWN_SYMBOL: there is no symbol NOSUCH", PLAIN | {"symbol": "NOSUCH"}),
     Case("WOULD_MATCH: price 50010 meets 50005, the best on the other side, and a LIMIT_MAKER must not take",
          {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT_MAKER", "price": "50010", "quantity": "0.01"},
