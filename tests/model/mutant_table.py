@@ -444,7 +444,7 @@ MUTANTS = [
     ),
     Mutant(
         "lib/execution.lua",
-        'if not market.halt and market.status == "TRADING" then plan_triggers(market) end',
+        "if may_trigger and not market.halt then plan_triggers(market) end",
         "plan_triggers(market)",
         "a halt triggers stops",
     ),

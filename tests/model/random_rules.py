@@ -18,6 +18,7 @@ from tests.model.words import ATOM, Order
 
 POOR = ACCOUNTS[:5]
 REOPENING = 0.04  # chance of a command to open what is not trading
+UNCROSSING = 0.025  # the same, to end an auction: enough has to collect
 HERE = ("max_orders", "max_algo_orders", "max_iceberg_orders", "max_order_lists")
 KINDS = ("orders", "algos", "icebergs", "lists")
 BANDS = (
@@ -46,7 +47,7 @@ class Rules:
     def reopening(self) -> Step | None:
         """Nothing stays closed for long. What the breaker has halted is not open again just because it is defined."""
         for symbol, market in self._reference.markets.items():
-            if market.status == SymbolStatus.AUCTION_MATCH and self._random.random() < REOPENING:
+            if market.status == SymbolStatus.AUCTION_MATCH and self._random.random() < UNCROSSING:
                 self.specs[symbol] = msgspec.structs.replace(self.specs[symbol], status=SymbolStatus.TRADING)
                 return Step("uncross", symbol)
             if market.status not in (SymbolStatus.TRADING, SymbolStatus.AUCTION_MATCH) and (
