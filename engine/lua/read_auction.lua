@@ -10,8 +10,8 @@ Cost   O(N) for N orders that cross
 --- @include "lib/auction_price"
 
 -- Read.
-local symbol = redis.call("HMGET", SYMBOL, "status", "last_price_ticks")
-if not symbol[1] then return { "rejected", "UNKNOWN_SYMBOL" } end
-local auction = find_auction(tonumber(symbol[2]))
+local s = read_fields("")
+if not s[1] then return { "rejected", "UNKNOWN_SYMBOL" } end
+local auction = find_auction(tonumber(redis.call("HGET", SYMBOL, "last_price_ticks")))
 if not auction then return { "rejected", "AMOUNT_TOO_LARGE" } end
-return { "ok", symbol[1], auction.price, auction.lots, auction.bid_lots, auction.ask_lots }
+return { "ok", s[3], auction.price, auction.lots, auction.bid_lots, auction.ask_lots }
