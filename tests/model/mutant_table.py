@@ -491,10 +491,4 @@ MUTANTS = [
         "plan_consequences(market, false)",
         "an auction triggers nothing",
     ),
-    Mutant(
-        "lib/auction.lua",
-        "and sums.quote + sums.moved + freed >= EXACT",
-        "and sums.quote + sums.moved >= EXACT",
-        "a step of an auction frees more than can be counted",
-    ),
 ]
