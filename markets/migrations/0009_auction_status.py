@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("markets", "0007_fees"),
+        ("markets", "0008_prices_for_fees"),
     ]
 
     operations = [
