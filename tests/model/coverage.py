@@ -36,7 +36,7 @@ LEAST_PER_20_000 = {
     "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 4, "begun without a price": 3,
     "relocked beside a pegged order": 1,
     "auctions": 7, "auctions in steps": 5, "auctions that trigger": 0.7, "auction at nobody's price": 0.7,
-    "auction with itself": 5, "refused: AUCTION_COLLECTS": 80, "refused: AUCTION_UNMATCHED": 1,
+    "auction with itself": 3, "refused: AUCTION_COLLECTS": 80, "refused: AUCTION_UNMATCHED": 1,
     "shared out": 60, "rounds in steps, shared out": 5,
     "fee in the discount asset": 300, "too little of the discount asset": 30, "no price of the discount asset": 5,
     "special or tax fee": 500, "fee by a tester's price": 50,
