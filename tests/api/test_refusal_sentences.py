@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # Met by no command about an order.
 OTHERS = {
     Reason.NO_SUCH_ORDER, Reason.NO_SUCH_LIST, Reason.UNKNOWN_ASSET, Reason.UNKNOWN_USER, Reason.BALANCE_TOO_LARGE,
-    Reason.CLOCK_BACKWARDS, Reason.CLOCK_NOT_VIRTUAL, Reason.RULES_FIXED, Reason.NO_AUCTION, Reason.AUCTION_UNMATCHED, Reason.NO_TRADE_YET,
+    Reason.CLOCK_BACKWARDS, Reason.CLOCK_NOT_VIRTUAL, Reason.RULES_FIXED, Reason.NO_AUCTION,
+    Reason.AUCTION_UNMATCHED, Reason.NO_TRADE_YET,
     Reason.WRONG_SYMBOL_STATUS, Reason.NO_REFERENCE_PRICE, Reason.REFERENCE_NOT_EXTERNAL,
 }  # fmt: skip
 # Seen by few: a key revoked between two steps, a book with nothing but the rest of one order.
