@@ -165,6 +165,9 @@ SENTENCES: Final[dict[Reason, Sentence]] = {
     Reason.DUPLICATE_ORDER: _duplicate,
     Reason.AMEND_DUPLICATE: _duplicate,
     Reason.MARKET_CLOSED: lambda case: f"the symbol's status is {case.detail}",
+    Reason.AUCTION_COLLECTS: lambda case: (
+        f"the symbol's auction collects LIMIT orders with timeInForce GTC and without a peg, and this was {case.detail}"
+    ),
     Reason.UNKNOWN_SYMBOL: lambda case: f"there is no symbol {case.sent('symbol')}",
     Reason.KEY_INVALID: lambda case: "its API key is revoked",
     Reason.UNKNOWN_ORDER: _unknown,

@@ -17,6 +17,7 @@ from accounts.list_rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
 from engine.events import (
     AnyEvent,
+    AuctionMatched,
     BalanceCredited,
     BalanceDebited,
     ListChanged,
@@ -121,6 +122,8 @@ def _orders(event: MarketEvent) -> list[OrderRecord]:
         return [*event.makers, *event.takers]
     if isinstance(event, OrderReduced):
         return [event.order, *event.others]
+    if isinstance(event, AuctionMatched):
+        return event.makers
     assert isinstance(event, OrderStep | OrderCanceled)
     return [*event.makers, event.order]
 

@@ -23,7 +23,7 @@ from redis.exceptions import ResponseError
 from api.subscriptions import HALF_FULL_PERCENT, MAX_BYTES, MAX_MESSAGES, TRY_AGAIN_LATER, Subscriber
 from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError
-from engine.events import AccountChanged, AnyEvent, SymbolDefined, SymbolHalted, decode_entry
+from engine.events import AccountChanged, AnyEvent, AuctionMatched, SymbolDefined, SymbolHalted, decode_entry
 from engine.queries import Clock
 from engine.registry import Registry
 from engine.runner import AnyConnection
@@ -210,7 +210,7 @@ class Feed:
             self.asset_decimals |= {spec.base: spec.base_decimals, spec.quote: spec.quote_decimals}
             if spec.allows_discount:
                 self.asset_decimals[spec.discount_asset] = PRICE_DECIMALS
-        if isinstance(event, SymbolDefined | SymbolHalted | AccountChanged):
+        if isinstance(event, SymbolDefined | SymbolHalted | AuctionMatched | AccountChanged):
             for registry in self._registries:
                 registry.forget()
         for handler in self._handlers.values():

@@ -15,10 +15,11 @@ from engine.audit_lists import list_differences
 from engine.errors import EngineUnavailable, OutcomeUnknown
 from engine.keys import open_member, order_member, place_of
 from engine.records import OrderListRecord, OrderRecord, decode_list, decode_order
-from engine.types import OrderStatus, Side, SymbolSpec
+from engine.types import OrderStatus, Side, SymbolSpec, SymbolStatus
 from engine.venue import Venue
 
 TRIGGERED_ALONE = "*"  # what is pending when no order has fills left to do (lua/lib/market.lua)
+AUCTION = "auction"  # when trades of an auction are left to do (lua/lib/auction.lua)
 
 
 class AuditReport(msgspec.Struct, frozen=True):
@@ -169,7 +170,7 @@ def _market_differences(market: _Market, next_order_id: int, tape: set[int]) -> 
     yield from (f"{symbol}: {what}" for what in _waiting_differences(market))
     of_lists = list_differences(market.spec, market.orders, market.lists, [*market.waiting.triggered, market.pending])
     yield from (f"{symbol}: {what}" for what in of_lists)
-    if market.pending not in ("", TRIGGERED_ALONE) and market.pending not in market.orders:
+    if market.pending not in ("", TRIGGERED_ALONE, AUCTION) and market.pending not in market.orders:
         yield f"{symbol}: order {market.pending} is pending and not among the open orders"
     for (member, order), found in zip(market.orders.items(), market.client_ids, strict=True):
         yield from (f"{symbol}: order {member} {what}" for what in _order_differences(market, member, order))
@@ -179,6 +180,10 @@ def _market_differences(market: _Market, next_order_id: int, tape: set[int]) -> 
             yield f"{symbol}: order {member} exists, but the next order id is {next_order_id}"
     for book in market.books:
         yield from (f"{symbol} {book.side}: {what}" for what in _book_differences(market, book))
+    if market.spec.status is SymbolStatus.AUCTION_MATCH:
+        return  # its orders collect: what crosses will trade when it opens
+    if market.pending == AUCTION:
+        yield f"{symbol}: an auction has trades left to do, and the status is {market.spec.status}"
     best = [min(book.queue.values()) * book.sign if book.queue else None for book in market.books]
     if best[0] is not None and best[1] is not None and best[0] >= best[1]:
         yield f"{symbol}: the book is crossed, best bid {best[0]} ticks, best ask {best[1]} ticks"

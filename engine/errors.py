@@ -13,6 +13,9 @@ class Reason(StrEnum):
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
     DUPLICATE_ORDER = "DUPLICATE_ORDER"
     MARKET_CLOSED = "MARKET_CLOSED"
+    AUCTION_COLLECTS = "AUCTION_COLLECTS"  # an order of another kind than an auction collects
+    NO_AUCTION = "NO_AUCTION"  # to be ended
+    AUCTION_UNMATCHED = "AUCTION_UNMATCHED"  # its symbol cannot get another status than TRADING
     UNKNOWN_ORDER = "UNKNOWN_ORDER"  # on cancel and reduce
     NO_SUCH_ORDER = "NO_SUCH_ORDER"  # on query
     NO_SUCH_LIST = "NO_SUCH_LIST"  # on query of an order list

@@ -147,6 +147,17 @@ class TapeTradePlayed(MarketEvent, frozen=True, tag="tape_trade_played"):
     takers: list[OrderRecord]
 
 
+class AuctionMatched(MarketEvent, frozen=True, tag="auction_matched"):
+    """One step of the call auction that opens a symbol: `fills` are all at `price_ticks` (0: nothing traded).
+
+    `makers` are the orders of both sides that they met, each once. `is_final`: the status is TRADING from here on;
+    until then more such steps follow, with nothing in between.
+    """
+
+    price_ticks: int
+    is_final: bool
+
+
 class BalanceCredited(Event, frozen=True, tag="balance_credited"):
     balance: BalanceChange
     atoms: int
@@ -248,6 +259,7 @@ AnyMarketEvent = (
     | OrderReduced
     | TapeFrameApplied
     | TapeTradePlayed
+    | AuctionMatched
 )
 AnyEvent = (
     AnyMarketEvent

@@ -96,6 +96,14 @@ class Replaced(msgspec.Struct, frozen=True):
     placed: Placed | Rejected | None
 
 
+class Uncrossed(msgspec.Struct, frozen=True):
+    """What a call auction traded: `lots` at `price_ticks` (0 and 0: nothing). `seq` is its first event's number."""
+
+    price_ticks: int
+    lots: int
+    seq: int
+
+
 class Transferred(msgspec.Struct, frozen=True):
     """`transfer_id` is the event's seq: unique in the venue."""
 
@@ -228,6 +236,18 @@ class Gateway:
             previous_client_order_id=name.decode(),
             order_list=decode_list(order_list) if order_list else None,
         )
+
+    async def uncross(self, symbol: str) -> Uncrossed:
+        """End the call auction of a symbol: what crosses trades at one price, then the status is TRADING.
+
+        Rejected NO_AUCTION: the status is another; AMOUNT_TOO_LARGE: the crossing orders of a side are more lots than
+        can be counted.
+        """
+        seq, price_ticks, lots, is_all = await self._run_in_market("uncross", symbol, (symbol,))
+        if not is_all:
+            await self._finish(symbol)
+        self._registry.forget()  # the status is another
+        return Uncrossed(price_ticks=price_ticks, lots=lots, seq=seq)
 
     async def credit(self, transfer: Transfer) -> Transferred:
         """Rejected BALANCE_TOO_LARGE above 9.0e18 atoms, UNKNOWN_ASSET."""

@@ -15,7 +15,9 @@
                                          divisor, maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
                                          update_id, next_trade_id, changed_ms, up_ticks and down_ticks (nearest
                                          stops), trailing (how many), next_prevented_id, pending (the order with steps
-                                         to come, "*": triggered ones alone), limits (SymbolSpec.limits, if any),
+                                         to come, "*": triggered ones alone, "auction": that of an auction, whose price
+                                         and lots to go are in auction, "<price_ticks>:<lots>"),
+                                         limits (SymbolSpec.limits, if any),
                                          halted_ms and price_window (of the circuit breaker), rates (SymbolSpec.rates,
                                          if any), "rates:<account>" -> AccountRates.text, account_rates (how many of
                                          them there are, here and in meta)

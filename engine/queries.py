@@ -13,7 +13,7 @@ from engine.keys import Keys, order_member
 from engine.records import Fill, OrderListRecord, OrderRecord, PreventedMatch, decode_list, decode_order
 from engine.reference import ReferencePrice, reference_price
 from engine.runner import Runner
-from engine.types import Side, SymbolSpec
+from engine.types import Side, SymbolSpec, SymbolStatus
 
 
 class Clock(msgspec.Struct, frozen=True):
@@ -59,6 +59,18 @@ class MarketState(msgspec.Struct, frozen=True):
     best_ask: tuple[int, int] | None
 
 
+class AuctionState(msgspec.Struct, frozen=True):
+    """What a call auction would trade now: `lots` at `price_ticks` (None: nothing crosses), and what either side would
+    bring at that price.
+    """
+
+    status: SymbolStatus
+    price_ticks: int | None
+    lots: int
+    bid_lots: int
+    ask_lots: int
+
+
 class Queries:
     """What is the case now. All raise EngineUnavailable."""
 
@@ -75,6 +87,12 @@ class Queries:
     async def clock(self) -> Clock:
         now_ms, mode, epoch, seq = await self._read("read_clock", [self._keys.meta])
         return Clock(now_ms=now_ms, mode=mode.decode(), epoch=epoch, seq=seq)
+
+    async def auction(self, spec: SymbolSpec) -> AuctionState:
+        """What crosses in the book. Rejected UNKNOWN_SYMBOL, AMOUNT_TOO_LARGE (more lots than can be counted)."""
+        keys = self._keys.of_market(spec.symbol, spec.base, spec.quote)
+        status, price, lots, bids, asks = await self._read("read_auction", keys, (spec.symbol,))
+        return AuctionState(SymbolStatus(status.decode()), price or None, lots, bids, asks)
 
     async def order(
         self, account: int, symbol: str, *, order_id: int | None = None, client_order_id: str = ""

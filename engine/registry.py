@@ -75,8 +75,8 @@ class Registry:
         return direct or self._symbols_by_pair.get((asset, discount), spec.symbol)
 
     async def _as_it_trades(self, spec: SymbolSpec) -> SymbolSpec:
-        """A spec says what its owner wants; only a circuit breaker can have changed the status since."""
-        if not spec.halt_bips:
+        """A spec says what its owner wants; a circuit breaker or an auction's end may have changed the status since."""
+        if not spec.halt_bips and spec.status is not SymbolStatus.AUCTION_MATCH:
             return spec
         status = await self._runner.command("HGET", self._keys.symbol(spec.symbol), "status")
         return replace(spec, status=SymbolStatus(status.decode())) if status else spec
@@ -148,6 +148,8 @@ class Registry:
 
         Tick, lot and assets of a symbol that has orders or trades cannot change. Its assets become known. What the
         circuit breaker has halted stays so unless it is to `reopen`, gets another status than TRADING, or no breaker.
+        Rejected AUCTION_UNMATCHED: orders that collect for an auction may cross, `Gateway.uncross` comes before another
+        status.
         """
         multiplier, divisor = spec.notional_ratio
         keys = [

@@ -170,10 +170,13 @@ class OrderStatus(StrEnum):
 class SymbolStatus(StrEnum):
     """Without TRADING no order is taken and nothing is triggered; orders stay and can be cancelled.
 
-    In a HALT they can be amended too, in a BREAK not: it is for cancelling alone.
+    In a HALT they can be amended too, in a BREAK not: it is for cancelling alone. In AUCTION_MATCH (a name that Binance
+    had for a phase of its own) limit orders are taken and collect without trading, so the book may be crossed;
+    `Gateway.uncross` alone ends that.
     """
 
     TRADING = "TRADING"
+    AUCTION_MATCH = "AUCTION_MATCH"
     HALT = "HALT"
     BREAK = "BREAK"
 

@@ -94,7 +94,7 @@ class SymbolAdmin(PublishingAdmin):
     search_fields = ["symbol"]
     search_help_text = "Part of a symbol. Halt and resume trading with the actions below."
     empty_text = "Add one at the top right, or run: python3 manage.py add_symbol BTCUSDT --base BTC --quote USDT"
-    actions = ["halt", "pause", "resume"]
+    actions = ["halt", "pause", "collect", "resume"]
     fieldsets = [
         (None, {"fields": ["symbol", "base", "quote", "status"]}),
         ("Steps, fixed once there are orders", {"fields": STEP_FIELDS}),
@@ -120,6 +120,10 @@ class SymbolAdmin(PublishingAdmin):
     @admin.action(description="Put selected symbols into a break: cancelling only", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
         self._set_status(request, queryset, Symbol.Status.BREAK)
+
+    @admin.action(description="Collect orders for an opening auction", permissions=["change"])
+    def collect(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
+        self._set_status(request, queryset, Symbol.Status.AUCTION_MATCH)
 
     @admin.action(description="Resume selected symbols", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:

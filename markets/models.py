@@ -15,7 +15,7 @@ from engine.amounts import to_atoms
 from engine.errors import BadParameter, ExchangeError
 from engine.types import ORDER_LIMIT, PRICE_DECIMALS, SymbolSpec, SymbolStatus
 from engine.venue import Venue
-from markets.publish import breaks_history, explain, publish_specs, run_in_venue
+from markets.publish import breaks_history, explain, publish_specs, run_in_venue, stop_if_collecting
 from markets.rules import DISCOUNT_FIELDS, FEE_FIELDS, BadRules, count_problems, spec_from, too_coarse
 
 MOST_ASSET_DECIMALS = 12
@@ -115,6 +115,7 @@ class Symbol(models.Model):
 
     class Status(models.TextChoices):
         TRADING = SymbolStatus.TRADING.value, "trading"
+        AUCTION_MATCH = SymbolStatus.AUCTION_MATCH.value, "collecting orders for an opening auction"
         HALT = SymbolStatus.HALT.value, "halted"
         BREAK = SymbolStatus.BREAK.value, "in a break: cancelling only"
 
@@ -180,7 +181,7 @@ class Symbol(models.Model):
     reference_bucket_ms = _rule("", "Reference price: mean of the trades in buckets so wide, like 1000.", blank=True)
     reference_buckets = _rule("", "Reference price: so many of these buckets, like 10.", blank=True)
     reference_external_id = _rule("", "Reference price set from outside: by which method, like 0.", blank=True)
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.TRADING)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.TRADING)
 
     class Meta:
         ordering = ["symbol"]
@@ -227,6 +228,7 @@ class Symbol(models.Model):
 
 def _refuse_broken_history(spec: SymbolSpec) -> None:
     try:
+        stop_if_collecting(spec.symbol, spec.status)
         is_broken = breaks_history(spec)
     except ExchangeError as error:
         raise ValidationError(f"Nothing was saved: {explain(error)}.") from error

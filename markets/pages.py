@@ -56,6 +56,7 @@ async def _read(venue: Venue) -> tuple[Clock, list[Market]]:
 
 _STATUSES = {
     SymbolStatus.TRADING: "trading", SymbolStatus.HALT: "halted", SymbolStatus.BREAK: "in a break",
+    SymbolStatus.AUCTION_MATCH: "in an auction",
 }  # fmt: skip
 
 

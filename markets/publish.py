@@ -12,7 +12,7 @@ from django.conf import settings
 
 from engine.errors import BadParameter, EngineUnavailable, ExchangeError, Reason, Rejected
 from engine.instance import NO_EXCHANGE
-from engine.types import SymbolSpec
+from engine.types import SymbolSpec, SymbolStatus
 from engine.venue import Venue, opened
 
 Answer = TypeVar("Answer")
@@ -67,21 +67,45 @@ _REFUSALS = {
     Reason.UNKNOWN_ASSET: "no symbol trades this asset",
     Reason.UNKNOWN_USER: "there is no such user",
     Reason.BALANCE_TOO_LARGE: "the venue cannot count so much of one asset",
+    Reason.AUCTION_UNMATCHED: "it collects orders for an auction, which ends with the status TRADING",
     Reason.RULES_FIXED: "tick size, lot size and assets cannot change once a symbol has a history",
 }
 
 
 def publish_specs(specs: list[SymbolSpec], *, reopen: bool = False) -> None:
-    """Bring these rules into force. Raises Rejected RULES_FIXED, EngineUnavailable, OutcomeUnknown.
+    """Bring these rules into force. Raises Rejected RULES_FIXED ..., EngineUnavailable, OutcomeUnknown.
 
-    What a circuit breaker has halted stays halted unless it is to `reopen`.
+    What a circuit breaker has halted stays halted unless it is to `reopen`. A symbol that collects orders for an
+    auction and is to trade matches them first; any other status is Rejected AUCTION_UNMATCHED.
     """
 
     async def define(venue: Venue) -> None:
         for spec in specs:
+            if spec.status is SymbolStatus.TRADING:
+                await _end_auction(venue, spec.symbol)
             await venue.registry.define_symbol(spec, reopen=reopen)
 
     run_in_venue(define)
+
+
+async def _end_auction(venue: Venue, symbol: str) -> None:
+    """If there is one."""
+    try:
+        await venue.gateway.uncross(symbol)
+    except Rejected as error:
+        if error.reason not in (Reason.NO_AUCTION, Reason.UNKNOWN_SYMBOL):
+            raise
+
+
+def stop_if_collecting(symbol: str, status: SymbolStatus) -> None:
+    """Raises Rejected AUCTION_UNMATCHED when the symbol collects orders for an auction: only TRADING can come next."""
+
+    async def look(venue: Venue) -> bool:
+        known = (await venue.registry.specs()).get(symbol)
+        return known is not None and known.status is SymbolStatus.AUCTION_MATCH
+
+    if status not in (SymbolStatus.TRADING, SymbolStatus.AUCTION_MATCH) and run_in_venue(look):
+        raise Rejected(Reason.AUCTION_UNMATCHED, symbol)
 
 
 def breaks_history(spec: SymbolSpec) -> bool:

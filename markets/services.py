@@ -6,8 +6,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from engine.errors import BadParameter, Reason, Rejected
+from engine.types import SymbolStatus
 from markets.models import RULE_FIELDS, Asset, Conversion, Exchange, Symbol, publish_conversions
-from markets.publish import publish_specs
+from markets.publish import publish_specs, stop_if_collecting
 
 
 def add_symbol(symbol: str, base: str, quote: str, **rules: Any) -> bool:
@@ -36,9 +37,11 @@ def add_symbol(symbol: str, base: str, quote: str, **rules: Any) -> bool:
 
 
 def set_status(name: str, status: str) -> Symbol:
-    """Halt a symbol, let it be for cancelling alone (BREAK), or open it, also after its circuit breaker has halted it.
+    """Halt a symbol, let it be for cancelling alone (BREAK), let it collect orders for an auction (AUCTION_MATCH), or
+    open it: also after its circuit breaker has halted it, and after an auction, whose orders are matched.
 
-    Raises Rejected UNKNOWN_SYMBOL, BadParameter, and EngineUnavailable when it could be saved but not published.
+    Raises Rejected UNKNOWN_SYMBOL or AUCTION_UNMATCHED (nothing was saved), BadParameter, and EngineUnavailable when it
+    could be saved but not published.
     """
     row = Symbol.objects.select_related("base", "quote").filter(symbol=name).first()
     if row is None:
@@ -46,6 +49,7 @@ def set_status(name: str, status: str) -> Symbol:
     if status not in Symbol.Status.values:
         detail = f"status must be one of {', '.join(Symbol.Status.values)}"
         raise BadParameter("status", "UNKNOWN_VALUE", value=status, detail=detail)
+    stop_if_collecting(name, SymbolStatus(status))
     row.status = status
     row.save()
     if status == Symbol.Status.TRADING:

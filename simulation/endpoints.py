@@ -6,7 +6,8 @@
                                             killed?}      true: all its orders are cancelled, new ones refused
     POST keys {user, ...}       one more key, with its secret
     GET  symbols                POST symbols {symbol, base, quote, tickSize?, ...}     {"created": false}: it exists
-                                PUT  symbols {symbol, status}              TRADING, HALT or BREAK
+                                PUT  symbols {symbol, status}              TRADING, HALT, BREAK or AUCTION_MATCH
+    GET  auction {symbol}       what the call auction of a symbol in AUCTION_MATCH would trade now
     GET  exchange               PUT  exchange {maxOrders?, maxAlgoOrders?, maxIcebergOrders?, maxOrderLists?}
     POST credit, debit {user, asset, amount}
     fees, conversions           see fee_endpoints
@@ -42,7 +43,7 @@ from markets.endpoints import spec_of
 from markets.models import RULE_FIELDS, Exchange
 from simulation import replays
 from simulation.clock import LATEST_MS
-from simulation.rendering import exchange_shown, key_shown, rules_shown, user_shown
+from simulation.rendering import auction_shown, exchange_shown, key_shown, rules_shown, user_shown
 from simulation.threads import in_sql
 
 ENDPOINTS = sim_endpoints()
@@ -141,6 +142,10 @@ class NewSymbol(Struct, kw_only=True, rename="camel"):
 class SymbolChange(Struct, kw_only=True):
     symbol: str
     status: str
+
+
+class OneSymbol(Struct, kw_only=True):
+    symbol: str
 
 
 class ReferencePriceChange(Struct, kw_only=True):
@@ -275,9 +280,17 @@ async def add_symbol(request: NewSymbol, caller: Caller, runtime: Runtime) -> di
 
 @ENDPOINTS.endpoint("PUT", "/symbols")
 async def change_symbol(request: SymbolChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """Halt a symbol, put it into a break, or open it, also after its circuit breaker has halted it."""
+    """Halt a symbol, put it into a break or an auction, or open it: after a halt, or with what the auction trades."""
     await in_sql(markets.set_status, request.symbol, request.status)
     return {"symbol": request.symbol, "status": request.status}
+
+
+@ENDPOINTS.endpoint("GET", "/auction")
+async def read_auction(request: OneSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Price and volume at which the crossing orders of a symbol would trade now; a price of null: nothing crosses."""
+    spec = await spec_of(runtime, request.symbol)
+    state = await runtime.venue.queries.auction(spec)
+    return auction_shown(spec, state)
 
 
 @ENDPOINTS.endpoint("GET", "/exchange")

@@ -8,6 +8,7 @@ from typing import Any
 from accounts.models import Trader, TraderFees
 from accounts.services import CreatedUser
 from engine.amounts import to_short_text, to_text
+from engine.queries import AuctionState
 from engine.types import PRICE_DECIMALS, SymbolSpec
 from markets.models import Conversion, Exchange
 from markets.rules import FEE_FIELDS, rate_name
@@ -59,6 +60,20 @@ def key_shown(created: CreatedUser) -> dict[str, Any]:
         "account": created.account,
         "apiKey": created.api_key,
         "secret": created.secret,
+    }
+
+
+def auction_shown(spec: SymbolSpec, state: AuctionState) -> dict[str, str | None]:
+    def quantity(lots: int) -> str:
+        return to_text(lots * spec.lot_units)
+
+    return {
+        "symbol": spec.symbol,
+        "status": state.status.value,
+        "price": None if state.price_ticks is None else to_text(state.price_ticks * spec.tick_units),
+        "volume": quantity(state.lots),
+        "bidVolume": quantity(state.bid_lots),
+        "askVolume": quantity(state.ask_lots),
     }
 
 

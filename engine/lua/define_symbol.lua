@@ -8,14 +8,18 @@ ARGV   1 symbol 2 base 3 quote 4 base decimals 5 quote decimals 6 tick_units 7 l
        17 1: open it again although the circuit breaker has halted it
        18 SymbolSpec.rates, "" for none 19 the asset in which fees may be paid, "" for none 20 min_lots
        21 min_market_lots
-Reply  {"ok", rules version} or {"rejected", "RULES_FIXED"}
+Reply  {"ok", rules version}, {"rejected", "RULES_FIXED"} or, for another status of a symbol that collects orders for
+       an auction, {"rejected", "AUCTION_UNMATCHED"}: only uncross ends that, for the book may be crossed
 Event  symbol_defined, only when something changed
 Cost   O(1)
 ]]
 --- @include "lib/venue"
+local COLLECTING = "AUCTION_MATCH" -- as in lib/entry.lua
+
 -- Read.
 local venue = read_venue(KEYS[1])
-local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed", "halted_ms", "limits")
+local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed", "halted_ms", "limits",
+  "status")
 local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3], ARGV[19])
 local account_rates = redis.call("HGET", KEYS[1], "account_rates")
 
@@ -23,7 +27,11 @@ local account_rates = redis.call("HGET", KEYS[1], "account_rates")
 local fixed = table.concat({ ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }, "|")
 local is_halted = (known[5] or "") ~= ""
 local reopens = ARGV[17] == "1" or ARGV[8] ~= "TRADING" or not string.find(ARGV[16], " halt=", 1, true)
-if known[2] == ARGV[15] and not (is_halted and reopens) then return { "ok", tonumber(known[1]) } end
+local begins_auction = ARGV[8] == COLLECTING and known[7] ~= COLLECTING
+if known[7] == COLLECTING and ARGV[8] ~= COLLECTING then return { "rejected", "AUCTION_UNMATCHED" } end
+if known[2] == ARGV[15] and not (is_halted and reopens) and not begins_auction then
+  return { "ok", tonumber(known[1]) }
+end
 if known[4] and known[4] ~= fixed and known[3] ~= "0" then return { "rejected", "RULES_FIXED" } end
 if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV[5] then
   return { "rejected", "RULES_FIXED" }

@@ -26,14 +26,15 @@ local client_field = account .. "|" .. ARGV[2] .. "|" .. ARGV[11]
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-if s[3] ~= "TRADING" then return closed(s[3]) end
+local refusal = s[3] ~= "TRADING" and refusal_by_status(s[3], ARGV[6], ARGV[7], ARGV[12])
+if refusal then return refusal end
 local holder = holder_of_client_id(client_field, m[6], now_ms)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 
 -- Most orders only rest. They take a short way, on numbers in hand.
 local price = whole(ARGV[8])
 if ARGV[7] == "GTC" and price > 0 and ARGV[12] == "" and not s[10] and not m[7]
-  and not meets_other_side(is_buy, price) then
+  and (s[3] == "AUCTION_MATCH" or not meets_other_side(is_buy, price)) then
   return rest_order(s, m, now_ms, client_field, price)
 end
 

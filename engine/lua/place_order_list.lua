@@ -11,7 +11,6 @@ Cost   O(F log N) for F fills among N orders
 ]]
 --- @include "lib/placing"
 --- @include "lib/limits"
-local FIRST, WORDS = 7, 8
 
 -- The id of an open list of the account with this client order id, if any.
 local function holder_of_list_id(field)
@@ -22,7 +21,7 @@ end
 
 -- The requests of the list in order.
 local function read_requests(account, symbol)
-  local requests = {}
+  local requests, FIRST, WORDS = {}, 7, 8
   for i = FIRST, #ARGV, WORDS do
     requests[#requests + 1] = {
       account = account, side = ARGV[i], type = ARGV[i + 1], time_in_force = ARGV[i + 2], price = ARGV[i + 3],
@@ -67,7 +66,7 @@ local requests = read_requests(account, symbol)
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-if market.status ~= "TRADING" then return closed(market.status) end
+if market.status ~= "TRADING" then return refusal_by_status(market.status, kind, "list", "") end
 local holder = holder_of_list_id(list_field)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder, "detail", "list" } end
 for i, request in ipairs(requests) do

@@ -46,7 +46,7 @@ local lots = whole(ARGV[5])
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-if market.status == "BREAK" then return closed(market.status) end
+if market.status == "BREAK" then return refusal_by_status(market.status) end
 if not order then return { "rejected", "UNKNOWN_ORDER" } end
 if order.lots == 0 then return { "rejected", "AMEND_PENDING_OPO" } end
 local used = order.lots - order.left

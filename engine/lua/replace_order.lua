@@ -32,7 +32,8 @@ local order = find_by_either_id(symbol, account, ARGV[13], ARGV[14])
 
 -- Check.
 if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-if market.status ~= "TRADING" then return closed(market.status) end
+local refusal = refusal_by_status(market.status, ARGV[6], ARGV[7], ARGV[12])
+if refusal then return refusal end
 
 -- Write. If the order was one of a list, the others end with it before the new one looks for money.
 local canceled, placed = commit_cancel(market, order, ARGV[15], ARGV[16]), {}

@@ -72,6 +72,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
         },
     ),
     ("PUT", "/symbols", {"symbol": "BTCUSDT", "status": "HALT"}),
+    ("GET", "/auction", {"symbol": "BTCUSDT"}),
     ("PUT", "/exchange", COUNTS),
     ("PUT", "/referencePrice", {"symbol": "BTCUSDT", "price": "50000"}),  # which is computed: refused anyhow
     (

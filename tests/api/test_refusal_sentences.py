@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # Met by no command about an order.
 OTHERS = {
     Reason.NO_SUCH_ORDER, Reason.NO_SUCH_LIST, Reason.UNKNOWN_ASSET, Reason.UNKNOWN_USER, Reason.BALANCE_TOO_LARGE,
-    Reason.CLOCK_BACKWARDS, Reason.CLOCK_NOT_VIRTUAL, Reason.RULES_FIXED, Reason.NO_TRADE_YET,
+    Reason.CLOCK_BACKWARDS, Reason.CLOCK_NOT_VIRTUAL, Reason.RULES_FIXED, Reason.NO_AUCTION,
+    Reason.AUCTION_UNMATCHED, Reason.NO_TRADE_YET,
     Reason.WRONG_SYMBOL_STATUS, Reason.NO_REFERENCE_PRICE, Reason.REFERENCE_NOT_EXTERNAL,
 }  # fmt: skip
 # Seen by few: a key revoked between two steps, a book with nothing but the rest of one order.
@@ -102,6 +103,8 @@ CASES = (
     Case("DUPLICATE_ORDER: two orders of the list have the same client order id",
          OCO | {"aboveClientOrderId": "x", "belowClientOrderId": "x"}, "orderList/oco"),
     Case("MARKET_CLOSED: the symbol's status is HALT", PLAIN, rules={"status": SymbolStatus.HALT}),
+    Case("AUCTION_COLLECTS: the symbol's auction collects LIMIT orders with timeInForce GTC and without a peg, and "
+         "this was MARKET GTC", MARKET, rules={"status": SymbolStatus.AUCTION_MATCH}),
     Case("UNKNOWN_SYMBOL: there is no symbol NOSUCH", PLAIN | {"symbol": "NOSUCH"}),
     Case("WOULD_MATCH: price 50010 meets 50005, the best on the other side, and a LIMIT_MAKER must not take",
          {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT_MAKER", "price": "50010", "quantity": "0.01"},

@@ -310,6 +310,28 @@ def test_rules_of_a_symbol_and_its_status(sim: Sim) -> None:
     assert sim.error("PUT", "symbols", symbol="NONE", status="HALT") == (400, -1121)
 
 
+def test_an_auction_opens_a_symbol(sim: Sim, exchange: MockExchange) -> None:
+    """What would trade can be asked; TRADING trades it, and no other status can come in between."""
+    sim.ok("POST", "symbols", symbol="QNTUSDT", base="QNT", quote="USDT", minNotional="0")
+    sim.ok("PUT", "symbols", symbol="QNTUSDT", status="AUCTION_MATCH")
+    for name, asset, side, price in (("gina", "QNT", "SELL", "9"), ("hal", "USDT", "BUY", "11")):
+        exchange.create_user(name)
+        exchange.deposit(name, asset, 1000)
+        assert exchange.place_order(name, "QNTUSDT", side, "LIMIT", "2", price)
+    nothing_else = {"symbol": "QNTUSDT", "status": "AUCTION_MATCH"}
+    volumes = dict.fromkeys(("volume", "bidVolume", "askVolume"), "2.00000000")
+    assert sim.ok("GET", "auction", symbol="QNTUSDT") == nothing_else | volumes | {"price": "9.00000000"}
+    for status in ("HALT", "BREAK"):
+        assert sim.error("PUT", "symbols", symbol="QNTUSDT", status=status) == (400, -2010)
+    with pytest.raises(Exception, match="Limit orders require GTC for this phase"):
+        exchange._as_user("hal", "POST", "order", symbol="QNTUSDT", side="BUY", type="MARKET", quantity="1")
+    sim.ok("PUT", "symbols", symbol="QNTUSDT", status="TRADING")
+    shown = {row["symbol"]: row["status"] for row in sim.ok("GET", "symbols")["symbols"]}
+    assert shown["QNTUSDT"] == "TRADING"
+    gone = sim.ok("GET", "auction", symbol="QNTUSDT")
+    assert (gone["status"], gone["price"], gone["volume"]) == ("TRADING", None, "0.00000000")
+
+
 def test_rules_of_the_exchange_stand_in_force_at_every_symbol(sim: Sim, exchange: MockExchange) -> None:
     nothing = {"maxOrders": "", "maxAlgoOrders": "", "maxIcebergOrders": "", "maxOrderLists": ""}
     assert sim.ok("GET", "exchange") == nothing

@@ -11,7 +11,7 @@ import pytest
 from engine.commands import CancelOrderList, ReplaceOrder
 from engine.keys import order_member
 from engine.scripts import load_scripts
-from engine.types import AccountLimits, Side
+from engine.types import AccountLimits, Side, SymbolStatus
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, cancel, fund, limit
 from tests.engine import test_faults, test_list_faults
@@ -42,6 +42,13 @@ async def list_is_gone(venue: Venue) -> None:
 
 async def reference_from_outside(venue: Venue) -> None:
     await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, reference_external_id=0))
+
+
+async def orders_collect(venue: Venue) -> None:
+    await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, status=SymbolStatus.AUCTION_MATCH))
+    version = (await venue.registry.spec("BTCUSDT")).rules_version
+    for order in (limit(1, BUY, 103, 20), limit(2, SELL, 90, 3)):
+        await venue.gateway.place_order(msgspec.structs.replace(order, rules_version=version))
 
 
 async def order_is_gone(venue: Venue) -> None:
@@ -76,6 +83,7 @@ SCENARIOS: dict[str, tuple[Act | None, Act]] = {
             CancelOrderList(account=1, symbol="BTCUSDT", client_order_id="list")
         ),
     ),
+    "uncross": (orders_collect, lambda venue: venue.gateway.uncross("BTCUSDT")),
     "forget_orders": (
         order_is_gone,
         run("forget_orders", lambda venue: [venue.keys.ended("BTCUSDT"), venue.keys.client_ids],

@@ -268,6 +268,15 @@ async def _define(venue: Venue, of: tuple[SymbolSpec, bool]) -> None:
     await venue.registry.define_symbol(of[0], reopen=of[1])
 
 
+async def _uncross(venue: Venue, symbol: str) -> Any:
+    """What it traded, and what it was said to trade before."""
+    spec = await venue.registry.spec(symbol)
+    foretold = await venue.queries.auction(spec)
+    done = await venue.gateway.uncross(symbol)
+    assert (done.price_ticks, done.lots) == (foretold.price_ticks or 0, foretold.lots)
+    return done.price_ticks * spec.tick_units * ATOM, done.lots * spec.lot_units * ATOM
+
+
 async def _kill(venue: Venue, account: int) -> Any:
     specs = {
         record.order_id: spec
@@ -301,6 +310,7 @@ ENGINE: dict[str, Callable[[Venue, Any], Awaitable[Any]]] = {
     "debit": _debit,
     "kill_account": _kill,
     "define_symbol": _define,
+    "uncross": _uncross,
     "set_limits": lambda venue, of: venue.registry.set_account_limits(*of),
     "set_account_rates": _set_account_rates,
     "set_conversion": lambda venue, of: venue.registry.set_conversion(*of),
@@ -375,6 +385,7 @@ def _reference_replace(reference: Exchange, of: ReplaceOrder) -> Any:
         cancel=lambda: _reference_cancel(reference, of.cancel), place=lambda: _reference_place(reference, place),
         account=place.account, symbol=place.symbol, rules_version=place.rules_version, key=place.key_digest,
         is_placed_anyway=of.place_anyway,
+        can_collect=(place.type, place.time_in_force, place.peg) == ("LIMIT", "GTC", ""),
     )  # fmt: skip
 
 
@@ -397,6 +408,7 @@ REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     ),
     "kill_account": lambda reference, account: reference.kill(account),
     "define_symbol": _reference_define,
+    "uncross": lambda reference, symbol: reference.uncross(symbol),
     "set_limits": lambda reference, of: reference.set_limits(of[0], account_rules_of(of[1])),
     "set_account_rates": lambda reference, of: reference.set_account_rates(of[0], of[1], decimal_rates(of[2]), of[3]),
     "set_conversion": lambda reference, of: reference.set_conversion(of[0], of[1], of[2] * ATOM),

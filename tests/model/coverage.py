@@ -35,6 +35,8 @@ LEAST_PER_20_000 = {
     "commission from what was bought": 6, "paid orders begin": 8, "paid orders refused": 5, "paid in vain": 2,
     "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 4, "begun without a price": 3,
     "relocked beside a pegged order": 1,
+    "auctions": 7, "auctions in steps": 5, "auctions that trigger": 0.7, "auction at nobody's price": 0.7,
+    "auction with itself": 3, "refused: AUCTION_COLLECTS": 80, "refused: AUCTION_UNMATCHED": 1,
     "shared out": 60, "rounds in steps, shared out": 5,
     "fee in the discount asset": 300, "too little of the discount asset": 30, "no price of the discount asset": 5,
     "special or tax fee": 500, "fee by a tester's price": 50,
@@ -67,6 +69,9 @@ class Coverage:
     def note(self, event: dict[str, Any]) -> None:
         kind = event["kind"]
         self._note_rules(kind, event)
+        self.seen["auctions"] += kind == "auction_matched" and event["is_final"] and bool(event["fills"])
+        self.seen["auctions in steps"] += kind == "auction_matched" and not event["is_final"]
+        self.seen["auctions that trigger"] += (self.last_kind, kind) == ("auction_matched", "order_triggered")
         if kind in ("order_placed", "order_continued", "order_triggered", "order_activated"):
             self._note_step(kind, event)
         if kind in ("list_placed", "list_changed"):

@@ -19,7 +19,9 @@ BEGINS_BY_TAKING = ("LIMIT", "LIMIT_MAKER", "MARKET")
 class Lists(Matching):
     """What follows from what."""
 
-    def follow_up(self, market: Market, order: Order | None = None, first: Step | None = None) -> list[Step]:
+    def follow_up(
+        self, market: Market, order: Order | None = None, first: Step | None = None, *, room: int | None = None
+    ) -> list[Step]:
         """Finishes an order that has steps left, then all that follows. The orders' steps, with the first.
 
         One call of the engine has room for as many meetings as one step; each step after the first costs one more, as
@@ -27,7 +29,8 @@ class Lists(Matching):
         """
         steps = [first] if first else []
         unfinished = order if first and not first.is_final else None
-        room = self.cap - (first.matches if first else 0)
+        if room is None:
+            room = self.cap - (first.matches if first else 0)
         while unfinished or market.upcoming:
             room = room if room > 0 else self.cap
             if unfinished:

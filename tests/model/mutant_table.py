@@ -444,7 +444,7 @@ MUTANTS = [
     ),
     Mutant(
         "lib/execution.lua",
-        'if not market.halt and market.status == "TRADING" then plan_triggers(market) end',
+        "if may_trigger and not market.halt then plan_triggers(market) end",
         "plan_triggers(market)",
         "a halt triggers stops",
     ),
@@ -459,5 +459,36 @@ MUTANTS = [
         "return not notional or notional < market.min_notional",
         "return not notional",
         "a pegged order may be worth nothing",
+    ),
+    # The auction.
+    Mutant(
+        "lib/auction_price.lua",
+        "then return one.surplus < other.surplus end",
+        "then return one.surplus > other.surplus end",
+        "an auction leaves as much over as it can",
+    ),
+    Mutant(
+        "lib/auction_price.lua",
+        "math.min(math.max(last_price, before + 1), price - 1)",
+        "before + 1",
+        "between two prices an auction takes the lowest",
+    ),
+    Mutant(
+        "lib/auction.lua",
+        "if tonumber(ask.id) < tonumber(bid.id) then",
+        "if tonumber(ask.id) > tonumber(bid.id) then",
+        "in an auction the younger order makes",
+    ),
+    Mutant(
+        "lib/auction.lua",
+        "plan_unlock(market, bid, true)",
+        "plan_unlock(market, ask, false)",
+        "what a bid saves in an auction stays locked",
+    ),
+    Mutant(
+        "lib/auction.lua",
+        "plan_consequences(market, true)",
+        "plan_consequences(market, false)",
+        "an auction triggers nothing",
     ),
 ]

@@ -26,7 +26,7 @@ class Placing(Lists):
         market = self._market(symbol)
         if market.rules_version != rules_version:
             raise Refused("STALE")
-        self._check_open(market, key, account)
+        self._check_open(market, key, account, can_collect=(type, time_in_force, terms.peg) == ("LIMIT", "GTC", ""))
         self._check_client_id(account, symbol, client_id)
         order = Order(
             id=self.next_order_id, account=account, symbol=symbol, side=side, type=type, time_in_force=time_in_force,
@@ -67,7 +67,8 @@ class Placing(Lists):
         """A new order's first step, and what it sets aside should there be more. Refused what cannot be afforded."""
         left, money = (None, order.quote_amount) if order.quote_amount else (order.quantity, None)
         taker = Taker(order, left=left, money=money)
-        plan = self.plan_unless_killed(market, replace(taker), self.cap)
+        collects = market.status == "AUCTION_MATCH"
+        plan = Plan(stop="book") if collects else self.plan_unless_killed(market, replace(taker), self.cap)
         if plan.stop == "too large":
             raise Refused("AMOUNT_TOO_LARGE")
         needed = self._needed(market, order, plan, taker)
@@ -109,7 +110,7 @@ class Placing(Lists):
         market = self._market(symbol)
         if market.rules_version != rules_version:
             raise Refused("STALE")
-        self._check_open(market, key, account)
+        self._check_open(market, key, account, can_collect=False)
         for other in self.lists.values():
             if (other.account, other.symbol, other.client_id, other.is_done) == (account, symbol, client_id, False):
                 raise Refused("DUPLICATE_ORDER", existing=other.id)
@@ -191,9 +192,12 @@ class Placing(Lists):
             raise Refused("UNKNOWN_SYMBOL")
         return self.markets[symbol]
 
-    def _check_open(self, market: Market, key: str, account: int) -> None:
+    def _check_open(self, market: Market, key: str, account: int, *, can_collect: bool) -> None:
         self._check_key(key, account)
-        if market.status != "TRADING":
+        if market.status == "AUCTION_MATCH":
+            if not can_collect:
+                raise Refused("AUCTION_COLLECTS")
+        elif market.status != "TRADING":
             raise Refused("MARKET_CLOSED")
 
     def _check_client_id(self, account: int, symbol: str, client_id: str) -> None:

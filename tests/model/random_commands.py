@@ -68,7 +68,7 @@ class Commands:
             (12, self._list), (1, self._pegged_pair_behind), (3, self._replace),
             (0.3, self._cancel_all), (7, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
             (0.5, self._rules.status), (1.2, self._rules.of_symbol), (0.8, self._rules.of_account), (6, self._pegged),
-            (0.6, self._rules.of_matching), (2, self._kill_among_icebergs),
+            (0.6, self._rules.of_matching), (0.8, self._rules.auction), (2, self._kill_among_icebergs),
             (0.5, self._key), (0.5, self._group), (1, self._clock), (2, self._some_fees),
         )  # fmt: skip
         if reopening := self._rules.reopening():
@@ -82,7 +82,8 @@ class Commands:
     def _limit(self) -> Step:
         symbol, account = self._symbol(), self._account()
         side = self._random.choice(list(Side))
-        price_ticks = CENTRES[symbol] + round(self._random.gauss(-4 if side is Side.BUY else 4, 5))
+        away = -2 if self._reference.markets[symbol].status == "AUCTION_MATCH" else 4  # much crosses, of what collects
+        price_ticks = CENTRES[symbol] + round(self._random.gauss(-away if side is Side.BUY else away, 5))
         lots = self._random.randint(1, LOTS[symbol])
         if account in RICH and self._random.random() < 0.5:
             lots, price_ticks = self._huge(symbol)

@@ -18,6 +18,7 @@ from tests.model.words import ATOM, Order
 
 POOR = ACCOUNTS[:5]
 REOPENING = 0.04  # chance of a command to open what is not trading
+UNCROSSING = 0.025  # the same, to end an auction: enough has to collect
 HERE = ("max_orders", "max_algo_orders", "max_iceberg_orders", "max_order_lists")
 KINDS = ("orders", "algos", "icebergs", "lists")
 BANDS = (
@@ -31,6 +32,10 @@ MATCHING = (("price_time", 0), ("pro_rata", 0), ("price_time_pro_rata", 40), ("p
 STATUSES = (SymbolStatus.HALT, SymbolStatus.BREAK)
 
 
+def symbol_trades(reference: Exchange, symbol: str) -> bool:
+    return reference.markets[symbol].status == "TRADING"
+
+
 class Rules:
     """Draws steps, as `Commands` does. `specs` are the rules as their owner has defined them."""
 
@@ -42,15 +47,30 @@ class Rules:
     def reopening(self) -> Step | None:
         """Nothing stays closed for long. What the breaker has halted is not open again just because it is defined."""
         for symbol, market in self._reference.markets.items():
-            if market.status != "TRADING" and self._random.random() < REOPENING:
+            if market.status == SymbolStatus.AUCTION_MATCH and self._random.random() < UNCROSSING:
+                self.specs[symbol] = msgspec.structs.replace(self.specs[symbol], status=SymbolStatus.TRADING)
+                return Step("uncross", symbol)
+            if market.status not in (SymbolStatus.TRADING, SymbolStatus.AUCTION_MATCH) and (
+                self._random.random() < REOPENING
+            ):
                 return self.define(symbol, {"status": SymbolStatus.TRADING}, reopen=self._random.random() < 0.7)
         return None
 
     def status(self) -> Step:
         """Another status now and then, the same most of the time."""
         symbol = self._random.choice(list(SPECS))
+        if self._reference.markets[symbol].status == SymbolStatus.AUCTION_MATCH:
+            spec = msgspec.structs.replace(self.specs[symbol], status=self._random.choice(STATUSES))
+            return Step("define_symbol", (spec, False))  # which is refused
         is_closing = self._random.random() < 0.2
         return self.define(symbol, {"status": self._random.choice(STATUSES)} if is_closing else {}, reopen=False)
+
+    def auction(self) -> Step:
+        """Orders collect for a while, often where an auction has been; seldom one is to end that has not begun."""
+        symbol = self._random.choice(list(SPECS))
+        if self._random.random() < 0.1:
+            return Step("uncross", symbol) if symbol_trades(self._reference, symbol) else self.status()
+        return self.define(symbol, {"status": SymbolStatus.AUCTION_MATCH}, reopen=False)
 
     def of_symbol(self) -> Step:
         """One or two rules, close to what one account has; often none at all."""

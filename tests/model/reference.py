@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import Any
 
+from tests.model.auctions import COLLECTING, Auctions
 from tests.model.matching import copied
-from tests.model.placing import Placing
 from tests.model.rules import AccountRules, SymbolRules
 from tests.model.words import ATOM, EXACT, ZERO, Market, Order, Purse, Refused, ceil
 
@@ -21,18 +21,18 @@ BALANCE_LIMIT = 9 * 10**18 * ATOM
 
 
 @dataclass
-class Exchange(Placing):
+class Exchange(Auctions):
     """Every command raises Refused, and has then changed nothing."""
 
     def replace(
         self, *, cancel: Callable[[], Order], place: Callable[[], Any], account: int, symbol: str, rules_version: int,
-        key: str, is_placed_anyway: bool,
+        key: str, is_placed_anyway: bool, can_collect: bool,
     ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:  # fmt: skip
         """Two commands of one account and symbol with nothing in between: what became of either, None: not tried."""
         market = self._market(symbol)
         if market.rules_version != rules_version:
             raise Refused("STALE")
-        self._check_open(market, key, account)
+        self._check_open(market, key, account, can_collect=can_collect)
         canceled = _tried(cancel)
         return canceled, _tried(place) if canceled[0] == "ok" or is_placed_anyway else None
 
@@ -146,7 +146,10 @@ class Exchange(Placing):
         """New rules or another status; `definition` is all of them. What the breaker has halted may stay so."""
         market = self.markets[symbol]
         reopens = market.is_halted and (reopen or status != "TRADING" or not rules.has_breaker)
-        if market.definition == definition and not reopens:
+        if market.status == COLLECTING != status:
+            raise Refused("AUCTION_UNMATCHED")
+        begins_auction = status == COLLECTING != market.status
+        if market.definition == definition and not reopens and not begins_auction:
             return
         if reopens:
             market.is_halted, market.traded = False, []

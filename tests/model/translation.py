@@ -178,6 +178,8 @@ def _market_event(event: Any, spec: SymbolSpec) -> dict[str, Any]:
             }
         case events.OrderCanceled(order=order, cancel_client_order_id=own_id):
             return told | {"order": order_of(order, spec), "own_id": own_id}
+        case events.AuctionMatched(price_ticks=price_ticks, is_final=is_final):
+            return told | {"price": price_ticks * tick, "is_final": is_final}
         case events.OrderStep(order=order, is_final=is_final, prevented=prevented):
             matches = [prevented_of(match, spec) for match in prevented]
             return told | {"order": order_of(order, spec), "is_final": is_final, "prevented": matches}

@@ -40,6 +40,7 @@ def test_every_problem_of_a_parameter_has_an_answer() -> None:
         (Rejected(Reason.INSUFFICIENT_BALANCE), (400, -2010, "Account has insufficient balance for requested action.")),
         (Rejected(Reason.DUPLICATE_ORDER), (400, -2010, "Duplicate order sent.")),
         (Rejected(Reason.MARKET_CLOSED), (400, -2010, "Market is closed.")),
+        (Rejected(Reason.AUCTION_COLLECTS), (400, -2010, "Limit orders require GTC for this phase.")),
         (Rejected(Reason.UNKNOWN_ORDER), (400, -2011, "Unknown order sent.")),
         (Rejected(Reason.NO_SUCH_ORDER), (400, -2013, "Order does not exist.")),
         (Rejected(Reason.UNKNOWN_SYMBOL, "X"), (400, -1121, "Invalid symbol.")),

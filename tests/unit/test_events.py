@@ -35,6 +35,7 @@ BODIES: dict[type[events.Event], bytes] = {
     events.OrderReduced: MARKET + ORDER + b',"x-0",70,[' + ORDER + b"]," + LIST,
     events.TapeFrameApplied: MARKET + b"[]",
     events.TapeTradePlayed: MARKET + b"[" + ORDER + b"]",
+    events.AuctionMatched: MARKET + b"100,true",
     events.BalanceCredited: b'["USDT",4,50,20,0,0],20',
     events.BalanceDebited: b'["USDT",4,50,-20,0,0],20',
     events.SymbolDefined: msgspec.json.encode(SPEC),

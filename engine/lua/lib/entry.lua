@@ -31,9 +31,15 @@ local function early_verdict(s, rules_version)
   if s[2] ~= "" then return { "pending" } end
 end
 
--- The symbol takes no orders now; the caller's journal says what it is instead.
-local function closed(status)
-  return { "rejected", "MARKET_CLOSED", "", "detail", status }
+-- Why an order of this kind is not taken in the symbol's status; nil when it is. `terms` as place_order has them. In
+-- AUCTION_MATCH orders collect without meeting each other (lib/auction.lua): they must be able to wait, at a price of
+-- their own.
+local function refusal_by_status(status, kind, time_in_force, terms)
+  if status == "TRADING" then return nil end
+  if status ~= "AUCTION_MATCH" then return { "rejected", "MARKET_CLOSED", "", "detail", status } end
+  local is_pegged = terms ~= "" and not string.find(terms, ',"",%d+$')
+  if kind == "LIMIT" and time_in_force == "GTC" and not is_pegged then return nil end
+  return { "rejected", "AUCTION_COLLECTS", "", "detail", is_pegged and "pegged" or kind .. " " .. time_in_force }
 end
 
 -- False when a key was given that is not (or no longer) one of the account's.

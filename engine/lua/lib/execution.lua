@@ -5,7 +5,7 @@
 -- `order` has id, account, member, side, type, time_in_force, price (0 without a limit), lots, left, filled_quote,
 -- locked (0 when it is new), quote_order, tail and, if it is not of the usual kind, terms.
 
-local read_order, taker_of, plan_execution
+local read_order, taker_of, plan_consequences, plan_execution
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
@@ -98,6 +98,15 @@ local function plan_entry(market, order)
   end
 end
 
+-- What follows from the step's trades and levels, once both are planned.
+function plan_consequences(market, may_trigger)
+  if #market.levels > 0 then market.update_id = market.update_id + 1 end
+  if market.payees then plan_payees(market) end
+  if market.limits then plan_breaker(market) end
+  if market.execution_rules then plan_reference(market) end
+  if may_trigger and not market.halt then plan_triggers(market) end
+end
+
 -- Completes the plan: money of the taker, levels, record, triggers. The ledgers are complete afterwards, not yet read.
 function plan_execution(market, order, plan, reserve)
   local pays, receives = market.quote, market.base
@@ -119,11 +128,7 @@ function plan_execution(market, order, plan, reserve)
     local price = int(order.price)
     plan.own_levels = plan_levels(market, own_side(order.side), { price }, { [price] = shown_of(order) })
   end
-  if #market.levels > 0 then market.update_id = market.update_id + 1 end
-  if market.payees then plan_payees(market) end
-  if market.limits then plan_breaker(market) end
-  if market.execution_rules then plan_reference(market) end
-  if not market.halt and market.status == "TRADING" then plan_triggers(market) end
+  plan_consequences(market, market.status == "TRADING")
 end
 
 end

@@ -6,7 +6,7 @@
 
 local MAX_FILLS = 500 -- fills one step plans; what is left is another step (engine/types.py has the same number)
 
-local sweep, plan_match, commit_match
+local sweep, plan_match, commit_match, parts_of_a_match
 
 do -- A script may have 200 locals: what only this piece uses stays in here, and so do the pieces that only it includes.
 
@@ -294,15 +294,17 @@ local function new_plan(walk)
 end
 
 -- Lets `taker` {account, id, side, limit or nil, left or nil, budget or nil, is_by_quote, stp, own or nil, group} meet
--- the other side for at most `room` matches. The plan's `stop` says why it ended: "filled", "budget" (it no longer buys
--- a lot), "limit", "empty", "range" (its next price is outside of taker.range), "prevented" (from trading with itself),
--- "capped" (more may follow in the next step), "too large" or "rule failed" (plan.problem says how).
+-- the other side (nobody, if it `collects` for an auction) for at most `room` matches. The plan's `stop` says why it
+-- ended: "filled", "budget" (it no longer buys a lot), "limit", "empty", "range" (its next price is outside of
+-- taker.range), "prevented" (from trading with itself), "capped" (more may follow in the next step), "too large" or
+-- "rule failed" (plan.problem says how).
 function plan_match(market, taker, room)
   local walk, next_one, rest_of_round = new_walk(taker), next_maker, nil
   if market.matching then next_one, rest_of_round = rounds_of(market, taker, room) end
   local plan, left, budget, met = new_plan(walk), taker.left, taker.budget, 0
   plan.range = taker.range
   if left == 0 then plan.stop = "filled" end
+  if taker.collects then plan.stop = "limit" end
   while not plan.stop do
     local maker = next_one(walk, left, budget)
     if not maker then
@@ -334,6 +336,11 @@ function plan_match(market, taker, room)
     plan.allocation = rest_of_round(walk)
   end
   return plan
+end
+
+-- For those who let resting orders meet each other (lib/auction.lua).
+function parts_of_a_match()
+  return new_walk, next_maker, new_plan, plan_fill, plan_shown, plan_unlock, plan_requeueing, note_maker
 end
 
 -- Writes what plan_match planned for the makers; the ledgers and levels are the caller's.

@@ -133,6 +133,7 @@ local function commit_new_order(market, request)
   -- Plan.
   local taker = taker_of(market, order)
   local is_killed = order.time_in_force == "FOK" and sweep(market, taker, order.lots) < order.lots
+  taker.collects = market.status == "AUCTION_MATCH"
   local plan = plan_match(market, taker, is_killed and 0 or MAX_FILLS)
   if is_killed then plan.stop = taker.is_stopped_by_range and "range" or "killed" end
   if plan.problem then return { "rejected", "RULE_FAILED", "", "detail", plan.problem } end
