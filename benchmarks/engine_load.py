@@ -125,7 +125,7 @@ def client_order_id(number: int) -> str:
 def load_function(client: "redis.Redis", name: str) -> str:
     """Has the server know one of the exchange's commands; what FCALL calls it."""
     script = load_scripts()[name]
-    client.function_load(script.library, replace=True)
+    client.function_load(script.function_text, replace=True)
     return script.function
 
 

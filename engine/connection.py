@@ -152,7 +152,7 @@ class Connection:
             return
         self._scripts_on_the_way.add(script.sha)
         try:
-            await self.command("FUNCTION", "LOAD", "REPLACE", script.library)
+            await self.command("FUNCTION", "LOAD", "REPLACE", script.function_text)
         except ReplyLost as error:
             raise NotSent(f"lost while loading {script.name}, which therefore did not run") from error
         finally:

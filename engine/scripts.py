@@ -41,7 +41,7 @@ class Script:
         return f"{self.name}_{self.sha[:16]}"
 
     @cached_property
-    def library(self) -> str:
+    def function_text(self) -> str:
         """The same for FUNCTION LOAD. What stands above the line `-- Read.` is run once, when it is loaded, and not for
         every call: building its two hundred functions costs more than most commands. Nothing there may keep anything
         of a call for the next.

@@ -167,7 +167,7 @@ async def test_a_script_that_cannot_be_loaded_is_told_and_the_next_is_unharmed(c
     with pytest.raises(ResponseError, match="compiling"):
         await connection.run(script("#!lua\nreturn return\n"), [], [])
     misnamed = replace(COUNT, name="other")
-    vars(misnamed)["library"] = COUNT.library  # where a function of this name is not
+    vars(misnamed)["function_text"] = COUNT.function_text  # where a function of this name is not
     with pytest.raises(NoScriptError, match=r"^ERR Function not found"):  # asked once more, not for ever
         await connection.run(misnamed, ["count"], [1])
     assert await connection.run(COUNT, ["count"], [1]) == 1
