@@ -26,6 +26,7 @@ import api.health
 import markets.endpoints
 import simulation.endpoints
 import simulation.fee_endpoints
+import simulation.symbol_endpoints
 from accounts.auth import authenticate
 from api.door import SocketDoor
 from api.router import Receive, Router, Scope, Send
@@ -39,6 +40,7 @@ TABLES = (
     accounts.list_endpoints.ENDPOINTS,
     simulation.endpoints.ENDPOINTS,
     simulation.fee_endpoints.ENDPOINTS,
+    simulation.symbol_endpoints.ENDPOINTS,
     api.health.ENDPOINTS,
 )
 

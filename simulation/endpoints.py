@@ -5,10 +5,7 @@
                                 PUT  users {name, tradeGroup?, maxOrder?, maxDaily?, maxPosition?, maxOpenOrders?,
                                             killed?}      true: all its orders are cancelled, new ones refused
     POST keys {user, ...}       one more key, with its secret
-    GET  symbols                POST symbols {symbol, base, quote, tickSize?, ...}     {"created": false}: it exists
-                                PUT  symbols {symbol, status}              TRADING, HALT, BREAK or AUCTION_MATCH
-    GET  auction {symbol}       what the call auction of a symbol in AUCTION_MATCH would trade now
-    GET  exchange               PUT  exchange {maxOrders?, maxAlgoOrders?, maxIcebergOrders?, maxOrderLists?}
+    symbols, auction, exchange, referencePrice    see symbol_endpoints
     POST credit, debit {user, asset, amount}
     fees, conversions           see fee_endpoints
     GET  orders/ID/journal      why: what the engine did with an order
@@ -17,7 +14,7 @@
     GET  replay                 POST replay {file, symbol?, speed?, clear?}
                                 PUT  replay {speed?, paused?}    DELETE replay
 
-The fact a newcomer would get wrong: users, keys and symbols are rows of SQL that are published on save, so those
+The fact a newcomer would get wrong: users and keys are rows of SQL that are published on save, so those
 handlers go through the services in a thread; money and time go straight to the engine.
 """
 
@@ -25,7 +22,7 @@ from collections.abc import Awaitable
 from typing import Annotated, Any
 
 from django.db.models import Count
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
 from accounts import services as accounts
 from accounts.journal import Journal, journal_of, journal_of_client_id
@@ -37,13 +34,10 @@ from api.runtime import Runtime
 from engine.amounts import to_atoms, to_text
 from engine.commands import Transfer
 from engine.errors import BadParameter, Reason, Rejected
-from engine.types import BALANCE_LIMIT, PRICE_DECIMALS
-from markets import services as markets
-from markets.endpoints import spec_of
-from markets.models import RULE_FIELDS, Exchange
+from engine.types import BALANCE_LIMIT
 from simulation import replays
 from simulation.clock import LATEST_MS
-from simulation.rendering import auction_shown, exchange_shown, key_shown, rules_shown, user_shown
+from simulation.rendering import key_shown, user_shown
 from simulation.threads import in_sql
 
 ENDPOINTS = sim_endpoints()
@@ -76,90 +70,6 @@ class NewKey(Struct, kw_only=True, rename="camel"):
     label: str = ""
     permissions: str = accounts.PERMISSIONS
     requires_signature: bool = False
-
-
-class NewSymbol(Struct, kw_only=True, rename="camel"):
-    symbol: str
-    base: str
-    quote: str
-    tick_size: str | None = None
-    lot_size: str | None = None
-    min_price: str | None = None
-    max_price: str | None = None
-    min_quantity: str | None = None
-    max_quantity: str | None = None
-    min_market_quantity: str | None = None
-    max_market_quantity: str | None = None
-    min_notional: str | None = None
-    maker_fee: str | None = None
-    taker_fee: str | None = None
-    buyer_fee: str | None = None
-    seller_fee: str | None = None
-    special_maker_fee: str | None = None
-    special_taker_fee: str | None = None
-    special_buyer_fee: str | None = None
-    special_seller_fee: str | None = None
-    tax_maker_fee: str | None = None
-    tax_taker_fee: str | None = None
-    tax_buyer_fee: str | None = None
-    tax_seller_fee: str | None = None
-    discount_asset: str | None = None
-    discount: str | None = None
-    order_types: str | None = None
-    max_iceberg_parts: str | None = None
-    min_trailing_above: str | None = None
-    max_trailing_above: str | None = None
-    min_trailing_below: str | None = None
-    max_trailing_below: str | None = None
-    default_stp: str | None = None
-    allowed_stp: str | None = None
-    not_offered: str | None = None
-    max_orders: str | None = None
-    max_algo_orders: str | None = None
-    max_iceberg_orders: str | None = None
-    max_order_lists: str | None = None
-    max_order_amends: str | None = None
-    price_up: str | None = None
-    price_down: str | None = None
-    bid_price_up: str | None = None
-    bid_price_down: str | None = None
-    ask_price_up: str | None = None
-    ask_price_down: str | None = None
-    halt_percent: str | None = None
-    halt_seconds: str | None = None
-    range_bid_up: str | None = None
-    range_bid_down: str | None = None
-    range_ask_up: str | None = None
-    range_ask_down: str | None = None
-    reference_bucket_ms: str | None = None
-    reference_buckets: str | None = None
-    reference_external_id: str | None = None
-    max_position: str | None = None
-    matching_rule: str | None = None
-    price_time_percent: str | None = None
-
-
-class SymbolChange(Struct, kw_only=True):
-    symbol: str
-    status: str
-
-
-class OneSymbol(Struct, kw_only=True):
-    symbol: str
-
-
-class ReferencePriceChange(Struct, kw_only=True):
-    symbol: str
-    price: str | None = None
-
-
-class ExchangeChange(Struct, kw_only=True, rename="camel"):
-    """Counts; 0: any number."""
-
-    max_orders: str | None = None
-    max_algo_orders: str | None = None
-    max_iceberg_orders: str | None = None
-    max_order_lists: str | None = None
 
 
 class Money(Struct, kw_only=True):
@@ -262,66 +172,6 @@ async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[
         requires_signature=request.requires_signature,
     )
     return key_shown(created)
-
-
-@ENDPOINTS.endpoint("GET", "/symbols")
-async def list_symbols(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """Every symbol and its rules."""
-    return {"symbols": [rules_shown(spec) for spec in (await runtime.venue.registry.specs()).values()]}
-
-
-@ENDPOINTS.endpoint("POST", "/symbols")
-async def add_symbol(request: NewSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """A new symbol; one that exists is left as it is."""
-    rules = {field: getattr(request, field) for field in RULE_FIELDS}
-    created = await in_sql(markets.add_symbol, request.symbol, request.base, request.quote, **rules)
-    return {"symbol": request.symbol, "created": created}
-
-
-@ENDPOINTS.endpoint("PUT", "/symbols")
-async def change_symbol(request: SymbolChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """Halt a symbol, put it into a break or an auction, or open it: after a halt, or with what the auction trades."""
-    await in_sql(markets.set_status, request.symbol, request.status)
-    return {"symbol": request.symbol, "status": request.status}
-
-
-@ENDPOINTS.endpoint("GET", "/auction")
-async def read_auction(request: OneSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """Price and volume at which the crossing orders of a symbol would trade now; a price of null: nothing crosses."""
-    spec = await spec_of(runtime, request.symbol)
-    state = await runtime.venue.queries.auction(spec)
-    return auction_shown(spec, state)
-
-
-@ENDPOINTS.endpoint("GET", "/exchange")
-async def read_exchange(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """What an account may have open on all symbols together."""
-    return exchange_shown(await in_sql(Exchange.row))
-
-
-@ENDPOINTS.endpoint("PUT", "/exchange")
-async def change_exchange(request: ExchangeChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """Change it; what is left out stays."""
-    rules = structs.asdict(request)
-    if all(text is None for text in rules.values()):
-        raise BadParameter("maxOrders", "MISSING", detail="say what is to change: maxOrders, maxAlgoOrders ...")
-    return exchange_shown(await in_sql(markets.set_exchange_rules, **rules))
-
-
-@ENDPOINTS.endpoint("PUT", "/referencePrice")
-async def set_reference_price(request: ReferencePriceChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """The reference price of a symbol that has it set from outside; without `price` it has none."""
-    spec = await spec_of(runtime, request.symbol)
-    units = None
-    if request.price is not None:
-        units = to_atoms(request.price, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field="price")
-        if units == 0:
-            raise BadParameter("price", "OUT_OF_RANGE", value=request.price)
-    now_ms = await runtime.venue.registry.set_reference_price(spec.symbol, units)
-    return {
-        "symbol": spec.symbol, "referencePrice": None if units is None else to_text(units, decimals=PRICE_DECIMALS),
-        "timestamp": now_ms,
-    }  # fmt: skip
 
 
 @ENDPOINTS.endpoint("POST", "/credit")

@@ -23,13 +23,13 @@ from api.router import Router
 from api.runtime import Runtime
 from engine.venue import Venue
 from markets.models import Asset, Conversion, Exchange, Symbol
-from simulation import endpoints, fee_endpoints
+from simulation import endpoints, fee_endpoints, symbol_endpoints
 from tests.api.conftest import state_of
 from tests.api.test_bad_input import BAD_DECIMAL, BAD_INTEGER, NO_NUMBER, UNREADABLE, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SIM = (*endpoints.ENDPOINTS, *fee_endpoints.ENDPOINTS)
+SIM = (*endpoints.ENDPOINTS, *fee_endpoints.ENDPOINTS, *symbol_endpoints.ENDPOINTS)
 SAMPLE = Path(__file__).resolve().parents[2] / "simulation" / "recordings" / "sample_btcusdt.jsonl.gz"
 RULES = {"tickSize": "0.01", "lotSize": "0.001", "minPrice": "0.01", "maxPrice": "1000", "minQuantity": "0.001",
          "maxQuantity": "100", "minNotional": "5", "makerFee": "0.001", "takerFee": "0.001",
