@@ -36,6 +36,7 @@ from accounts.rendering import (
 )
 from api.callers import Caller, Permission
 from api.errors import one_of_two_missing
+from api.parameters import EndTime, StartTime
 from api.router import EndpointTable
 from api.runtime import Runtime
 from engine.amounts import to_atoms
@@ -82,8 +83,8 @@ class OpenOrdersRequest(msgspec.Struct, kw_only=True):
 
 class AllOrdersRequest(OfSymbol, kw_only=True, rename="camel"):
     order_id: int | None = None
-    start_time: int | None = None
-    end_time: int | None = None
+    start_time: StartTime | None = None
+    end_time: EndTime | None = None
     limit: Limit = 500
 
 

@@ -31,6 +31,7 @@ from accounts.order_lists import (
 from accounts.orders import ResponseKind, checked_client_id, new_client_id
 from api.callers import Caller, Permission
 from api.errors import one_of_two_missing
+from api.parameters import EndTime, StartTime
 from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.commands import CancelOrderList
@@ -59,8 +60,8 @@ class OneListRequest(msgspec.Struct, kw_only=True, rename="camel"):
 
 class AllListsRequest(msgspec.Struct, kw_only=True, rename="camel"):
     from_id: int | None = None
-    start_time: int | None = None
-    end_time: int | None = None
+    start_time: StartTime | None = None
+    end_time: EndTime | None = None
     limit: Annotated[int, msgspec.Meta(ge=1)] = 500
 
 

@@ -22,6 +22,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     depth_names_symbol: bool = False
     account_names_user: bool = False
     errors_repeat_text: bool = False  # "error" beside "msg"
+    has_time_unit: bool = True  # X-MBX-TIME-UNIT: MICROSECOND is heard
     ping: dict[str, str] = {}
 
     def error_body(self, code: int, text: str, *, existing_order_id: int | None = None) -> bytes:
@@ -47,7 +48,10 @@ V1: Final = Dialect(
     depth_names_symbol=True,
     account_names_user=True,
     errors_repeat_text=True,
+    has_time_unit=False,
     ping={"status": "ok"},
 )
-SIMULATION: Final = Dialect(name="simulation", prefix="/_sim", errors_repeat_text=True)  # what is not the exchange
-BARE: Final = Dialect(name="bare", prefix="", errors_repeat_text=True)  # /healthz
+SIMULATION: Final = Dialect(  # what is not the exchange
+    name="simulation", prefix="/_sim", errors_repeat_text=True, has_time_unit=False
+)
+BARE: Final = Dialect(name="bare", prefix="", errors_repeat_text=True, has_time_unit=False)  # /healthz

@@ -47,6 +47,9 @@ NO_SIM_TOKEN: Final = Answer(
 ILLEGAL_TEXT: Final = Answer(400, -1100, "Illegal characters found in a parameter.")
 REPLACED_IN_PART: Final = Answer(409, -2021, "Order cancel-replace partially failed.")
 REPLACE_FAILED: Final = Answer(400, -2022, "Order cancel-replace failed.")
+INVALID_TIME_UNIT: Final = Answer(
+    400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
+)
 BAD_KEY_FORMAT: Final = Answer(401, -2014, "API-key format invalid.")
 BAD_KEY: Final = Answer(401, -2015, "Invalid API-key, IP, or permissions for action.")
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, EnumMeta
 from json import loads
 from types import NoneType, UnionType
-from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Generic, TypeVar, Union, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from api.time_units import is_in_microseconds
 from engine.errors import BadParameter
 
 Request = TypeVar("Request", bound=msgspec.Struct)
@@ -97,6 +98,10 @@ def _refuse_duplicates(pairs: Sequence[tuple[str, Any]]) -> None:
 
 
 READS_JSON: Final = msgspec.Meta(extra={"reads": "json"})
+_BEGINS: Final = msgspec.Meta(extra={"reads": "begin"})
+_ENDS: Final = msgspec.Meta(extra={"reads": "end"})
+StartTime = Annotated[int, _BEGINS]  # what comes in microseconds becomes the first millisecond that is not earlier
+EndTime = Annotated[int, _ENDS]  # ... the last one that is not later
 
 
 class RequestReader(Generic[Request]):
@@ -104,7 +109,7 @@ class RequestReader(Generic[Request]):
 
     A request is a msgspec Struct (keyword only) of fields of type str, int, bool or an enum of texts, each perhaps
     `| None`; a field without a default has to be sent. msgspec.Meta(ge=..., le=...) bounds an integer, READS_JSON
-    lets a text be a list or an object of JSON's.
+    lets a text be a list or an object of JSON's; StartTime and EndTime may come in microseconds.
     """
 
     def __init__(self, kind: type[Request]) -> None:
@@ -147,7 +152,8 @@ def _reader(name: str, annotation: Any) -> Callable[[str], Any] | None:
     if annotation is str:
         return str if meta is READS_JSON else None
     if annotation is int:
-        return _integer_reader(name, meta)
+        read = _integer_reader(name, meta)
+        return read if meta not in (_BEGINS, _ENDS) else _time_reader(read, rounds_up=meta is _BEGINS)
     if annotation is bool:
         return _choice_reader(name, {"true": True, "false": False, "TRUE": True, "FALSE": False})
     if isinstance(annotation, EnumMeta):
@@ -171,6 +177,16 @@ def _integer_reader(name: str, meta: msgspec.Meta | None) -> Callable[[str], int
         return number
 
     return read
+
+
+def _time_reader(read: Callable[[str], int], *, rounds_up: bool) -> Callable[[str], int]:
+    def read_time(text: str) -> int:
+        time = read(text)
+        if not is_in_microseconds(time):
+            return time
+        return -(-time // 1000) if rounds_up else time // 1000
+
+    return read_time
 
 
 def _choice_reader(name: str, choices: dict[str, Any]) -> Callable[[str], Any]:

@@ -21,6 +21,7 @@ from api.dialects import BARE, SIMULATION, V1, Dialect
 from api.errors import BODY_TOO_LARGE, NO_SIM_TOKEN, UNKNOWN, Answer, Refused, answer_to, unknown_path, wrong_method
 from api.parameters import RequestReader, gather
 from api.runtime import Runtime
+from api.time_units import TimeUnit, encoded_in_microseconds, time_unit_of
 from engine.errors import BadParameter, InvariantBroken, Rejected
 
 logger = logging.getLogger(__name__)
@@ -187,6 +188,7 @@ class Router:
 
     async def _answer(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
         route = self._find(scope)
+        encode = self._encoder(route.dialect, scope)
         texts = gather(scope["query_string"], body)
         if route.path is not None and (match := route.path.fullmatch(scope["path"])) is not None:
             texts |= match.groupdict()
@@ -207,8 +209,14 @@ class Router:
         if type(result) is Reply:
             for part, refusal in result.refused:
                 runtime.refusals.note(f"{scope['method']} {scope['path']}, {part},", texts, caller, refusal)
-            return result.status, self._encode(result.body)
-        return 200, self._encode(result)
+            return result.status, encode(result.body)
+        return 200, encode(result)
+
+    def _encoder(self, dialect: Dialect, scope: Scope) -> Callable[[Any], bytes]:
+        """How the answer is written: in the time unit that was asked for. Raises Refused (-1194)."""
+        if dialect.has_time_unit and time_unit_of(scope["headers"]) is TimeUnit.MICROSECOND:
+            return lambda result: encoded_in_microseconds(self._encode(result))
+        return self._encode
 
     def _find(self, scope: Scope) -> Route:
         path, method = scope["path"], scope["method"]

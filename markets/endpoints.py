@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from api.callers import Caller
-from api.parameters import READS_JSON
+from api.parameters import READS_JSON, EndTime, StartTime
 from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
@@ -60,8 +60,8 @@ class TradesRequest(OfSymbol, kw_only=True):
 
 class KlinesRequest(OfSymbol, kw_only=True, rename="camel"):
     interval: str
-    start_time: int | None = None
-    end_time: int | None = None
+    start_time: StartTime | None = None
+    end_time: EndTime | None = None
     limit: Limit = 500
 
 

@@ -12,7 +12,8 @@ import uvicorn
 
 from accounts.auth import authenticate
 from api.callers import Caller
-from api.router import EndpointTable, Nothing, Router, sim_endpoints
+from api.dialects import V1, Dialect
+from api.router import EndpointTable, Nothing, Reply, Router, sim_endpoints
 from api.runtime import Runtime
 from engine.errors import InvariantBroken
 from engine.gateway import Gateway
@@ -52,6 +53,38 @@ async def test_every_path_refuses_other_methods_and_says_which_are_possible(rout
             response = await anybody.raw(method, f"/api/v1{path}")
             assert (response.status_code, response.json()["code"]) == (405, -1000)
             assert response.headers["Allow"] == ", ".join(sorted(allowed))
+
+
+PLAIN = Dialect(name="plain", prefix="/api/plain")
+PLAIN_ENDPOINTS = EndpointTable(PLAIN)
+
+
+@PLAIN_ENDPOINTS.endpoint("GET", "/times", needs_venue=False)
+async def times(request: Nothing, caller: Caller, runtime: Runtime) -> Reply:
+    """A time and an id."""
+    return Reply(409, {"orderId": 28, "transactTime": 1507725176595})
+
+
+@pytest.mark.parametrize(
+    ("unit", "status", "body"),
+    [
+        ("MICROSECOND", 409, {"orderId": 28, "transactTime": 1507725176595000}),
+        ("microsecond", 409, {"orderId": 28, "transactTime": 1507725176595000}),
+        ("MILLISECOND", 409, {"orderId": 28, "transactTime": 1507725176595}),
+        ("SECOND", 400, {
+            "code": -1194, "msg": "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."}),
+    ],
+)  # fmt: skip
+async def test_a_header_asks_for_times_in_microseconds(
+    runtime: Runtime, unit: str, status: int, body: dict[str, object]
+) -> None:
+    router = Router([PLAIN_ENDPOINTS, MARKETS], runtime, authenticate=authenticate, dialects=[PLAIN, V1])
+    headers = {"X-MBX-TIME-UNIT": unit}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(router), base_url="http://exchange") as http:
+        response = await http.get("/api/plain/times", headers=headers)
+        assert (response.status_code, response.json()) == (status, body)
+        guide = await http.get("/api/v1/time", headers=headers)
+        assert len(str(guide.json()["serverTime"])) == 13, "the guide's dialect knows no such header"
 
 
 async def test_an_endpoint_twice_is_found_when_the_router_is_made(runtime: Runtime) -> None:
