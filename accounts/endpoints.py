@@ -110,7 +110,7 @@ class TransferRequest(msgspec.Struct, kw_only=True):
     amount: str
 
 
-@ENDPOINTS.endpoint("POST", "/order", permission=Permission.TRADE)
+@ENDPOINTS.endpoint("POST", "/order", permission=Permission.TRADE, websocket="order.place")
 async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> PlacedView | AcceptedView:
     """A new order."""
     client_order_id = check_form(request, caller)
@@ -127,7 +127,7 @@ async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> Pl
     raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
 
 
-@ENDPOINTS.endpoint("POST", "/order/test", permission=Permission.TRADE)
+@ENDPOINTS.endpoint("POST", "/order/test", permission=Permission.TRADE, websocket="order.test")
 async def test_order(request: OrderTest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Judge a new order as far as parameters and filters go, and place nothing."""
     client_order_id = check_form(request, caller)
@@ -145,7 +145,7 @@ def usual_response(kind: OrderType, caller: Caller) -> ResponseKind:
     return ResponseKind.ACK
 
 
-@ENDPOINTS.endpoint("DELETE", "/order", permission=Permission.TRADE)
+@ENDPOINTS.endpoint("DELETE", "/order", permission=Permission.TRADE, websocket="order.cancel")
 async def cancel_order(request: CancelRequest, caller: Caller, runtime: Runtime) -> CanceledView:
     """Take an order off the book."""
     client_order_id = which_order(request)
@@ -164,7 +164,7 @@ async def cancel_order(request: CancelRequest, caller: Caller, runtime: Runtime)
     return canceled_view(spec, canceled.order, cancel_id)
 
 
-@ENDPOINTS.endpoint("GET", "/order", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/order", permission=Permission.READ, websocket="order.status")
 async def get_order(request: OneOrder, caller: Caller, runtime: Runtime) -> OrderView:
     """An order in any state."""
     client_order_id = which_order(request)
@@ -182,7 +182,7 @@ def which_order(request: OneOrder) -> str:
     return checked_client_id(request.orig_client_order_id, "origClientOrderId")
 
 
-@ENDPOINTS.endpoint("GET", "/openOrders", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/openOrders", permission=Permission.READ, websocket="openOrders.status")
 async def open_orders(request: OpenOrdersRequest, caller: Caller, runtime: Runtime) -> list[OrderView]:
     """The orders on the book, of a symbol or of all, oldest first within a symbol."""
     if request.symbol is None:
@@ -196,7 +196,7 @@ async def open_orders(request: OpenOrdersRequest, caller: Caller, runtime: Runti
     return views
 
 
-@ENDPOINTS.endpoint("DELETE", "/openOrders", permission=Permission.TRADE)
+@ENDPOINTS.endpoint("DELETE", "/openOrders", permission=Permission.TRADE, websocket="openOrders.cancelAll")
 async def cancel_open_orders(request: OfSymbol, caller: Caller, runtime: Runtime) -> list[CanceledView | ListView]:
     """Take all orders of a symbol off the book. They have no cancel's id: both ids shown are the order's own."""
     spec = await spec_of(runtime, request.symbol)
@@ -218,7 +218,7 @@ async def _canceled_list(runtime: Runtime, spec: SymbolSpec, caller: Caller, lis
     )
 
 
-@ENDPOINTS.endpoint("GET", "/allOrders", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/allOrders", permission=Permission.READ, websocket="allOrders")
 async def get_all_orders(request: AllOrdersRequest, caller: Caller, runtime: Runtime) -> list[OrderView]:
     """Orders in all states, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -227,7 +227,7 @@ async def get_all_orders(request: AllOrdersRequest, caller: Caller, runtime: Run
     return [order_view(spec, order) for order in orders]
 
 
-@ENDPOINTS.endpoint("GET", "/myTrades", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/myTrades", permission=Permission.READ, websocket="myTrades")
 async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
     """The account's trades, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -240,7 +240,7 @@ async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) 
     return views
 
 
-@ENDPOINTS.endpoint("GET", "/myPreventedMatches", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/myPreventedMatches", permission=Permission.READ, websocket="myPreventedMatches")
 async def my_prevented_matches(
     request: PreventedMatchesRequest, caller: Caller, runtime: Runtime
 ) -> list[dict[str, Any]]:
@@ -268,7 +268,7 @@ def _span(request: AllOrdersRequest, *, from_id: int | None) -> Span:
     )
 
 
-@ENDPOINTS.endpoint("GET", "/account", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/account", permission=Permission.READ, websocket="account.status")
 async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Balances, and the fees of the account where no symbol says otherwise (`account_commission_view`)."""
     queries, registry = runtime.venue.queries, runtime.venue.registry
@@ -301,14 +301,14 @@ async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime)
     return view
 
 
-@ENDPOINTS.endpoint("GET", "/account/commission", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/account/commission", permission=Permission.READ, websocket="account.commission")
 async def get_commission(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What the account pays on a symbol, as the next fill meets it."""
     spec = await spec_of(runtime, request.symbol)
     return commission_view(await commission_of(runtime.venue.registry, caller.account, spec))
 
 
-@ENDPOINTS.endpoint("GET", "/myFilters", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/myFilters", permission=Permission.READ, websocket="myFilters")
 async def my_filters(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The filters that the account's orders on a symbol meet."""
     spec = await spec_of(runtime, request.symbol)

@@ -64,6 +64,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     permission: Permission | None  # None: no key is asked for
     needs_venue: bool  # False: answers also while Redis is away
     dialect: Dialect | None  # None: all that the router serves
+    websocket: str  # the method's name in the WebSocket API, order.place; empty: it is asked for by HTTP only
 
     @property
     def summary(self) -> str:
@@ -82,7 +83,13 @@ class EndpointTable:
         return iter(self._rows)
 
     def endpoint(
-        self, method: str, path: str, *, permission: Permission | None = None, needs_venue: bool = True
+        self,
+        method: str,
+        path: str,
+        *,
+        permission: Permission | None = None,
+        needs_venue: bool = True,
+        websocket: str = "",
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Adds the decorated handler as a row; what it takes is the type of its argument `request`."""
 
@@ -97,6 +104,7 @@ class EndpointTable:
                     permission=permission,
                     needs_venue=needs_venue,
                     dialect=self._dialect,
+                    websocket=websocket,
                 )
             )
             return handler

@@ -19,11 +19,8 @@ django_application: Any = get_asgi_application()  # sets the apps up; models can
 
 from django.conf import settings
 
-import accounts.change_endpoints
-import accounts.endpoints
-import accounts.list_endpoints
+import accounts.tables
 import api.health
-import markets.endpoints
 import simulation.endpoints
 import simulation.fee_endpoints
 import simulation.symbol_endpoints
@@ -34,10 +31,7 @@ from api.runtime import Runtime
 from exchange_project.sockets import guarded_sockets
 
 TABLES = (
-    markets.endpoints.ENDPOINTS,
-    accounts.endpoints.ENDPOINTS,
-    accounts.change_endpoints.ENDPOINTS,
-    accounts.list_endpoints.ENDPOINTS,
+    *accounts.tables.TABLES,
     simulation.endpoints.ENDPOINTS,
     simulation.fee_endpoints.ENDPOINTS,
     simulation.symbol_endpoints.ENDPOINTS,

@@ -91,26 +91,26 @@ async def _specs_of(runtime: Runtime, request: OfSymbols) -> list[SymbolSpec]:
     return [await spec_of(runtime, name) for name in dict.fromkeys(names)]
 
 
-@ENDPOINTS.endpoint("GET", "/ping", needs_venue=False)
+@ENDPOINTS.endpoint("GET", "/ping", needs_venue=False, websocket="ping")
 async def ping(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, str]:
     """Whether the server answers."""
     return caller.dialect.ping
 
 
-@ENDPOINTS.endpoint("GET", "/time")
+@ENDPOINTS.endpoint("GET", "/time", websocket="time")
 async def server_time(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, int]:
     """The venue's time."""
     return {"serverTime": (await runtime.venue.queries.clock()).now_ms}
 
 
-@ENDPOINTS.endpoint("GET", "/exchangeInfo")
+@ENDPOINTS.endpoint("GET", "/exchangeInfo", websocket="exchangeInfo")
 async def get_exchange_info(request: OfSymbols, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Symbols and their rules."""
     specs = await _specs_of(runtime, request)
     return exchange_info(specs, (await runtime.venue.queries.clock()).now_ms)
 
 
-@ENDPOINTS.endpoint("GET", "/executionRules")
+@ENDPOINTS.endpoint("GET", "/executionRules", websocket="executionRules")
 async def get_execution_rules(request: ExecutionRulesRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What is enforced when orders are executed; symbols without such a rule are left out."""
     given = [name for name in (request.symbol, request.symbols, request.symbol_status) if name is not None]
@@ -121,7 +121,7 @@ async def get_execution_rules(request: ExecutionRulesRequest, caller: Caller, ru
     return execution_rules_view([spec for spec in specs if status is None or spec.status is status])
 
 
-@ENDPOINTS.endpoint("GET", "/referencePrice")
+@ENDPOINTS.endpoint("GET", "/referencePrice", websocket="referencePrice")
 async def get_reference_price(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The price that the PRICE_RANGE rule and the price filters look at; null while there is none."""
     spec = await spec_of(runtime, request.symbol)
@@ -131,7 +131,7 @@ async def get_reference_price(request: OfSymbol, caller: Caller, runtime: Runtim
     return reference_price_view(spec, found)
 
 
-@ENDPOINTS.endpoint("GET", "/referencePrice/calculation")
+@ENDPOINTS.endpoint("GET", "/referencePrice/calculation", websocket="referencePrice.calculation")
 async def get_reference_calculation(
     request: ReferenceCalculationRequest, caller: Caller, runtime: Runtime
 ) -> dict[str, Any]:
@@ -145,7 +145,7 @@ async def get_reference_calculation(
     return view
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/price")
+@ENDPOINTS.endpoint("GET", "/ticker/price", websocket="ticker.price")
 async def ticker_price(request: OfSymbols, caller: Caller, runtime: Runtime) -> Any:
     """The last price of a symbol, or of all that were traded."""
     specs = await _specs_of(runtime, request)
@@ -162,7 +162,7 @@ async def ticker_price(request: OfSymbols, caller: Caller, runtime: Runtime) -> 
     return prices[0]
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/24hr")
+@ENDPOINTS.endpoint("GET", "/ticker/24hr", websocket="ticker.24hr")
 async def ticker_24hr(request: OfSymbols, caller: Caller, runtime: Runtime) -> Any:
     """The last 24 hours of a symbol, or of all."""
     specs = await _specs_of(runtime, request)
@@ -170,7 +170,7 @@ async def ticker_24hr(request: OfSymbols, caller: Caller, runtime: Runtime) -> A
     return tickers if request.symbol is None else tickers[0]
 
 
-@ENDPOINTS.endpoint("GET", "/depth")
+@ENDPOINTS.endpoint("GET", "/depth", websocket="depth")
 async def depth(request: DepthRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Price levels of both sides, best first."""
     spec = await spec_of(runtime, request.symbol)
@@ -185,7 +185,7 @@ async def depth(request: DepthRequest, caller: Caller, runtime: Runtime) -> dict
     }
 
 
-@ENDPOINTS.endpoint("GET", "/trades")
+@ENDPOINTS.endpoint("GET", "/trades", websocket="trades.recent")
 async def trades(request: TradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, object]]:
     """The newest trades, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -193,7 +193,7 @@ async def trades(request: TradesRequest, caller: Caller, runtime: Runtime) -> li
     return [trade_view(spec, trade) for trade in found]
 
 
-@ENDPOINTS.endpoint("GET", "/klines")
+@ENDPOINTS.endpoint("GET", "/klines", websocket="klines")
 async def klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> list[list[object]]:
     """Candles, oldest first."""
     spec = await spec_of(runtime, request.symbol)

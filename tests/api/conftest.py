@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import change_endpoints, endpoints, list_endpoints
 from accounts.auth import authenticate
 from accounts.digests import key_digest
+from accounts.tables import TABLES
 from api.health import ENDPOINTS as HEALTH
 from api.router import Router
 from api.runtime import Runtime
@@ -22,7 +22,7 @@ from engine.venue import Venue
 from markets.endpoints import ENDPOINTS as MARKETS
 from tests.conftest import fund
 
-ACCOUNTS = (*endpoints.ENDPOINTS, *change_endpoints.ENDPOINTS, *list_endpoints.ENDPOINTS)
+ACCOUNTS = tuple(row for table in TABLES if table is not MARKETS for row in table)
 ALICE_KEY, BOB_KEY, READER_KEY, SIGNED_KEY = ("alice-key", "bob-key", "reader-key", "signed-key")
 ONE = 10**8  # atoms
 VOLATILE = (":readers", ":lease:", ":refusals")  # what feeds and workers tell of themselves: no state of the exchange
