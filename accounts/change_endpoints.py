@@ -60,7 +60,9 @@ class AmendmentsRequest(OfSymbol, kw_only=True, rename="camel"):
     limit: Annotated[int, msgspec.Meta(ge=1)] = 500
 
 
-@ENDPOINTS.endpoint("POST", "/order/cancelReplace", permission=Permission.TRADE, websocket="order.cancelReplace")
+@ENDPOINTS.endpoint(
+    "POST", "/order/cancelReplace", permission=Permission.TRADE, orders=1, websocket="order.cancelReplace"
+)
 async def replace_order(request: ReplaceRequest, caller: Caller, runtime: Runtime) -> dict[str, Any] | Reply:
     """Cancel an order and place a new one, with nothing in between."""
     if request.new_client_order_id is None:
@@ -137,7 +139,7 @@ def _refusal(refusal: Rejected | None) -> dict[str, Any] | None:
 
 
 @ENDPOINTS.endpoint(
-    "PUT", "/order/amend/keepPriority", permission=Permission.TRADE, websocket="order.amend.keepPriority"
+    "PUT", "/order/amend/keepPriority", permission=Permission.TRADE, weight=4, websocket="order.amend.keepPriority"
 )
 async def amend_order(request: AmendRequest, caller: Caller, runtime: Runtime) -> AmendedView:
     """Less of an open order, which keeps its place in the queue; of an OCO pair both orders become smaller."""
@@ -181,7 +183,7 @@ def _check_amendment(spec: SymbolSpec, order: OrderRecord, lots: int) -> None:
         check_notional(price_ticks, lots, spec)
 
 
-@ENDPOINTS.endpoint("GET", "/order/amendments", permission=Permission.READ, websocket="order.amendments")
+@ENDPOINTS.endpoint("GET", "/order/amendments", permission=Permission.READ, weight=4, websocket="order.amendments")
 async def get_amendments(request: AmendmentsRequest, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
     """Every amendment of an order, oldest first."""
     spec = await spec_of(runtime, request.symbol)

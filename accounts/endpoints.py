@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from accounts import weights
 from accounts.commissions import account_commission_view, commission_of, commission_view, order_commission_view
 from accounts.history import Span, all_orders, list_ids_of, one_order, prevented_matches_of, trades_of
 from accounts.list_history import one_list
@@ -110,7 +111,7 @@ class TransferRequest(msgspec.Struct, kw_only=True):
     amount: str
 
 
-@ENDPOINTS.endpoint("POST", "/order", permission=Permission.TRADE, websocket="order.place")
+@ENDPOINTS.endpoint("POST", "/order", permission=Permission.TRADE, orders=1, websocket="order.place")
 async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> PlacedView | AcceptedView:
     """A new order."""
     client_order_id = check_form(request, caller)
@@ -127,7 +128,7 @@ async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> Pl
     raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
 
 
-@ENDPOINTS.endpoint("POST", "/order/test", permission=Permission.TRADE, websocket="order.test")
+@ENDPOINTS.endpoint("POST", "/order/test", permission=Permission.TRADE, weight=weights.of_test, websocket="order.test")
 async def test_order(request: OrderTest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Judge a new order as far as parameters and filters go, and place nothing."""
     client_order_id = check_form(request, caller)
@@ -164,7 +165,7 @@ async def cancel_order(request: CancelRequest, caller: Caller, runtime: Runtime)
     return canceled_view(spec, canceled.order, cancel_id)
 
 
-@ENDPOINTS.endpoint("GET", "/order", permission=Permission.READ, websocket="order.status")
+@ENDPOINTS.endpoint("GET", "/order", permission=Permission.READ, weight=4, websocket="order.status")
 async def get_order(request: OneOrder, caller: Caller, runtime: Runtime) -> OrderView:
     """An order in any state."""
     client_order_id = which_order(request)
@@ -182,7 +183,9 @@ def which_order(request: OneOrder) -> str:
     return checked_client_id(request.orig_client_order_id, "origClientOrderId")
 
 
-@ENDPOINTS.endpoint("GET", "/openOrders", permission=Permission.READ, websocket="openOrders.status")
+@ENDPOINTS.endpoint(
+    "GET", "/openOrders", permission=Permission.READ, weight=weights.of_open_orders, websocket="openOrders.status"
+)
 async def open_orders(request: OpenOrdersRequest, caller: Caller, runtime: Runtime) -> list[OrderView]:
     """The orders on the book, of a symbol or of all, oldest first within a symbol."""
     if request.symbol is None:
@@ -218,7 +221,7 @@ async def _canceled_list(runtime: Runtime, spec: SymbolSpec, caller: Caller, lis
     )
 
 
-@ENDPOINTS.endpoint("GET", "/allOrders", permission=Permission.READ, websocket="allOrders")
+@ENDPOINTS.endpoint("GET", "/allOrders", permission=Permission.READ, weight=20, websocket="allOrders")
 async def get_all_orders(request: AllOrdersRequest, caller: Caller, runtime: Runtime) -> list[OrderView]:
     """Orders in all states, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -227,7 +230,7 @@ async def get_all_orders(request: AllOrdersRequest, caller: Caller, runtime: Run
     return [order_view(spec, order) for order in orders]
 
 
-@ENDPOINTS.endpoint("GET", "/myTrades", permission=Permission.READ, websocket="myTrades")
+@ENDPOINTS.endpoint("GET", "/myTrades", permission=Permission.READ, weight=weights.of_own_trades, websocket="myTrades")
 async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
     """The account's trades, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -240,7 +243,13 @@ async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) 
     return views
 
 
-@ENDPOINTS.endpoint("GET", "/myPreventedMatches", permission=Permission.READ, websocket="myPreventedMatches")
+@ENDPOINTS.endpoint(
+    "GET",
+    "/myPreventedMatches",
+    permission=Permission.READ,
+    weight=weights.of_prevented_matches,
+    websocket="myPreventedMatches",
+)
 async def my_prevented_matches(
     request: PreventedMatchesRequest, caller: Caller, runtime: Runtime
 ) -> list[dict[str, Any]]:
@@ -268,7 +277,7 @@ def _span(request: AllOrdersRequest, *, from_id: int | None) -> Span:
     )
 
 
-@ENDPOINTS.endpoint("GET", "/account", permission=Permission.READ, websocket="account.status")
+@ENDPOINTS.endpoint("GET", "/account", permission=Permission.READ, weight=20, websocket="account.status")
 async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Balances, and the fees of the account where no symbol says otherwise (`account_commission_view`)."""
     queries, registry = runtime.venue.queries, runtime.venue.registry
@@ -301,14 +310,14 @@ async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime)
     return view
 
 
-@ENDPOINTS.endpoint("GET", "/account/commission", permission=Permission.READ, websocket="account.commission")
+@ENDPOINTS.endpoint("GET", "/account/commission", permission=Permission.READ, weight=20, websocket="account.commission")
 async def get_commission(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What the account pays on a symbol, as the next fill meets it."""
     spec = await spec_of(runtime, request.symbol)
     return commission_view(await commission_of(runtime.venue.registry, caller.account, spec))
 
 
-@ENDPOINTS.endpoint("GET", "/myFilters", permission=Permission.READ, websocket="myFilters")
+@ENDPOINTS.endpoint("GET", "/myFilters", permission=Permission.READ, weight=40, websocket="myFilters")
 async def my_filters(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The filters that the account's orders on a symbol meet."""
     spec = await spec_of(runtime, request.symbol)

@@ -65,37 +65,41 @@ class AllListsRequest(msgspec.Struct, kw_only=True, rename="camel"):
     limit: Annotated[int, msgspec.Meta(ge=1)] = 500
 
 
-@ENDPOINTS.endpoint("POST", "/orderList/oco", permission=Permission.TRADE, websocket="orderList.place.oco")
+@ENDPOINTS.endpoint("POST", "/orderList/oco", permission=Permission.TRADE, orders=2, websocket="orderList.place.oco")
 async def place_oco(request: NewOco, caller: Caller, runtime: Runtime) -> ListView:
     """A pair of orders of which the first that works ends the other."""
     return await _place(request, read_oco(request, caller), caller, runtime)
 
 
-@ENDPOINTS.endpoint("POST", "/order/oco", permission=Permission.TRADE, websocket="orderList.place")
+@ENDPOINTS.endpoint("POST", "/order/oco", permission=Permission.TRADE, orders=2, websocket="orderList.place")
 async def place_old_oco(request: NewOldOco, caller: Caller, runtime: Runtime) -> ListView:
     """The same in older words: a limit order and a stop loss."""
     return await _place(request, read_old_oco(request, caller), caller, runtime)
 
 
-@ENDPOINTS.endpoint("POST", "/orderList/oto", permission=Permission.TRADE, websocket="orderList.place.oto")
+@ENDPOINTS.endpoint("POST", "/orderList/oto", permission=Permission.TRADE, orders=2, websocket="orderList.place.oto")
 async def place_oto(request: NewOto, caller: Caller, runtime: Runtime) -> ListView:
     """An order, and one that begins when the first is filled."""
     return await _place(request, read_oto(request, caller), caller, runtime)
 
 
-@ENDPOINTS.endpoint("POST", "/orderList/otoco", permission=Permission.TRADE, websocket="orderList.place.otoco")
+@ENDPOINTS.endpoint(
+    "POST", "/orderList/otoco", permission=Permission.TRADE, orders=3, websocket="orderList.place.otoco"
+)
 async def place_otoco(request: NewOtoco, caller: Caller, runtime: Runtime) -> ListView:
     """An order, and an OCO pair that begins when the first is filled."""
     return await _place(request, read_otoco(request, caller), caller, runtime)
 
 
-@ENDPOINTS.endpoint("POST", "/orderList/opo", permission=Permission.TRADE, websocket="orderList.place.opo")
+@ENDPOINTS.endpoint("POST", "/orderList/opo", permission=Permission.TRADE, orders=2, websocket="orderList.place.opo")
 async def place_opo(request: NewOpo, caller: Caller, runtime: Runtime) -> ListView:
     """A purchase, and a sale of what it buys that begins when it is filled."""
     return await _place(request, read_opo(request, caller), caller, runtime)
 
 
-@ENDPOINTS.endpoint("POST", "/orderList/opoco", permission=Permission.TRADE, websocket="orderList.place.opoco")
+@ENDPOINTS.endpoint(
+    "POST", "/orderList/opoco", permission=Permission.TRADE, orders=3, websocket="orderList.place.opoco"
+)
 async def place_opoco(request: NewOpoco, caller: Caller, runtime: Runtime) -> ListView:
     """A purchase, and an OCO pair that sells what it buys."""
     return await _place(request, read_opoco(request, caller), caller, runtime)
@@ -132,7 +136,7 @@ async def cancel_list(request: CancelListRequest, caller: Caller, runtime: Runti
     return canceled_list_view(spec, canceled.order_list, canceled.orders, cancel_id)
 
 
-@ENDPOINTS.endpoint("GET", "/orderList", permission=Permission.READ, websocket="orderList.status")
+@ENDPOINTS.endpoint("GET", "/orderList", permission=Permission.READ, weight=4, websocket="orderList.status")
 async def get_list(request: OneListRequest, caller: Caller, runtime: Runtime) -> ListView:
     """A list, executing or done."""
     if request.order_list_id is None and request.orig_client_order_id is None:
@@ -142,13 +146,13 @@ async def get_list(request: OneListRequest, caller: Caller, runtime: Runtime) ->
     return list_view(*found)
 
 
-@ENDPOINTS.endpoint("GET", "/openOrderList", permission=Permission.READ, websocket="openOrderLists.status")
+@ENDPOINTS.endpoint("GET", "/openOrderList", permission=Permission.READ, weight=6, websocket="openOrderLists.status")
 async def get_open_lists(request: Nothing, caller: Caller, runtime: Runtime) -> list[ListView]:
     """Lists that are executing, oldest first."""
     return [list_view(*found) for found in await open_lists(runtime.venue, caller.account)]
 
 
-@ENDPOINTS.endpoint("GET", "/allOrderList", permission=Permission.READ, websocket="allOrderLists")
+@ENDPOINTS.endpoint("GET", "/allOrderList", permission=Permission.READ, weight=20, websocket="allOrderLists")
 async def get_all_lists(request: AllListsRequest, caller: Caller, runtime: Runtime) -> list[ListView]:
     """Lists of all symbols, executing or done, newest first; times are when they were placed."""
     start_ms, end_ms = request.start_time, request.end_time

@@ -32,6 +32,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Handler = Callable[[Any, Caller, Runtime], Awaitable[Any]]
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
+Weight = int | Callable[[Any], int]  # a function gets the request as it was read, and may not raise
 
 LARGEST_BODY: Final = 64 * 1024
 LARGEST_DRAINED: Final = 1024 * 1024  # read and thrown away, so that the sender gets to see why it was refused
@@ -65,6 +66,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     needs_venue: bool  # False: answers also while Redis is away
     dialect: Dialect | None  # None: all that the router serves
     websocket: str  # the method's name in the WebSocket API, order.place; empty: it is asked for by HTTP only
+    weight: Weight = 1  # what it adds to the caller's REQUEST_WEIGHT
+    orders: int = 0  # what it adds to the account's unfilled orders when it succeeds
 
     @property
     def summary(self) -> str:
@@ -90,6 +93,8 @@ class EndpointTable:
         permission: Permission | None = None,
         needs_venue: bool = True,
         websocket: str = "",
+        weight: Weight = 1,
+        orders: int = 0,
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Adds the decorated handler as a row; what it takes is the type of its argument `request`."""
 
@@ -105,6 +110,8 @@ class EndpointTable:
                     needs_venue=needs_venue,
                     dialect=self._dialect,
                     websocket=websocket,
+                    weight=weight,
+                    orders=orders,
                 )
             )
             return handler

@@ -15,6 +15,7 @@ from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
 from engine.types import SymbolSpec, SymbolStatus
+from markets import weights
 from markets.candles import INTERVALS, read_klines
 from markets.exchange_info import exchange_info
 from markets.execution_rules import execution_rules_view, reference_calculation_view, reference_price_view
@@ -103,14 +104,14 @@ async def server_time(request: Nothing, caller: Caller, runtime: Runtime) -> dic
     return {"serverTime": (await runtime.venue.queries.clock()).now_ms}
 
 
-@ENDPOINTS.endpoint("GET", "/exchangeInfo", websocket="exchangeInfo")
+@ENDPOINTS.endpoint("GET", "/exchangeInfo", weight=20, websocket="exchangeInfo")
 async def get_exchange_info(request: OfSymbols, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Symbols and their rules."""
     specs = await _specs_of(runtime, request)
     return exchange_info(specs, (await runtime.venue.queries.clock()).now_ms)
 
 
-@ENDPOINTS.endpoint("GET", "/executionRules", websocket="executionRules")
+@ENDPOINTS.endpoint("GET", "/executionRules", weight=weights.per_symbol(2, most=40), websocket="executionRules")
 async def get_execution_rules(request: ExecutionRulesRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What is enforced when orders are executed; symbols without such a rule are left out."""
     given = [name for name in (request.symbol, request.symbols, request.symbol_status) if name is not None]
@@ -121,7 +122,7 @@ async def get_execution_rules(request: ExecutionRulesRequest, caller: Caller, ru
     return execution_rules_view([spec for spec in specs if status is None or spec.status is status])
 
 
-@ENDPOINTS.endpoint("GET", "/referencePrice", websocket="referencePrice")
+@ENDPOINTS.endpoint("GET", "/referencePrice", weight=2, websocket="referencePrice")
 async def get_reference_price(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The price that the PRICE_RANGE rule and the price filters look at; null while there is none."""
     spec = await spec_of(runtime, request.symbol)
@@ -131,7 +132,7 @@ async def get_reference_price(request: OfSymbol, caller: Caller, runtime: Runtim
     return reference_price_view(spec, found)
 
 
-@ENDPOINTS.endpoint("GET", "/referencePrice/calculation", websocket="referencePrice.calculation")
+@ENDPOINTS.endpoint("GET", "/referencePrice/calculation", weight=2, websocket="referencePrice.calculation")
 async def get_reference_calculation(
     request: ReferenceCalculationRequest, caller: Caller, runtime: Runtime
 ) -> dict[str, Any]:
@@ -145,7 +146,7 @@ async def get_reference_calculation(
     return view
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/price", websocket="ticker.price")
+@ENDPOINTS.endpoint("GET", "/ticker/price", weight=weights.of_newest, websocket="ticker.price")
 async def ticker_price(request: OfSymbols, caller: Caller, runtime: Runtime) -> Any:
     """The last price of a symbol, or of all that were traded."""
     specs = await _specs_of(runtime, request)
@@ -162,7 +163,7 @@ async def ticker_price(request: OfSymbols, caller: Caller, runtime: Runtime) -> 
     return prices[0]
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/24hr", websocket="ticker.24hr")
+@ENDPOINTS.endpoint("GET", "/ticker/24hr", weight=weights.of_day_tickers, websocket="ticker.24hr")
 async def ticker_24hr(request: OfSymbols, caller: Caller, runtime: Runtime) -> Any:
     """The last 24 hours of a symbol, or of all."""
     specs = await _specs_of(runtime, request)
@@ -170,7 +171,7 @@ async def ticker_24hr(request: OfSymbols, caller: Caller, runtime: Runtime) -> A
     return tickers if request.symbol is None else tickers[0]
 
 
-@ENDPOINTS.endpoint("GET", "/depth", websocket="depth")
+@ENDPOINTS.endpoint("GET", "/depth", weight=weights.of_depth, websocket="depth")
 async def depth(request: DepthRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Price levels of both sides, best first."""
     spec = await spec_of(runtime, request.symbol)
@@ -185,7 +186,7 @@ async def depth(request: DepthRequest, caller: Caller, runtime: Runtime) -> dict
     }
 
 
-@ENDPOINTS.endpoint("GET", "/trades", websocket="trades.recent")
+@ENDPOINTS.endpoint("GET", "/trades", weight=25, websocket="trades.recent")
 async def trades(request: TradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, object]]:
     """The newest trades, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -193,7 +194,7 @@ async def trades(request: TradesRequest, caller: Caller, runtime: Runtime) -> li
     return [trade_view(spec, trade) for trade in found]
 
 
-@ENDPOINTS.endpoint("GET", "/klines", websocket="klines")
+@ENDPOINTS.endpoint("GET", "/klines", weight=2, websocket="klines")
 async def klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> list[list[object]]:
     """Candles, oldest first."""
     spec = await spec_of(runtime, request.symbol)

@@ -1,0 +1,99 @@
+"""The weights and unfilled orders of every row, against Binance's tables in rest-api.md."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from accounts.tables import TABLES
+from api.router import Endpoint
+
+ROWS = {(row.method, row.path): row for table in TABLES for row in table}
+
+
+def weight_of(row: Endpoint, **members: Any) -> int:
+    """What a request with these parameters weighs; what else it has to have is None."""
+    if isinstance(row.weight, int):
+        return row.weight
+    fields = msgspec.structs.fields(row.request)
+    required = {field.name: None for field in fields if field.required}
+    return row.weight(row.request(**(required | members)))
+
+
+def names(count: int) -> str:
+    return msgspec.json.encode([f"S{number}" for number in range(count)]).decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "members", "weight"),
+    [
+        ("GET", "/ping", {}, 1),
+        ("GET", "/time", {}, 1),
+        ("GET", "/exchangeInfo", {}, 20),
+        ("GET", "/executionRules", {}, 40),
+        ("GET", "/executionRules", {"symbol": "A"}, 2),
+        ("GET", "/executionRules", {"symbols": names(3)}, 6),
+        ("GET", "/executionRules", {"symbols": names(30)}, 40),
+        ("GET", "/depth", {}, 5),
+        ("GET", "/depth", {"limit": 100}, 5),
+        ("GET", "/depth", {"limit": 101}, 25),
+        ("GET", "/depth", {"limit": 500}, 25),
+        ("GET", "/depth", {"limit": 501}, 50),
+        ("GET", "/depth", {"limit": 1000}, 50),
+        ("GET", "/depth", {"limit": 1001}, 250),
+        ("GET", "/depth", {"limit": 9999}, 250),
+        ("GET", "/trades", {}, 25),
+        ("GET", "/klines", {}, 2),
+        ("GET", "/ticker/24hr", {"symbol": "A"}, 2),
+        ("GET", "/ticker/24hr", {}, 80),
+        ("GET", "/ticker/24hr", {"symbols": names(20)}, 2),
+        ("GET", "/ticker/24hr", {"symbols": names(21)}, 40),
+        ("GET", "/ticker/24hr", {"symbols": names(100)}, 40),
+        ("GET", "/ticker/24hr", {"symbols": names(101)}, 80),
+        ("GET", "/ticker/24hr", {"symbols": "no list"}, 2),
+        ("GET", "/ticker/price", {"symbol": "A"}, 2),
+        ("GET", "/ticker/price", {"symbols": names(1)}, 4),
+        ("GET", "/ticker/price", {}, 4),
+        ("GET", "/referencePrice", {}, 2),
+        ("GET", "/referencePrice/calculation", {}, 2),
+        ("POST", "/order", {}, 1),
+        ("POST", "/order/test", {}, 1),
+        ("POST", "/order/test", {"compute_commission_rates": True}, 20),
+        ("DELETE", "/order", {}, 1),
+        ("DELETE", "/openOrders", {}, 1),
+        ("POST", "/order/cancelReplace", {}, 1),
+        ("PUT", "/order/amend/keepPriority", {}, 4),
+        ("GET", "/order/amendments", {}, 4),
+        ("DELETE", "/orderList", {}, 1),
+        ("GET", "/account", {}, 20),
+        ("GET", "/order", {}, 4),
+        ("GET", "/openOrders", {}, 80),
+        ("GET", "/openOrders", {"symbol": "A"}, 6),
+        ("GET", "/allOrders", {}, 20),
+        ("GET", "/orderList", {}, 4),
+        ("GET", "/allOrderList", {}, 20),
+        ("GET", "/openOrderList", {}, 6),
+        ("GET", "/myTrades", {}, 20),
+        ("GET", "/myTrades", {"order_id": 1}, 5),
+        ("GET", "/myPreventedMatches", {"prevented_match_id": 1}, 2),
+        ("GET", "/myPreventedMatches", {"order_id": 1}, 20),
+        ("GET", "/account/commission", {}, 20),
+        ("GET", "/myFilters", {}, 40),
+    ],
+)
+def test_a_request_weighs_what_binance_says(method: str, path: str, members: dict[str, Any], weight: int) -> None:
+    assert weight_of(ROWS[method, path], **members) == weight
+
+
+def test_placements_count_as_binance_says() -> None:
+    counted = {path: row.orders for (_, path), row in ROWS.items() if row.orders}
+    assert counted == {
+        "/order": 1,
+        "/order/cancelReplace": 1,
+        "/order/oco": 2,
+        "/orderList/oco": 2,
+        "/orderList/oto": 2,
+        "/orderList/otoco": 3,
+        "/orderList/opo": 2,
+        "/orderList/opoco": 3,
+    }
