@@ -99,7 +99,10 @@ class ArchivedOrder(Archived):
 
 
 class ArchivedTrade(Archived):
-    """One fill, with both sides. A fee is in atoms of what its side received, or of the asset named for it."""
+    """One fill, with both sides. A fee is in atoms of what its side received, or of the asset named for it.
+
+    `aggregate_id`: fills of a taker at one price, which the public may see as one, share it.
+    """
 
     symbol = models.CharField(max_length=20)
     trade_id = models.BigIntegerField()
@@ -116,6 +119,7 @@ class ArchivedTrade(Archived):
     maker_fee_atoms = models.BigIntegerField()
     taker_fee_asset = models.CharField(max_length=16, blank=True, default="")
     maker_fee_asset = models.CharField(max_length=16, blank=True, default="")
+    aggregate_id = models.BigIntegerField()
 
     class Meta:
         verbose_name = "archived trade"
@@ -127,6 +131,7 @@ class ArchivedTrade(Archived):
             models.Index(fields=["venue", "taker_account", "symbol", "trade_id"], name="trades_of_taker"),
             models.Index(fields=["venue", "maker_account", "symbol", "trade_id"], name="trades_of_maker"),
             models.Index(fields=["venue", "time_ms"], name="trades_by_time"),
+            models.Index(fields=["venue", "symbol", "aggregate_id"], name="trades_by_aggregate"),
         ]
 
     def __str__(self) -> str:

@@ -228,5 +228,6 @@ def _public_trade(row: ArchivedTrade) -> PublicTrade:
         taker_side=Side(row.taker_side), taker_account=row.taker_account, taker_order_id=row.taker_order_id,
         taker_fee_atoms=row.taker_fee_atoms, maker_account=row.maker_account, maker_order_id=row.maker_order_id,
         maker_fee_atoms=row.maker_fee_atoms, taker_fee_asset=row.taker_fee_asset, maker_fee_asset=row.maker_fee_asset,
+        told_aggregate_id=row.aggregate_id,
     )  # fmt: skip
     return PublicTrade(fill=fill, now_ms=row.time_ms)

@@ -57,7 +57,7 @@ CHANGING_ORDER_FIELDS = (
 TRADE_FIELDS = (
     "venue", "epoch", "seq", "void_by", "symbol", "time_ms", "trade_id", "price_ticks", "lots", "quote_atoms",
     "taker_side", "taker_account", "taker_order_id", "taker_fee_atoms", "maker_account", "maker_order_id",
-    "maker_fee_atoms", "taker_fee_asset", "maker_fee_asset",
+    "maker_fee_atoms", "taker_fee_asset", "maker_fee_asset", "aggregate_id",
 )  # fmt: skip
 PREVENTED_FIELDS = (
     "venue", "epoch", "seq", "void_by", "symbol", "time_ms", "prevented_match_id", "price_ticks", "mode",
@@ -195,6 +195,7 @@ def _trade_row(venue: str, event: MarketEvent, fill: Fill) -> Row:
         venue, event.epoch, event.seq, "", event.symbol, event.now_ms, fill.trade_id, fill.price_ticks, fill.lots,
         fill.quote_atoms, fill.taker_side.value, fill.taker_account, fill.taker_order_id, fill.taker_fee_atoms,
         fill.maker_account, fill.maker_order_id, fill.maker_fee_atoms, fill.taker_fee_asset, fill.maker_fee_asset,
+        fill.aggregate_id,
     )  # fmt: skip
 
 

@@ -121,5 +121,6 @@ def _past_fill(row: ArchivedTrade) -> PastFill:
         taker_side=Side(row.taker_side), taker_account=row.taker_account, taker_order_id=row.taker_order_id,
         taker_fee_atoms=row.taker_fee_atoms, maker_account=row.maker_account, maker_order_id=row.maker_order_id,
         maker_fee_atoms=row.maker_fee_atoms, taker_fee_asset=row.taker_fee_asset, maker_fee_asset=row.maker_fee_asset,
+        told_aggregate_id=row.aggregate_id,
     )  # fmt: skip
     return PastFill(row.seq, row.time_ms, fill)

@@ -13,10 +13,10 @@
     {venue}:keys                 hash    sha256 of an API key -> KeyRecord (JSON array, begins with the account number)
     {venue}:symbol:BTCUSDT       hash    what scripts read: status, rules_version, base_atoms_per_lot, multiplier,
                                          divisor, maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
-                                         update_id, next_trade_id, changed_ms, up_ticks and down_ticks (nearest
-                                         stops), trailing (how many), next_prevented_id, pending (the order with steps
-                                         to come, "*": triggered ones alone, "auction": that of an auction, whose price
-                                         and lots to go are in auction, "<price_ticks>:<lots>"),
+                                         update_id, next_trade_id, last_aggregate_id, changed_ms, up_ticks and
+                                         down_ticks (nearest stops), trailing (how many), next_prevented_id, pending
+                                         (the order with steps to come, "*": triggered ones alone, "auction": that of
+                                         an auction, whose price and lots to go are in auction, "<price_ticks>:<lots>"),
                                          limits (SymbolSpec.limits, if any),
                                          halted_ms and price_window (of the circuit breaker), rates (SymbolSpec.rates,
                                          if any), "rates:<account>" -> AccountRates.text, account_rates (how many of

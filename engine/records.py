@@ -117,7 +117,10 @@ class OrderListRecord(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Fill(msgspec.Struct, array_like=True, frozen=True):
-    """One match at one price, the maker's. A fee is in atoms of what its side received, or of the asset named."""
+    """One match at one price, the maker's. A fee is in atoms of what its side received, or of the asset named.
+
+    Fills of one step that share taker and price have one `aggregate_id`; these have no gaps within a symbol.
+    """
 
     trade_id: int
     price_ticks: int
@@ -132,6 +135,11 @@ class Fill(msgspec.Struct, array_like=True, frozen=True):
     maker_fee_atoms: int
     taker_fee_asset: str = ""
     maker_fee_asset: str = ""
+    told_aggregate_id: int = 0  # 0: told before they were numbered
+
+    @property
+    def aggregate_id(self) -> int:
+        return self.told_aggregate_id or self.trade_id
 
     def fee_of(self, *, is_maker: bool) -> tuple[int, str]:
         """One side's fee in atoms, and the asset if it is not the one that the side received, else empty."""

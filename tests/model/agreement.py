@@ -28,6 +28,7 @@ from engine.registry import KeyRecord
 from engine.runner import Stale
 from engine.types import MAX_FILLS, AccountRates, Side, SymbolSpec
 from engine.venue import Venue
+from tests.model.aggregates import Aggregates
 from tests.model.coverage import Coverage
 from tests.model.reference import PRECISE, Exchange
 from tests.model.small_steps import shorten_steps
@@ -72,6 +73,7 @@ class Pair:
     played: int = 0
     seen: int = 0  # seq of the last event compared
     coverage: Coverage = field(default_factory=Coverage)
+    aggregates: Aggregates = field(default_factory=Aggregates)
 
     @classmethod
     async def start(cls, venue: Venue, cap: int = MAX_FILLS) -> Self:
@@ -132,11 +134,14 @@ class Pair:
 
     async def compare_events(self) -> None:
         entries = await self.venue.runner.command("XRANGE", self.venue.keys.events, f"(0-{self.seen}", "+")
-        engine = [event_of(events.decode_entry(entry)) for entry in entries]
+        told = [events.decode_entry(entry) for entry in entries]
+        engine = [event_of(event) for event in told]
         for mine, theirs in zip(engine, self.reference.events, strict=False):
             assert mine == theirs, f"event {mine['kind']} {mine['seq']}: {_apart(mine, theirs)}"[:LONGEST_MESSAGE]
         assert len(engine) == len(self.reference.events)
         self.seen += len(engine)
+        for event in told:
+            self.aggregates.check(event)
         for event in engine:
             self.coverage.note(event)
         self.coverage.seen.update(self.reference.met)

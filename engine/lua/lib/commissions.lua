@@ -143,17 +143,15 @@ local function can_pay(ledger, side)
     and enough(free_before(ledger, side.account), -change)
 end
 
--- Tells a fee that was open: a fill ends with taker's fee, maker's account, order and fee, and the assets of both fees
--- if one is not what its side received.
+-- Tells a fee that was open: a fill ends with taker's fee, maker's account, order and fee, the assets of both fees (""
+-- for what its side received), and the number of its aggregate.
 local function tell_fee(market, side, atoms, asset)
-  local head, taker_fee, middle, maker_fee, assets =
-    string.match(market.fills[side.fill], '^(.*,)(%d+)(,%d+,%d+,)(%d+)(,?"?%w*"?,?"?%w*"?)%]$')
-  local taker_asset, maker_asset = string.match(assets, '"(%w*)","(%w*)"')
+  local head, taker_fee, middle, maker_fee, taker_asset, maker_asset, tail =
+    string.match(market.fills[side.fill], '^(.*,)(%d+)(,%d+,%d+,)(%d+),"(%w*)","(%w*)"(,%d+%])$')
   if side.role == "taker" then taker_fee, taker_asset = int(atoms), asset end
   if side.role == "maker" then maker_fee, maker_asset = int(atoms), asset end
-  taker_asset, maker_asset = taker_asset or "", maker_asset or ""
-  local named = taker_asset .. maker_asset ~= "" and ',"' .. taker_asset .. '","' .. maker_asset .. '"' or ""
-  market.fills[side.fill] = head .. taker_fee .. middle .. maker_fee .. named .. "]"
+  local assets = ',"' .. taker_asset .. '","' .. maker_asset .. '"'
+  market.fills[side.fill] = head .. taker_fee .. middle .. maker_fee .. assets .. tail
 end
 
 -- The fee off what was received; what a working order that pays its list has bought is locked already.

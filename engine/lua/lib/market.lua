@@ -20,6 +20,7 @@ local function clear_step(market)
   market.halt, market.price_window = nil, nil -- of the circuit breaker
   market.tick_sum, market.buckets = 0, nil -- of the reference price
   market.beside, market.payees, market.free_base = {}, nil, nil -- other orders of a list whose locks change
+  market.aggregate_taker, market.aggregate_price = nil, nil -- whose trades at which price count as one just now
 end
 
 local new_market
@@ -41,14 +42,14 @@ end
 function new_market(symbol, s, m, now_ms)
   local t = redis.call("HMGET", SYMBOL, "next_trade_id", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
     "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id",
-    "pending_prevented", "rates", "account_rates")
+    "pending_prevented", "rates", "account_rates", "last_aggregate_id")
   local market = {
     symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3], update_id = tonumber(s[4]),
     base_asset = s[5], quote_asset = s[6], base_atoms_per_lot = tonumber(s[7]), multiplier = tonumber(s[8]),
     divisor = tonumber(s[9]), next_trade_id = tonumber(t[1]), maker_fee_e8 = tonumber(t[2]),
     taker_fee_e8 = tonumber(t[3]), last_price = tonumber(t[4]), min_notional = tonumber(t[5]),
     up_ticks = tonumber(t[6] or ""), down_ticks = tonumber(t[7] or ""), trailing = tonumber(t[8] or "0"),
-    next_prevented_id = tonumber(t[9] or "0"),
+    next_prevented_id = tonumber(t[9] or "0"), last_aggregate_id = tonumber(t[13] or t[1] - 1),
     pending_prevented = tonumber(t[10] or "0"), -- what prevention has taken from the unfinished order's quote amount
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[10], account_limits = m[7],
@@ -160,8 +161,9 @@ local function commit_market(market, kind, body)
     redis.call("XADD", TRADES, "0-" .. last_trade, "d", "[[" .. fills .. "]," .. int(market.now_ms) .. "]")
     symbol_fields[5], symbol_fields[6] = "next_trade_id", int(market.next_trade_id)
     symbol_fields[7], symbol_fields[8] = "last_price_ticks", int(market.last_price)
+    symbol_fields[9], symbol_fields[10] = "last_aggregate_id", int(market.last_aggregate_id)
     if market.price_window then
-      symbol_fields[9], symbol_fields[10] = "price_window", market.price_window
+      symbol_fields[11], symbol_fields[12] = "price_window", market.price_window
     end
     if market.buckets then
       symbol_fields[#symbol_fields + 1], symbol_fields[#symbol_fields + 2] = "buckets", market.buckets

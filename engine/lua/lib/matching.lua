@@ -109,9 +109,13 @@ local function plan_fill(market, taker, plan, maker, lots)
   end
   if maker.locked < 0 then broken("plan_fill: order " .. maker.id .. " had locked too little") end
   plan.lots, plan.quote = plan.lots + lots, plan.quote + quote
+  if taker.id ~= market.aggregate_taker or price ~= market.aggregate_price then
+    market.aggregate_taker, market.aggregate_price = taker.id, price
+    market.last_aggregate_id = market.last_aggregate_id + 1
+  end
   market.fills[#market.fills + 1] = "[" .. int(market.next_trade_id) .. "," .. int(price) .. "," .. int(lots) .. ","
     .. int(quote) .. ',"' .. taker.side .. '",' .. taker.account .. "," .. taker.id .. "," .. int(taker_fee) .. ","
-    .. maker.account .. "," .. maker.id .. "," .. int(maker_fee) .. "]"
+    .. maker.account .. "," .. maker.id .. "," .. int(maker_fee) .. ',"","",' .. int(market.last_aggregate_id) .. "]"
   market.next_trade_id = market.next_trade_id + 1
   if price ~= market.last_price then market.path[#market.path + 1] = price end
   market.tick_sum = market.tick_sum + price
