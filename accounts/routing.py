@@ -1,4 +1,4 @@
-"""Which consumer answers a WebSocket, by its path: the guide's dialect on / and /ws, nothing elsewhere."""
+"""Which consumer answers a WebSocket: the guide's dialect on / and /ws, Binance's WebSocket API on /ws-api/v3."""
 
 from typing import Any
 
@@ -8,6 +8,9 @@ from channels.routing import URLRouter
 from django.urls import re_path
 
 from accounts.consumers import GuideConsumer
+from accounts.tables import TABLES
+from accounts.websocket_api.consumer import WebSocketApiConsumer
+from accounts.websocket_api.methods import methods_of
 
 
 class NobodyHere(AsyncWebsocketConsumer):
@@ -24,6 +27,7 @@ class NobodyHere(AsyncWebsocketConsumer):
 websocket_application = URLRouter(
     [
         re_path(r"^(?:ws/?)?$", GuideConsumer.as_asgi()),
+        re_path(r"^ws-api/v3/?$", WebSocketApiConsumer.as_asgi(methods=methods_of(TABLES))),
         re_path(r"", NobodyHere.as_asgi()),
     ]
 )

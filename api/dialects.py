@@ -51,6 +51,7 @@ V1: Final = Dialect(
     has_time_unit=False,
     ping={"status": "ok"},
 )
+V3: Final = Dialect(name="v3", prefix="/api/v3")
 SIMULATION: Final = Dialect(  # what is not the exchange
     name="simulation", prefix="/_sim", errors_repeat_text=True, has_time_unit=False
 )

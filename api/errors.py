@@ -50,6 +50,16 @@ REPLACE_FAILED: Final = Answer(400, -2022, "Order cancel-replace failed.")
 INVALID_TIME_UNIT: Final = Answer(
     400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
 )
+# Of the WebSocket API. Binance's server says this of an id and of parameters; of a method errors.md has the nearest.
+INVALID_JSON: Final = Answer(400, -1135, "Invalid JSON Request")
+INVALID_ID: Final = Answer(
+    400,
+    -1135,
+    "Invalid 'id' in JSON request; expected an integer, a string matching '^[a-zA-Z0-9-_]{1,36}$', or null.",
+)
+INVALID_METHOD: Final = Answer(400, -1135, "Invalid 'method' in JSON request; expected a string.")
+INVALID_PARAMS: Final = Answer(400, -1135, "Invalid 'params' in JSON request; expected an object.")
+UNKNOWN_METHOD: Final = Answer(400, -1020, "This operation is not supported.")
 BAD_KEY_FORMAT: Final = Answer(401, -2014, "API-key format invalid.")
 BAD_KEY: Final = Answer(401, -2015, "Invalid API-key, IP, or permissions for action.")
 

@@ -227,7 +227,7 @@ async def test_the_root_path_speaks_the_same_and_other_paths_are_refused(ws_url:
     for path in ("", "/", "/ws", "/ws/"):
         async with connected(root + path) as client:
             assert (await client.raw('{"method": "ping"}'))["result"] == "pong"
-    for path in ("/stream", "/ws-api/v3", "/wsx", "/ws/btcusdt@trade"):
+    for path in ("/stream", "/ws-api", "/wsx", "/ws/btcusdt@trade"):
         with pytest.raises(InvalidStatus) as refused:
             await connect(root + path)
         assert refused.value.response.status_code == 403
