@@ -1,7 +1,8 @@
 """One executionReport as JSON text: every field Binance has, those that only some orders have among them.
 
 The fact a newcomer would get wrong: `w` and `W` are about the book, not about the order's life: an order that waits for
-its trigger is open and has neither.
+its trigger is open and has neither. Fields stand where user-data-stream.md shows them; those it only names in its table
+of conditional fields follow in the table's order. There are none of allocations (b, a, k, uS): nothing here has any.
 """
 
 from typing import NamedTuple
@@ -10,11 +11,12 @@ import msgspec
 
 from accounts.match_rendering import fee_of
 from accounts.rendering import NEVER, expiry_reason, list_of, stp_of
-from engine.records import Fill, OrderRecord, PreventedMatch
+from engine.records import Fill, OrderRecord, OrderTerms, PreventedMatch
 from engine.types import OrderStatus, PegOffset, SymbolSpec
 from markets.rendering import price_text, quantity_text, quote_text
 
 ZERO = "0.00000000"
+NO_COMMISSION = "0"  # what Binance says where nothing was traded; the guide's streams have a ZERO there
 
 
 class Progress(NamedTuple):
@@ -48,58 +50,74 @@ class Moment(NamedTuple):
     cancel_id: str = ""
     previous_id: str = ""  # what an amended order was called before
     expiry: str = ""  # why it has EXPIRED, where the order alone does not tell
+    rejected: str = "NONE"  # why it was REJECTED, in Binance's words
 
 
-def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str:
+def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment, no_commission: str = ZERO) -> str:
     fill, progress, terms = moment.fill, moment.progress, order.terms
     is_maker = fill is not None and fill.maker_order_id == order.order_id
     client_id = moment.cancel_id or order.client_order_id
     original_id = order.client_order_id if moment.execution == "CANCELED" else moment.previous_id
-    commission, commission_asset = _commission(spec, order, fill, is_maker=is_maker)
-    stop_price = price_text(spec, terms.stop_ticks) if terms else ZERO
-    iceberg = quantity_text(spec, terms.iceberg_lots) if terms else ZERO
-    is_on_book = moment.status.is_open and order.working_ms > 0
+    now_ms = moment.now_ms
+    commission, commission_asset = no_commission, "null"
+    if fill is not None:
+        commission, commission_asset = _commission(spec, order, fill, is_maker=is_maker)
+    stop_price, iceberg, trailing, prevented, plan = ZERO, ZERO, "", "", ""
+    if terms is not None:
+        stop_price, iceberg = price_text(spec, terms.stop_ticks), quantity_text(spec, terms.iceberg_lots)
+        trailing, plan = _trailing_delta(terms), _trailing_time(terms) + _strategy(terms)
+        prevented = f'"v":{progress.prevented_match_id},' if progress.prevented_lots else ""
     return (
-        f'{{"e":"executionReport","E":{moment.now_ms},"s":"{spec.symbol}","c":{_quoted(client_id)},"S":"{order.side}",'
+        f'{{"e":"executionReport","E":{now_ms},"s":"{spec.symbol}","c":{_quoted(client_id)},"S":"{order.side}",'
         f'"o":"{order.type}","f":"{order.time_in_force}","q":"{quantity_text(spec, order.lots)}",'
-        f'"p":"{price_text(spec, order.own_price_ticks)}","P":"{stop_price}","F":"{iceberg}","g":{list_of(order)},'
-        f'"C":{_quoted(original_id)},"x":"{moment.execution}","X":"{moment.status}","r":"NONE","i":{order.order_id},'
-        f'"l":"{quantity_text(spec, fill.lots if fill else 0)}","z":"{quantity_text(spec, progress.lots)}",'
-        f'"L":"{price_text(spec, fill.price_ticks if fill else 0)}","n":"{commission}","N":{commission_asset},'
-        f'"T":{moment.now_ms},"t":{fill.trade_id if fill else -1},"I":{moment.execution_id},"w":{_truth(is_on_book)},'
+        f'"p":"{price_text(spec, order.own_price_ticks)}","P":"{stop_price}",{trailing}"F":"{iceberg}",'
+        f'"g":{list_of(order)},"C":{_quoted(original_id)},"x":"{moment.execution}","X":"{moment.status}",'
+        f'"r":"{moment.rejected}","i":{order.order_id},"l":"{quantity_text(spec, fill.lots if fill else 0)}",'
+        f'"z":"{quantity_text(spec, progress.lots)}","L":"{price_text(spec, fill.price_ticks if fill else 0)}",'
+        f'"n":"{commission}","N":{commission_asset},"T":{now_ms},"t":{fill.trade_id if fill else -1},{prevented}'
+        f'"I":{moment.execution_id},"w":{_truth(moment.status.is_open and order.working_ms > 0)},'
         f'"m":{_truth(is_maker)},"M":{_truth(fill is not None)},"O":{order.created_ms},'
         f'"Z":"{quote_text(spec, progress.quote_atoms)}","Y":"{quote_text(spec, fill.quote_atoms if fill else 0)}",'
-        f'"Q":"{quote_text(spec, order.quote_order_atoms)}","V":"{stp_of(order)}"'
+        f'"Q":"{quote_text(spec, order.quote_order_atoms)}",{plan}{_working_time(order)}"V":"{stp_of(order)}"'
         f"{_special_fields(spec, order, moment)}}}"
     )
 
 
+def _trailing_delta(terms: OrderTerms) -> str:
+    return f'"d":{terms.trailing_bips},' if terms.trailing_bips else ""
+
+
+def _trailing_time(terms: OrderTerms) -> str:
+    """Since when the order follows the price; -1 before."""
+    return f'"D":{terms.trailing_ms or NEVER},' if terms.trailing_bips else ""
+
+
+def _strategy(terms: OrderTerms) -> str:
+    number = f'"j":{terms.strategy_id},' if terms.strategy_id else ""
+    return number + (f'"J":{terms.strategy_type},' if terms.strategy_type else "")
+
+
+def _working_time(order: OrderRecord) -> str:
+    return f'"W":{order.working_ms},' if order.working_ms else ""
+
+
 def _special_fields(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str:
-    """What only some reports have, each with a comma before it."""
-    text, terms, progress = "", order.terms, moment.progress
-    if order.working_ms:
-        text += f',"W":{order.working_ms}'
+    """What only some reports have behind all others, each with a comma before it."""
+    text, terms = "", order.terms
+    if terms is not None:
+        if moment.progress.prevented_lots:
+            text += f',"A":"{quantity_text(spec, moment.progress.prevented_lots)}"'
+        if moment.prevention is not None:
+            text += _prevention(spec, moment.prevention)
+        if terms.peg:
+            text += f',"gP":"{terms.peg}"'
+        if terms.peg_offset:
+            text += f',"gOT":"{PegOffset.PRICE_LEVEL}","gOV":{terms.peg_offset}'
+        if order.is_pegged_now:
+            text += f',"gp":"{price_text(spec, order.price_ticks)}"'
     noted = terms.expiry if terms is not None else ""
     if moment.status is OrderStatus.EXPIRED and (reason := noted or moment.expiry or expiry_reason(order)):
         text += f',"eR":"{reason}"'
-    if terms is None:
-        return text
-    if terms.trailing_bips:
-        text += f',"d":{terms.trailing_bips},"D":{terms.trailing_ms or NEVER}'
-    if terms.strategy_id:
-        text += f',"j":{terms.strategy_id}'
-    if terms.strategy_type:
-        text += f',"J":{terms.strategy_type}'
-    if terms.peg:
-        text += f',"gP":"{terms.peg}"'
-    if terms.peg_offset:
-        text += f',"gOT":"{PegOffset.PRICE_LEVEL}","gOV":{terms.peg_offset}'
-    if order.is_pegged_now:
-        text += f',"gp":"{price_text(spec, order.price_ticks)}"'
-    if progress.prevented_lots:
-        text += f',"v":{progress.prevented_match_id},"A":"{quantity_text(spec, progress.prevented_lots)}"'
-    if moment.prevention is not None:
-        text += _prevention(spec, moment.prevention)
     return text
 
 
@@ -112,10 +130,8 @@ def _prevention(spec: SymbolSpec, prevention: Prevention) -> str:
     )
 
 
-def _commission(spec: SymbolSpec, order: OrderRecord, fill: Fill | None, *, is_maker: bool) -> tuple[str, str]:
-    """Amount and asset, as JSON."""
-    if fill is None:
-        return ZERO, "null"
+def _commission(spec: SymbolSpec, order: OrderRecord, fill: Fill, *, is_maker: bool) -> tuple[str, str]:
+    """Amount and asset, the latter as JSON."""
     commission, asset = fee_of(spec, fill, order.side, is_maker=is_maker)
     return commission, f'"{asset}"'
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from accounts.execution_report import Moment, Prevention, Progress, execution_report
+from accounts.execution_report import ZERO, Moment, Prevention, Progress, execution_report
 from accounts.list_rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
 from engine.events import (
@@ -41,9 +41,10 @@ REPORTS_PER_EVENT = 10_000  # more than one event can have for one account; make
 
 
 class Report(NamedTuple):
-    """One event for a user: `kind` "order" (executionReport, listStatus), "trade" (an executionReport too), "account".
+    """One event for a user, `data` as JSON text.
 
-    `data` is JSON text.
+    `kind` is "order" (executionReport, listStatus), "trade" (an executionReport once more, for who hears trades alone),
+    "funds" (balanceUpdate) or "account" (outboundAccountPosition).
     """
 
     kind: str
@@ -61,19 +62,31 @@ def accounts_of(event: AnyEvent) -> set[int]:
 
 
 def reports_for(
-    account: int, event: AnyEvent, specs: Mapping[str, SymbolSpec], asset_decimals: Mapping[str, int]
+    account: int,
+    event: AnyEvent,
+    specs: Mapping[str, SymbolSpec],
+    asset_decimals: Mapping[str, int],
+    no_commission: str = ZERO,
 ) -> list[Report]:
     """What `account` hears of the event, in order."""
     if isinstance(event, MarketEvent):
-        reports = list(_OrderReports(account, event, specs[event.symbol]).all())
+        reports = list(_OrderReports(account, event, specs[event.symbol], no_commission).all())
         balances = [change for change in event.balances if change.account == account]
     elif isinstance(event, BalanceCredited | BalanceDebited) and event.balance.account == account:
-        reports, balances = [], [event.balance]
+        reports, balances = [Report("funds", _balance_update(event, asset_decimals))], [event.balance]
     else:
         return []
     if balances:
         reports.append(Report("account", account_position(balances, event.now_ms, asset_decimals)))
     return reports
+
+
+def _balance_update(event: BalanceCredited | BalanceDebited, asset_decimals: Mapping[str, int]) -> str:
+    """The data of a balanceUpdate. Binance sends it before the outboundAccountPosition of the same change."""
+    asset, now_ms = event.balance.asset, event.now_ms
+    sign = "-" if isinstance(event, BalanceDebited) else ""
+    delta = to_text(event.atoms, decimals=asset_decimals.get(asset, 8))
+    return f'{{"e":"balanceUpdate","E":{now_ms},"a":"{asset}","d":"{sign}{delta}","T":{now_ms}}}'
 
 
 def account_position(changes: Iterable[BalanceChange], now_ms: int, asset_decimals: Mapping[str, int]) -> str:
@@ -131,10 +144,11 @@ def _orders(event: MarketEvent) -> list[OrderRecord]:
 class _OrderReports:
     """The executionReports of one market event for one account."""
 
-    def __init__(self, account: int, event: MarketEvent, spec: SymbolSpec) -> None:
+    def __init__(self, account: int, event: MarketEvent, spec: SymbolSpec, no_commission: str) -> None:
         self._account = account
         self._event = event
         self._spec = spec
+        self._no_commission = no_commission
         self._matches = matches_of(event)
         self._orders = {order.order_id: order for order in _orders(event)}
         self._own = {id_: order for id_, order in self._orders.items() if order.account == account}
@@ -269,7 +283,7 @@ class _OrderReports:
             self._progress[order.order_id], fill, prevention, cancel_id,
             self._previous_ids.get(order.order_id, ""), expiry,
         )  # fmt: skip
-        return Report("order", execution_report(self._spec, order, moment))
+        return Report("order", execution_report(self._spec, order, moment, self._no_commission))
 
 
 def list_status(symbol: str, order_list: OrderListRecord, now_ms: int, told: tuple[str, str] | None = None) -> str:

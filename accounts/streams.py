@@ -1,20 +1,25 @@
 """Private streams of a process: what an account's owner hears, and who must stop hearing it.
 
+The guide has three streams of an account (USER_KINDS), Binance one with all events in it, known by its unit of time.
+
 The fact a newcomer would get wrong: a stream belongs to an account, not to a key. The key that opened a socket is
 remembered beside it, and when it is revoked the socket is closed (1008), whatever else the account may still do.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 
+from accounts.execution_report import NO_COMMISSION
 from accounts.reports import accounts_of, reports_for
 from api.feed import Feed, Handler
-from api.subscriptions import POLICY_VIOLATION, Envelope, Stream, Subscriber
+from api.subscriptions import POLICY_VIOLATION, Envelope, Listener, Stream
+from api.time_units import TimeUnit, encoded_in_microseconds
 from engine.errors import EngineUnavailable
 from engine.events import AccountChanged, AnyEvent
 
 USER_KINDS = ("account", "order", "trade")
 RETRY_S = 0.2
+CATCH_UP_S = 2.0
 
 
 class UserStreams(Handler):
@@ -23,52 +28,91 @@ class UserStreams(Handler):
     def __init__(self, feed: Feed) -> None:
         super().__init__(feed)
         self._streams: dict[int, dict[str, Stream]] = defaultdict(dict)  # account -> kind -> stream
-        self._sessions: dict[int, set[tuple[str, Subscriber]]] = defaultdict(set)  # account -> (key digest, socket)
+        self._sessions: dict[int, Counter[tuple[str, Listener]]] = defaultdict(Counter)  # (key digest, socket)
         self._checks: set[asyncio.Task[None]] = set()
+        self._behind: list[tuple[int, asyncio.Future[None]]] = []  # (seq, who waits until it has been read)
 
-    def join(self, account: int, kind: str, subscriber: Subscriber, envelope: Envelope) -> None:
-        """Begin to send; `kind` is one of USER_KINDS."""
-        self._streams[account].setdefault(kind, Stream()).add(subscriber, envelope)
+    def join(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
+        """Begin to send; `kind` is one of USER_KINDS, or a TimeUnit for all events in Binance's form."""
+        self._streams[account].setdefault(kind, Stream()).add(listener, envelope)
 
-    def leave(self, account: int, kind: str, subscriber: Subscriber, envelope: Envelope) -> None:
+    def leave(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
         streams = self._streams.get(account, {})
         stream = streams.get(kind)
         if stream is None:
             return
-        stream.remove(subscriber, envelope)
+        stream.remove(listener, envelope)
         if not stream.is_heard:
             del streams[kind]
         if not streams:
             self._streams.pop(account, None)
 
-    def open_session(self, account: int, key_digest: str, subscriber: Subscriber) -> None:
-        """The socket has authenticated with this key."""
-        self._sessions[account].add((key_digest, subscriber))
+    def open_session(self, account: int, key_digest: str, listener: Listener) -> None:
+        """The socket has authenticated with this key; closed as often as it was opened."""
+        self._sessions[account][key_digest, listener] += 1
+        self._check(account)  # its end may have been told between the look at the key and now
 
-    def close_session(self, account: int, key_digest: str, subscriber: Subscriber) -> None:
-        self._sessions[account].discard((key_digest, subscriber))
-        if not self._sessions[account]:
+    def close_session(self, account: int, key_digest: str, listener: Listener) -> None:
+        sessions = self._sessions[account]
+        sessions[key_digest, listener] -= 1
+        if sessions[key_digest, listener] <= 0:
+            del sessions[key_digest, listener]
+        if not sessions:
             del self._sessions[account]
+
+    async def until_caught_up(self) -> None:
+        """Wait until this process has read everything that has happened by now. Raises EngineUnavailable."""
+        await self.feed.until_ready()
+        clock = await self.feed.venue.queries.clock()
+        if self.feed.seq >= clock.seq:
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._behind.append((clock.seq, waiting))
+        try:
+            await asyncio.wait_for(waiting, CATCH_UP_S)
+        except TimeoutError as error:
+            raise EngineUnavailable("the event stream") from error
 
     def on_event(self, event: AnyEvent) -> None:
         if isinstance(event, AccountChanged):
             if event.account in self._sessions:
-                check = asyncio.create_task(self._cut_revoked(event.account))
-                self._checks.add(check)
-                check.add_done_callback(self._checks.discard)
+                self._check(event.account)
         elif self._streams:
             for account in accounts_of(event) & self._streams.keys():
                 self._publish(account, event)
+        if self._behind:
+            self._wake(event.seq)
 
     def on_reset(self) -> None:
         self._streams.clear()
+        for _, waiting in self._behind:
+            if not waiting.done():
+                waiting.set_exception(EngineUnavailable("the event stream began again"))
+        self._behind = []
+
+    def _wake(self, seq: int) -> None:
+        for wanted, waiting in self._behind:
+            if wanted <= seq and not waiting.done():
+                waiting.set_result(None)
+        self._behind = [one for one in self._behind if not one[1].done()]
 
     def _publish(self, account: int, event: AnyEvent) -> None:
         streams = self._streams[account]
-        for kind, data in reports_for(account, event, self.feed.specs, self.feed.asset_decimals):
-            stream = streams.get(kind)
-            if stream is not None:
-                stream.publish(data)
+        specs, decimals = self.feed.specs, self.feed.asset_decimals
+        if not streams.keys().isdisjoint(TimeUnit):
+            for kind, data in reports_for(account, event, specs, decimals, NO_COMMISSION):
+                if kind != "trade":
+                    _publish_in_units(streams, data)
+        if not streams.keys().isdisjoint(USER_KINDS):
+            for kind, data in reports_for(account, event, specs, decimals):
+                stream = streams.get(kind)
+                if stream is not None:
+                    stream.publish(data)
+
+    def _check(self, account: int) -> None:
+        check = asyncio.create_task(self._cut_revoked(account))
+        self._checks.add(check)
+        check.add_done_callback(self._checks.discard)
 
     async def _cut_revoked(self, account: int) -> None:
         """Close the account's sockets whose key is no more."""
@@ -81,6 +125,13 @@ class UserStreams(Handler):
                 except EngineUnavailable:
                     await asyncio.sleep(RETRY_S)
             if not is_good:
-                for known, subscriber in list(self._sessions.get(account, ())):
+                for known, listener in list(self._sessions.get(account, ())):
                     if known == digest:
-                        subscriber.cut(POLICY_VIOLATION)
+                        listener.cut(POLICY_VIOLATION)
+
+
+def _publish_in_units(streams: dict[str, Stream], data: str) -> None:
+    if (stream := streams.get(TimeUnit.MILLISECOND)) is not None:
+        stream.publish(data)
+    if (stream := streams.get(TimeUnit.MICROSECOND)) is not None:
+        stream.publish(encoded_in_microseconds(data.encode()).decode())

@@ -60,6 +60,12 @@ INVALID_ID: Final = Answer(
 INVALID_METHOD: Final = Answer(400, -1135, "Invalid 'method' in JSON request; expected a string.")
 INVALID_PARAMS: Final = Answer(400, -1135, "Invalid 'params' in JSON request; expected an object.")
 UNKNOWN_METHOD: Final = Answer(400, -1020, "This operation is not supported.")
+LISTEN_KEYS_GONE: Final = Answer(410, -1020, "This operation is not supported.")
+# What the gateway in front of Binance has answered since 2026-02-20 to requests for a listenKey, all 136 bytes of it.
+GONE_PAGE: Final = (
+    "<html>\r\n<head><title>410 Gone</title></head>\r\n<body>\r\n<center><h1>410 Gone</h1></center>\r\n"
+    "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
 BAD_KEY_FORMAT: Final = Answer(401, -2014, "API-key format invalid.")
 BAD_KEY: Final = Answer(401, -2015, "Invalid API-key, IP, or permissions for action.")
 
@@ -96,6 +102,8 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.UNKNOWN_ASSET: Answer(400, -1130, "Data sent for parameter 'asset' is not valid."),
     Reason.UNKNOWN_USER: Answer(400, -1130, "There is no such user."),
     Reason.KEY_INVALID: BAD_KEY,
+    Reason.UNKNOWN_LISTEN_KEY: Answer(400, -1125, "This listenKey does not exist."),
+    Reason.LISTEN_KEYS_GONE: LISTEN_KEYS_GONE,
     Reason.FILTER_PRICE: Answer(400, -1013, "Filter failure: PRICE_FILTER"),
     Reason.FILTER_LOT_SIZE: Answer(400, -1013, "Filter failure: LOT_SIZE"),
     Reason.FILTER_NOTIONAL: Answer(400, -1013, "Filter failure: NOTIONAL"),

@@ -6,7 +6,7 @@ and the socket closed with 1013; it starts again from a snapshot, so nobody ever
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -32,6 +32,13 @@ BARE = Envelope("", "")
 def named_envelope(stream: str) -> Envelope:
     """{"stream": name, "data": ...}, the name as its subscriber wrote it."""
     return Envelope(f'{{"stream":{msgspec.json.encode(stream).decode()},"data":', "}")
+
+
+class Listener(Protocol):
+    """Where a stream's frames go: a socket's queue, or what stands in front of it."""
+
+    def push(self, frame: str, /) -> None: ...
+    def cut(self, code: int, /) -> None: ...
 
 
 class Subscriber:
@@ -134,16 +141,16 @@ class Stream:
     """The subscribers of one stream, grouped by the envelope they want: a frame is built once for each group."""
 
     def __init__(self) -> None:
-        self._groups: dict[Envelope, set[Subscriber]] = {}
+        self._groups: dict[Envelope, set[Listener]] = {}
 
     @property
     def is_heard(self) -> bool:
         return bool(self._groups)
 
-    def add(self, subscriber: Subscriber, envelope: Envelope) -> None:
+    def add(self, subscriber: Listener, envelope: Envelope) -> None:
         self._groups.setdefault(envelope, set()).add(subscriber)
 
-    def remove(self, subscriber: Subscriber, envelope: Envelope) -> None:
+    def remove(self, subscriber: Listener, envelope: Envelope) -> None:
         group = self._groups.get(envelope, set())
         group.discard(subscriber)
         if not group:

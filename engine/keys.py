@@ -44,6 +44,9 @@
     {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id
     {venue}:events               stream  0-<seq>, field "d": JSON of one event
     {venue}:refusals             stream  "<machine's ms>-<n>", field "d": JSON of a Refusal (engine/refusals.py); capped
+    {venue}:listen_keys          hash    listenKey -> "<account>|<digest of its API key>|<when it ends, ms>",
+                                         "account:<account>" -> its listenKey, "#gone" -> 1 when a tester wants none,
+                                         0 when he wants them; no part of the exchange's state
     {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is
     {venue}:replay               hash    "status", "wish": JSON; a replay that a worker plays, and what is asked of it
     {venue}:lease:<name>         string  who runs a task that only one process may run
@@ -98,6 +101,7 @@ class Keys:
         self.events = f"{self._tag}:events"
         self.trade_groups = f"{self._tag}:trade_groups"
         self.refusals = f"{self._tag}:refusals"
+        self.listen_keys = f"{self._tag}:listen_keys"
         self.readers = f"{self._tag}:readers"
         self.replay = f"{self._tag}:replay"
         self._of_market: dict[tuple[str, str, str], list[str]] = {}

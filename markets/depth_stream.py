@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from api.conflation import Cadence
 from api.feed import Feed
-from api.subscriptions import Envelope, Subscriber
+from api.subscriptions import Envelope, Listener, Subscriber
 from engine.events import AnyEvent, MarketCleared, MarketEvent
 from engine.queries import Depth
 from engine.types import Side, SymbolSpec
@@ -36,7 +36,7 @@ class DepthStream(MarketStream):
         self._now_ms = 0
         self._picture: str | None = None
         self._cadence = Cadence(PERIOD_MS, self._flush)
-        self._newcomers: set[tuple[Subscriber, Envelope]] = set()
+        self._newcomers: set[tuple[Listener, Envelope]] = set()
 
     async def load(self) -> None:
         """Take the book from Redis; for those who know an older one the difference becomes a change."""
@@ -75,7 +75,7 @@ class DepthStream(MarketStream):
             self._newcomers.remove((subscriber, envelope))
             super().welcome(subscriber, envelope)
 
-    def remove(self, subscriber: Subscriber, envelope: Envelope) -> None:
+    def remove(self, subscriber: Listener, envelope: Envelope) -> None:
         self._newcomers.discard((subscriber, envelope))
         super().remove(subscriber, envelope)
 

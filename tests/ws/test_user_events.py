@@ -1,0 +1,154 @@
+"""An account's events in Binance's form: every field as user-data-stream.md shows it, in one fixed order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from accounts.digests import key_digest
+from accounts.streams import UserStreams
+from accounts.user_events.answers_first import AnswersFirst
+from accounts.user_events.listen_keys import open_listen_key
+from accounts.user_events.subscriptions import AccountSubscription, numbered_envelope, open_account
+from api.runtime import Runtime
+from api.subscriptions import BARE, POLICY_VIOLATION, Subscriber, named_envelope
+from api.time_units import TimeUnit
+from engine.commands import Transfer
+from engine.types import Side
+from engine.venue import Venue
+from tests.conftest import limit
+from tests.ws.conftest import give_key
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+class Ear:
+    """Hears one account as a socket of the WebSocket API does."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.codes: list[int] = []
+        self.queue: Subscriber = runtime.feed.subscribe(self.codes.append)
+        self.gate = AnswersFirst(self.queue)
+        self.frames: list[dict[str, Any]] = []
+
+    async def next(self) -> dict[str, Any]:
+        """The next frame."""
+        while not self.frames:
+            taken = await asyncio.wait_for(self.queue.take(), 10)
+            self.frames += [msgspec.json.decode(frame) for frame in taken]
+        return self.frames.pop(0)
+
+    async def event(self) -> dict[str, Any]:
+        frame = await self.next()
+        assert list(frame) == ["subscriptionId", "event"]
+        return frame["event"]
+
+
+@pytest.fixture
+async def ear(runtime: Runtime, venue: Venue, alice: int) -> AsyncIterator[Ear]:
+    await runtime.start()
+    yield Ear(runtime)
+    await runtime.stop()
+
+
+async def hear(ear: Ear, runtime: Runtime, venue: Venue, account: int, **options: Any) -> AccountSubscription:
+    await give_key(venue, account, "alice", "key-of-alice")
+    subscription = await open_account(runtime, account, key_digest("key-of-alice"), numbered_envelope(7), **options)
+    subscription.start(ear.gate)
+    return subscription
+
+
+async def test_events_come_in_the_envelope_of_their_subscription(
+    ear: Ear, runtime: Runtime, venue: Venue, alice: int
+) -> None:
+    subscription = await hear(ear, runtime, venue, alice)
+    await venue.gateway.credit(Transfer(account=alice, asset="BTC", atoms=5))
+    funds, account = await ear.event(), await ear.event()
+    now_ms = funds["E"]
+    assert list(funds) == ["e", "E", "a", "d", "T"]
+    assert funds == {"e": "balanceUpdate", "E": now_ms, "a": "BTC", "d": "0.00000005", "T": now_ms}
+    assert list(account) == ["e", "E", "u", "B"]
+    assert account["B"] == [{"a": "BTC", "f": "1000000.00000005", "l": "0.00000000"}]
+    subscription.terminate(17)
+    assert await ear.next() == {"subscriptionId": 7, "event": {"e": "eventStreamTerminated", "E": 17}}
+    await venue.gateway.credit(Transfer(account=alice, asset="BTC", atoms=5))
+    await runtime.feed.handler(UserStreams).until_caught_up()
+    assert ear.queue.fullness_percent == 0
+
+
+async def test_what_happened_before_a_subscription_is_not_heard(
+    ear: Ear, runtime: Runtime, venue: Venue, alice: int
+) -> None:
+    for number in range(20):
+        await venue.gateway.place_order(limit(alice, BUY, 5_000_000 - number, 100))
+    await hear(ear, runtime, venue, alice)
+    placed = await venue.gateway.place_order(limit(alice, BUY, 4_000_000, 100))
+    assert (await ear.event())["i"] == placed.order.order_id
+
+
+async def test_times_come_in_microseconds_where_they_are_asked_for(
+    ear: Ear, runtime: Runtime, venue: Venue, alice: int
+) -> None:
+    await hear(ear, runtime, venue, alice, unit=TimeUnit.MICROSECOND)
+    placed = await venue.gateway.place_order(limit(alice, BUY, 5_000_000, 100))
+    report, account = await ear.event(), await ear.event()
+    assert {report[name] for name in "ETOW"} == {placed.order.created_ms * 1000}
+    assert account["E"] == account["u"] == placed.order.created_ms * 1000
+
+
+async def test_an_event_waits_for_the_answers_to_what_had_been_asked_when_it_came() -> None:
+    codes: list[int] = []
+    queue = Subscriber(codes.append)
+    gate = AnswersFirst(queue)
+    gate.push("alone")
+    with gate.request():
+        gate.push("of the first")
+        second = gate.request()
+        with second:
+            gate.push("of both")
+            queue.push("answer 2")
+        queue.push("answer 1")
+    gate.push("behind")
+    assert await queue.take() == ["alone", "answer 2", "answer 1", "of the first", "of both", "behind"]
+
+
+async def test_a_socket_that_never_stops_asking_still_hears_its_events() -> None:
+    queue = Subscriber([].append)
+    gate = AnswersFirst(queue)
+    first = gate.request()
+    first.__enter__()
+    gate.push("event")
+    second = gate.request()
+    second.__enter__()
+    queue.push("answer 1")
+    first.__exit__(None, None, None)
+    assert await queue.take() == ["answer 1", "event"]
+    second.__exit__(None, None, None)
+
+
+async def test_a_listen_key_is_heard_until_it_ends(ear: Ear, runtime: Runtime, venue: Venue, alice: int) -> None:
+    await give_key(venue, alice, "alice", "key-of-alice")
+    name = await venue.listen_keys.open(alice, key_digest("key-of-alice"))
+    subscription = await open_listen_key(runtime, name, named_envelope(name))
+    assert subscription is not None
+    subscription.start(ear.queue)
+    await venue.gateway.credit(Transfer(account=alice, asset="BTC", atoms=5))
+    frame = await ear.next()
+    assert (list(frame), frame["stream"], frame["data"]["e"]) == (["stream", "data"], name, "balanceUpdate")
+    assert (await ear.next())["data"]["e"] == "outboundAccountPosition"
+    await venue.listen_keys.close(alice, name)
+    ended = (await ear.next())["data"]
+    assert list(ended) == ["e", "E", "listenKey"]
+    assert (ended["e"], ended["listenKey"]) == ("listenKeyExpired", name)
+    assert await open_listen_key(runtime, name, BARE) is None
+
+
+async def test_a_revoked_key_closes_what_it_has_opened(ear: Ear, runtime: Runtime, venue: Venue, alice: int) -> None:
+    await hear(ear, runtime, venue, alice)
+    await venue.registry.revoke_key(key_digest("key-of-alice"), account=alice, name="alice")
+    async with asyncio.timeout(10):
+        while not ear.codes:
+            await asyncio.sleep(0.01)
+    assert ear.codes == [POLICY_VIOLATION]
