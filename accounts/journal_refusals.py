@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from accounts.journal_words import Line, Numbers, Words
+from engine.amounts import to_short_text
 from engine.errors import Reason
 from engine.filters import max_notional_atoms
 from engine.records import OrderRecord
@@ -57,7 +58,7 @@ def _bounded(default_field: str, low: str, high: str, step: str = "") -> Sentenc
         if "step" in case.shown:
             return f"{subject} is not a multiple of {step} {case['step']}"
         least = next(number for name, number in case.raw.items() if name.startswith("min_"))
-        at = f" at the last price {case['last']}" if "last" in case.shown else ""
+        at = f" at {_average(case)}" if case.raw.keys() & {"last_ticks", "reference_units"} else ""
         if value < least:
             return f"{subject}{at} is below {low} {case['min']}"
         return f"{subject}{at} is above {high} {case['max']}"
@@ -89,13 +90,22 @@ def _trailing(case: Case) -> str:
 
 def _percent_price(case: Case) -> str:
     assert case.words is not None
-    price, last, multiplier = (case.raw[name] for name in ("price_ticks", "last_ticks", "multiplier_e4"))
-    is_above = price * WHOLE_E4 > last * multiplier
-    bound = case.words.price(last * multiplier // WHOLE_E4)
+    price, multiplier = (case.raw[name] for name in ("price_ticks", "multiplier_e4"))
+    tick_units = case.words.spec.tick_units
+    average_units = case.raw["last_ticks"] * tick_units if "last" in case.shown else case.raw["reference_units"]
+    is_above = price * tick_units * WHOLE_E4 > average_units * multiplier
+    bound = to_short_text(average_units * multiplier // WHOLE_E4)
     return (
-        f"price {case['price']} is {'above' if is_above else 'below'} {bound}: {case['multiplier']} times the last "
-        f"price {case['last']}"
+        f"price {case['price']} is {'above' if is_above else 'below'} {bound}: {case['multiplier']} times "
+        f"{_average(case)}"
     )
+
+
+def _average(case: Case) -> str:
+    """What filters take for the average of trade prices: the reference price of a symbol that has one."""
+    if "reference" in case.shown:
+        return f"the reference price {case['reference']}"
+    return f"the last price {case['last']}"
 
 
 def _count(case: Case) -> str:

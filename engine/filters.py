@@ -51,8 +51,8 @@ def check_order(order: PlaceOrder, spec: SymbolSpec, *, has_quantity: bool = Tru
     """What the symbol supports, then PRICE_FILTER, LOT_SIZE, NOTIONAL and the filters that only some orders meet.
 
     A contingent order without a limit is worth its stop price times its quantity. The notional of a market order by
-    quantity, and of one which has nothing but a trailing delta, is judged at the last price, which only the script
-    knows for sure (lua/lib/placing.lua), as it does what is open (lua/lib/limits.lua). Raises Rejected.
+    quantity, and of one which has nothing but a trailing delta, is judged at the reference price or the last one, which
+    only the script knows for sure (lua/lib/placing.lua), as it does what is open (lua/lib/limits.lua). Raises Rejected.
     """
     if order.type not in spec.order_types:
         raise Rejected(Reason.NOT_SUPPORTED, f"{order.type.replace('_', ' ').capitalize()} orders")

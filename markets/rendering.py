@@ -106,8 +106,9 @@ def ticker_view(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
 def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
     """A symbol's filters, PRICE_FILTER first: clients take the first entry for it. What it does not have is left out.
 
-    avgPriceMins is 0: the last price is what NOTIONAL judges a market order by quantity at, and what PERCENT_PRICE
-    compares with; before the first trade both pass. A market order by quoteOrderQty is judged by that amount.
+    avgPriceMins is 0: where the symbol has no reference price, the last price is what NOTIONAL judges a market order by
+    quantity at, and what PERCENT_PRICE compares with; before the first trade both pass. A market order by quoteOrderQty
+    is judged by that amount.
     """
     step = units_text(spec.lot_units)
     found: list[dict[str, object]] = [

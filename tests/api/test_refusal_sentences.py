@@ -151,6 +151,10 @@ CASES = (
          PLAIN | {"price": "44999.99"}, rules={"bid_price_up_e4": 12_000, "bid_price_down_e4": 9_000}),
     Case("PERCENT_PRICE: price 70000 is above 65000: 1.3 times the last price 50000 (order 2 of the list)",
          OCO | {"abovePrice": "70000"}, "orderList/oco", rules={"price_up_e4": 13_000}),
+    Case("PERCENT_PRICE: price 65000.01 is above 60000: 1.2 times the reference price 50000",
+         limit_order("SELL", "65000.01", "0.01"), rules={"price_up_e4": 12_000, "reference_external_id": 0}),
+    Case("NOTIONAL: the order's worth 500 USDT at the reference price 50000 is below minNotional 501 USDT", MARKET,
+         rules={"min_notional_atoms": 501 * ONE, "reference_external_id": 0}),
     Case("MAX_ASSET: 0.01 BTC are more than the account's 0.005 BTC for one order", PLAIN,
          limits=AccountLimits(max_order={"BTC": ONE // 200})),
     Case("MAX_ASSET: 400 USDT are more than the account's 399 USDT for one order", PLAIN,
@@ -183,6 +187,8 @@ async def last_price_50000(bob: Api) -> None:
 async def test_a_refusal_says_why(alice: Api, bob: Api, venue: Venue, runtime: Runtime, case: Case) -> None:
     await last_price_50000(bob)
     await venue.registry.define_symbol(replace(BTCUSDT, **case.rules))
+    if "reference_external_id" in case.rules:
+        await venue.registry.set_reference_price("BTCUSDT", 50_000 * ONE)
     await venue.registry.set_account_limits(1, case.limits)
     if case.first is not None:
         await alice.ok("POST", f"/{case.first[0]}", **case.first[1])

@@ -36,7 +36,7 @@ class Rules:
         self.venue = venue
 
     async def define(self, **changes: Any) -> SymbolSpec:
-        await self.venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, **changes))
+        await self.venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, min_notional_atoms=0, **changes))
         return await self.venue.registry.spec("BTCUSDT")
 
     async def now(self, order: PlaceOrder, **changes: Any) -> PlaceOrder:

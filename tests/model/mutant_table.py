@@ -359,8 +359,8 @@ MUTANTS = [
     ),
     Mutant(
         "lib/commissions.lua",
-        "wide_product(wide(others), wide(E8))",
-        "wide_product(wide(others), wide(rates.discount_ratio))",
+        "wide.product(wide.of(others), wide.of(E8))",
+        "wide.product(wide.of(others), wide.of(rates.discount_ratio))",
         "the discount goes for tax as well",
     ),
     Mutant(
@@ -420,8 +420,8 @@ MUTANTS = [
     ),
     Mutant(
         "lib/bands.lua",
-        "if up and price * WHOLE > last * up then return up end",
-        "if up and price * WHOLE >= last * up then return up end",
+        "if up and select(2, compare(price, average, up)) then return up end",
+        "if up and not compare(price, average, up) then return up end",
         "the highest price allowed is refused",
     ),
     Mutant(

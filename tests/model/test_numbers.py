@@ -112,17 +112,28 @@ async def test_orders_at_the_edges_of_exactness_are_the_same_in_both(pair: Pair,
 WIDE_CALLS = """
 local answers = {}
 for i = 1, #ARGV, 4 do
-  local a = wide_product(wide(tonumber(ARGV[i])), wide(tonumber(ARGV[i + 1])))
-  local b = wide_product(wide(tonumber(ARGV[i + 2])), wide(tonumber(ARGV[i + 3])))
-  local quotient = nearest_quotient(a, b)
-  answers[#answers + 1] = quotient and int(quotient) or "none"
+  local a = wide.product(wide.of(tonumber(ARGV[i])), wide.of(tonumber(ARGV[i + 1])))
+  local b = wide.product(wide.of(tonumber(ARGV[i + 2])), wide.of_text(ARGV[i + 3]))
+  local nearest = wide.nearest_quotient(a, b)
+  local whole_part, rest = wide.quotient(a, b)
+  local words = { nearest and int(nearest) or "none", wide.text(whole_part), wide.text(rest), wide.text(wide.sum(a, b)),
+    wide.less(a, b) and "less" or wide.text(wide.difference(a, b)), int(wide.number(a)) }
+  answers[#answers + 1] = table.concat(words, " ")
 end
 return answers
 """
 
 
-async def test_what_a_fee_is_in_another_asset_is_exact_however_large_the_numbers_are(pair: Pair) -> None:
-    """lib/wide.lua against Python's whole numbers: a * b / (c * d), the nearest, a half up, below 9e15."""
+def wide_answers(a: int, b: int) -> str:
+    """The same of a and b in Python's whole numbers."""
+    nearest = (2 * a + b) // (2 * b)
+    apart = "less" if a < b else str(a - b)
+    nearest_text = str(nearest) if nearest < 9 * 10**15 else "none"
+    return f"{nearest_text} {a // b} {a % b} {a + b} {apart} {a if a < 2**53 else 2**53 - 1}"
+
+
+async def test_numbers_of_any_size_are_exact(pair: Pair) -> None:
+    """lib/wide.lua against Python: sums, quotients and rests of products of two; the nearest one is below 9e15."""
     pieces = [(LUA_FOLDER / "lib" / name).read_text() for name in ("number.lua", "wide.lua")]
     text = "#!lua flags=no-writes\n" + "\n".join(pieces) + WIDE_CALLS
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
@@ -134,13 +145,10 @@ async def test_what_a_fee_is_in_another_asset_is_exact_however_large_the_numbers
     ]
     numbers += [[9 * 10**15, 2, 2, 1], [9 * 10**15 - 1, 1, 1, 1], [17_999_999_999_999_99, 5, 1, 1], [1, 1, 2, 1],
                 [3, 1, 2, 1], [1, 1, 3, 1], [2, 1, 3, 1], [0, 5, 7, 1]]  # fmt: skip
-    expected = []
-    for a, b, c, d in numbers:
-        quotient = (2 * a * b + c * d) // (2 * c * d)
-        expected.append(b"%d" % quotient if quotient < 9 * 10**15 else b"none")
+    expected = [wide_answers(a * b, c * d).encode() for a, b, c, d in numbers]
     words = [number for row in numbers for number in row]
     assert await pair.venue.connection.run(script, [], words) == expected, f"seed {SEED}"
-    assert 100 < expected.count(b"none") < len(expected) - 100
+    assert 100 < sum(answer.startswith(b"none") for answer in expected) < len(expected) - 100
 
 
 def judged(price: str, quantity: str) -> str:

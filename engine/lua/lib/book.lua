@@ -1,11 +1,15 @@
 -- Price levels. plan_levels reads what stands at some prices and computes what will; commit_levels writes it.
 
+local plan_levels
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 local function tell_level(market, side_name, price, lots)
   market.levels[#market.levels + 1] = '["' .. side_name .. '",' .. price .. "," .. int(lots) .. "]"
 end
 
 -- `prices` are texts without repeats, `deltas` lots by price. Nothing is read for an empty list.
-local function plan_levels(market, side, prices, deltas)
+function plan_levels(market, side, prices, deltas)
   local plan = { side = side, set = {}, gone = {}, new = {} }
   if #prices == 0 then return plan end
   local before = redis.call("HMGET", side.depth, unpack(prices))
@@ -24,6 +28,8 @@ local function plan_levels(market, side, prices, deltas)
     if lots ~= old then tell_level(market, side.name, price, lots) end
   end
   return plan
+end
+
 end
 
 local function commit_levels(plan)

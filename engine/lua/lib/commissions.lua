@@ -1,5 +1,6 @@
 --- @include "lib/market"
 --- @include "lib/paying"
+--- @include "lib/wide"
 
 -- Fees beyond a plain share for maker and taker: buyer's and seller's rates, special and tax ones, rates of single
 -- accounts, and fees in another asset at a discount. Where market.rates says that there may be such, plan_fill asks
@@ -9,8 +10,6 @@
 local plan_fees, settle_fees
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
-
---- @include "lib/wide"
 
 local E8 = 100000000
 
@@ -50,8 +49,8 @@ end
 
 -- A price of base in quote as a conversion: `from` atoms of the one asset are worth `to` of the other.
 local function conversion_at(pair, price, is_into_base)
-  local base, quote = wide_product(wide(pair.base_atoms_per_lot), wide(pair.divisor)),
-    wide_product(wide(price), wide(pair.multiplier))
+  local base, quote = wide.product(wide.of(pair.base_atoms_per_lot), wide.of(pair.divisor)),
+    wide.product(wide.of(price), wide.of(pair.multiplier))
   if is_into_base then return { to = base, from = quote } end
   return { to = quote, from = base }
 end
@@ -74,8 +73,8 @@ local function find_conversion(market, asset)
   local text = redis.call("HGET", META, "conversion:" .. discount .. "|" .. asset)
   if text then
     local a, b, c, d = string.match(text, "^(%d+),(%d+),(%d+),(%d+)$")
-    return { to = wide_product(wide(tonumber(a)), wide(tonumber(b))),
-      from = wide_product(wide(tonumber(c)), wide(tonumber(d))) }
+    return { to = wide.product(wide.of(tonumber(a)), wide.of(tonumber(b))),
+      from = wide.product(wide.of(tonumber(c)), wide.of(tonumber(d))) }
   end
   if discount == market.base_asset or discount == market.quote_asset then return "own" end
   if asset == market.base_asset then return read_conversion(KEYS[24], discount, asset) end
@@ -84,7 +83,7 @@ end
 
 -- How to convert what a side received into the discount asset; false: nobody knows what it is worth.
 local function conversion_of(market, asset, price)
-  if asset == market.discount_asset then return { to = wide(1), from = wide(1) } end
+  if asset == market.discount_asset then return { to = wide.of(1), from = wide.of(1) } end
   local known = market.conversions[asset]
   if known == nil then
     known = find_conversion(market, asset)
@@ -97,8 +96,9 @@ end
 -- Atoms of the discount asset, rounded once, to the nearest; nil when they cannot be told.
 local function discounted(market, rates, conversion, standard, others)
   if not conversion then return nil end
-  local owed = wide_sum(wide_product(wide(standard), wide(rates.discount_ratio)), wide_product(wide(others), wide(E8)))
-  return nearest_quotient(wide_product(owed, conversion.to), wide_product(wide(E8), conversion.from))
+  local owed = wide.sum(wide.product(wide.of(standard), wide.of(rates.discount_ratio)),
+    wide.product(wide.of(others), wide.of(E8)))
+  return wide.nearest_quotient(wide.product(owed, conversion.to), wide.product(wide.of(E8), conversion.from))
 end
 
 -- The fee of a side in atoms of what it received. 0 when it may be paid in the discount asset: then it is among

@@ -3,13 +3,6 @@
 -- A new order that waits for its trigger. It locks what it will need at its limit, else at its stop price, else at the
 -- last price; what a market order costs beyond that it takes from what is free when it is triggered.
 
-local function lock_for_later(market, order)
-  if order.side == "SELL" then return order.lots * market.base_atoms_per_lot end
-  local price, stop = order.price, tonumber(order.terms[STOP])
-  if price == 0 then price = stop > 0 and stop or market.last_price end
-  return notional_ceil(market, price, order.lots)
-end
-
 -- The amounts of an order are beyond what is computed exactly.
 local function too_large(order)
   return { "rejected", "AMOUNT_TOO_LARGE", "", "price_ticks", int(order.price), "lots", int(order.lots) }
@@ -30,8 +23,19 @@ local function plan_waiting(market, order)
   end
 end
 
+local place_contingent
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
+local function lock_for_later(market, order)
+  if order.side == "SELL" then return order.lots * market.base_atoms_per_lot end
+  local price, stop = order.price, tonumber(order.terms[STOP])
+  if price == 0 then price = stop > 0 and stop or market.last_price end
+  return notional_ceil(market, price, order.lots)
+end
+
 -- place_order's second half for a contingent order; its reply.
-local function place_contingent(market, order, client_field)
+function place_contingent(market, order, client_field)
   -- Check.
   if would_trigger(market, order) then
     return { "rejected", "STOP_WOULD_TRIGGER", "", "stop_ticks", order.terms[STOP], "last_ticks",
@@ -62,4 +66,6 @@ local function place_contingent(market, order, client_field)
   commit_waiting(market, order)
   commit_market(market, "order_placed", record .. ",true")
   return { "ok", market.seq, record, "[]", "[]", 1, 1 }
+end
+
 end

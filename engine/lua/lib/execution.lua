@@ -1,4 +1,5 @@
 --- @include "lib/matching"
+--- @include "lib/reference"
 --- @include "lib/triggers"
 
 -- One step of an order: from what the match planned to the order's record, money and place in the book.
@@ -10,7 +11,6 @@ local read_order, taker_of, plan_consequences, plan_execution
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
 --- @include "lib/breaker"
---- @include "lib/reference"
 
 local PARTS = '^"(%u+)",(%d+),"([A-Z_]+)","(%u+)",%d+,"[^"]*",(%d+)'
 

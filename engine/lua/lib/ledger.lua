@@ -59,6 +59,10 @@ local function check_ledger(ledger)
   end
 end
 
+local commit_ledger
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 -- Adds a balance and what it becomes to `texts`. False, with nothing added, when doubles are not exact up there.
 local function add_balance(texts, field, before, delta)
   local old = tonumber(before)
@@ -67,7 +71,7 @@ local function add_balance(texts, field, before, delta)
   return true
 end
 
-local function commit_ledger(ledger)
+function commit_ledger(ledger)
   local texts = {}
   for i, account in ipairs(ledger.accounts) do
     for j, delta in ipairs({ ledger.free[account], ledger.locked[account] }) do
@@ -81,6 +85,8 @@ local function commit_ledger(ledger)
     redis.call("HSET", ledger.key, unpack(texts, first, math.min(first + 999, #texts)))
   end
   if ledger.fees ~= 0 then redis.call("HINCRBY", ledger.key, "#fees", int(ledger.fees)) end
+end
+
 end
 
 -- Adds the ledger's BalanceChange arrays to `parts`; an account that ends where it began is left out.

@@ -83,9 +83,9 @@ end
 local function refusal_by_price(market, orders)
   for i, order in ipairs(orders) do
     for _, price in ipairs({ order.price, tonumber(order.terms and order.terms[OWN_PRICE] or "0") }) do
-      local reason, bound = band_broken(market, order.side, price)
+      local reason, bound, average = band_broken(market, order.side, price)
       if reason then
-        return refused(reason, #orders > 1 and i, "price_ticks", int(price), "last_ticks", int(market.last_price),
+        return refused(reason, #orders > 1 and i, "price_ticks", int(price), average.name, average.text,
           "multiplier_e4", int(bound))
       end
     end

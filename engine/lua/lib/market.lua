@@ -11,6 +11,10 @@ local function other_side(side)
   return side == "BUY" and ASK or BID
 end
 
+local new_market, lacks_keys, read_market, next_step
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 -- What a step fills: `path` are the prices it trades at, as they change, `triggered` the orders that these trigger.
 local function clear_step(market)
   market.base, market.quote = new_ledger(market.base_asset, BASE), new_ledger(market.quote_asset, QUOTE)
@@ -22,10 +26,6 @@ local function clear_step(market)
   market.beside, market.payees, market.free_base = {}, nil, nil -- other orders of a list whose locks change
   market.aggregate_taker, market.aggregate_price = nil, nil -- whose trades at which price count as one just now
 end
-
-local new_market
-
-do -- A script may have 200 locals: what only this piece uses stays in here.
 
 -- Where fees may be more than a share for maker and for taker, market.rates has those of the symbol, and
 -- lib/commissions.lua works fees out.
@@ -61,23 +61,29 @@ function new_market(symbol, s, m, now_ms)
   return market
 end
 
-end
-
 -- Whether the caller has not declared the balances of the asset that fees may be paid in.
-local function lacks_keys(market)
+function lacks_keys(market)
   local name = market.discount_asset and ":balance:" .. market.discount_asset
   return name and string.sub(KEYS[23] or "", -#name) ~= name
 end
 
 -- The market, or a verdict that ends the command; both while an order is pending. `account` is whose limits count, nil
 -- for commands that place nothing.
-local function read_market(symbol, rules_version, account)
+function read_market(symbol, rules_version, account)
   local s, m = read_fields(account or "")
   local verdict = early_verdict(s, rules_version)
   if verdict and verdict[1] ~= "pending" then return nil, verdict end
   local market = new_market(symbol, s, m, read_clock(m[1], m[2]))
   if lacks_keys(market) then return nil, { "keys" } end
   return market, verdict
+end
+
+-- The step after one that has been written, and after the event of a halt if it has halted the symbol.
+function next_step(market)
+  market.seq = market.seq + (market.halt and 2 or 1)
+  clear_step(market)
+end
+
 end
 
 local function read_money(market)
@@ -96,21 +102,6 @@ local function commit_money(market)
   commit_ledger(market.base)
   commit_ledger(market.quote)
   if market.discount then commit_ledger(market.discount) end
-end
-
--- The step after one that has been written, and after the event of a halt if it has halted the symbol.
-local function next_step(market)
-  market.seq = market.seq + (market.halt and 2 or 1)
-  clear_step(market)
-end
-
--- What the circuit breaker has to note of a step, and the halt with an event of its own.
-local function commit_halt(market)
-  local halt = market.halt
-  market.status = "HALT"
-  redis.call("HSET", SYMBOL, "status", "HALT", "halted_ms", int(market.now_ms))
-  commit_event(EVENTS, "symbol_halted", { seq = market.seq + 1, epoch = market.epoch, now_ms = market.now_ms },
-    '"' .. market.symbol .. '",' .. int(halt.price) .. "," .. int(halt.reference))
 end
 
 -- Quote atoms of a fill, rounded down; nil when the product cannot be computed exactly.
@@ -151,9 +142,22 @@ local function commit_gate(market, unfinished)
   market.pending = pending
 end
 
+local commit_market
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
+-- What the circuit breaker has to note of a step, and the halt with an event of its own.
+local function commit_halt(market)
+  local halt = market.halt
+  market.status = "HALT"
+  redis.call("HSET", SYMBOL, "status", "HALT", "halted_ms", int(market.now_ms))
+  commit_event(EVENTS, "symbol_halted", { seq = market.seq + 1, epoch = market.epoch, now_ms = market.now_ms },
+    '"' .. market.symbol .. '",' .. int(halt.price) .. "," .. int(halt.reference))
+end
+
 -- Writes the counters of a market command and its one event. `body` is the JSON after the parts that all market
 -- events share; update_id has been set by the caller's plan.
-local function commit_market(market, kind, body)
+function commit_market(market, kind, body)
   local symbol_fields = { "update_id", int(market.update_id), "changed_ms", int(market.now_ms) }
   if #market.fills > 0 then
     local last_trade = int(market.next_trade_id - 1)
@@ -181,4 +185,6 @@ local function commit_market(market, kind, body)
     .. "],[" .. table.concat(market.levels, ",") .. "],[" .. table.concat(balances, ",") .. "]," .. body)
   if market.halt then commit_halt(market) end
   market.is_told = true
+end
+
 end

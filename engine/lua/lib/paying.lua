@@ -1,4 +1,5 @@
 --- @include "lib/market"
+--- @include "lib/reference"
 
 -- One pays the other (OPO): what the working order of such a list buys is locked for the first of its pending orders as
 -- it arrives. They have no quantity before the working order is filled; then they get what that lock allows.
@@ -63,9 +64,9 @@ local function passes_filters(market, leg, definition)
     return false
   end
   if price == 0 then price = tonumber(leg.terms[STOP]) end
-  if price == 0 and not is_pegged(leg) then price = market.last_price end
-  local notional = notional_ceil(market, price, leg.left)
-  return price == 0 or notional and notional >= market.min_notional
+  local average = price > 0 and { ticks = price } or not is_pegged(leg) and average_price(market)
+  local notional = average and notional_at(market, average, leg.left)
+  return not average or notional and notional >= market.min_notional
 end
 
 -- Gives the pending orders the largest quantity that the first of them has locked, whole lots and none larger than is

@@ -5,6 +5,10 @@
 
 -- A new order on the long way: it may meet others, wait for a trigger, or be of an unusual kind.
 
+local would_match, new_order, is_too_large, commit_new_order
+
+do -- A script may have 200 locals: what only this piece uses stays in here.
+
 -- Atoms the order must find free, and for an order that needs more steps the reserve they spend from.
 -- nil: too large to be computed exactly, now or in a later step.
 local function funds_needed(market, order, taker, plan)
@@ -32,16 +36,18 @@ local function funds_needed(market, order, taker, plan)
 end
 
 -- NOTIONAL of an order without any price of its own (a market order by quantity, or one that has nothing but a trailing
--- delta), at the last price; nil before the first trade, when there is nothing to judge it by. The other orders were
+-- delta), at the average price; nil before the first trade, when there is nothing to judge it by. The other orders were
 -- judged before they came here (engine/filters.py).
-local function refusal_at_last_price(market, order)
-  if order.price > 0 or order.quote_order > 0 or market.last_price == 0 then return nil end
+local function refusal_at_average(market, order)
+  if order.price > 0 or order.quote_order > 0 then return nil end
   if order.terms and order.terms[STOP] ~= "0" then return nil end
-  local notional = notional_ceil(market, market.last_price, order.lots)
+  local average = average_price(market)
+  if not average then return nil end
+  local notional = notional_at(market, average, order.lots)
   if not notional then return too_large(order) end
   if notional < market.min_notional then
     return { "rejected", "FILTER_NOTIONAL", "", "notional_quote_atoms", int(notional), "min_quote_atoms",
-      int(market.min_notional), "last_ticks", int(market.last_price) }
+      int(market.min_notional), average.name, average.text }
   end
 end
 
@@ -77,13 +83,13 @@ local function refusal_of_thin_book(market, order)
 end
 
 -- A LIMIT_MAKER would take.
-local function would_match(order)
+function would_match(order)
   return { "rejected", "WOULD_MATCH", "", "price_ticks", int(order.price), "best_ticks",
     int(math.abs(tonumber(best_opposite(order.side == "BUY")))) }
 end
 
 -- A table to plan with from the words of the request.
-local function new_order(market, request)
+function new_order(market, request)
   local order = {
     id = int(market.next_order_id), member = member_of(market.next_order_id), account = request.account,
     side = request.side, type = request.type, time_in_force = request.time_in_force, price = tonumber(request.price),
@@ -98,7 +104,7 @@ local function new_order(market, request)
   return order
 end
 
-local function is_too_large(market, order)
+function is_too_large(market, order)
   return order.lots * market.base_atoms_per_lot >= EXACT or order.quote_order * market.divisor >= EXACT
     or order.price > 0 and not notional_ceil(market, order.price, order.lots)
 end
@@ -113,7 +119,7 @@ end
 
 -- Plans and writes an order with all that follows from it; place_order's reply, a refusal among them. `request` has its
 -- ARGV by name as texts, and `client_field`. Key, status of the symbol and client order id were checked.
-local function commit_new_order(market, request)
+function commit_new_order(market, request)
   local order = new_order(market, request)
   local refusal = refusal_of_peg(market, order) or refusal_by_limits(market, { order })
   if refusal then return refusal end
@@ -121,13 +127,13 @@ local function commit_new_order(market, request)
     return would_match(order)
   end
   if is_contingent(order.type) then
-    local reply = refusal_at_last_price(market, order) or place_contingent(market, order, request.client_field)
+    local reply = refusal_at_average(market, order) or place_contingent(market, order, request.client_field)
     if reply[1] == "ok" then commit_limits(market) end
     return reply
   end
   if order.terms then order.terms[WORKING_MS] = int(market.now_ms) end
   if is_too_large(market, order) then return too_large(order) end
-  refusal = refusal_at_last_price(market, order) or refusal_of_thin_book(market, order)
+  refusal = refusal_at_average(market, order) or refusal_of_thin_book(market, order)
   if refusal then return refusal end
 
   -- Plan.
@@ -156,4 +162,6 @@ local function commit_new_order(market, request)
   commit_cascade(market, MAX_FILLS - #market.fills - #market.prevented)
   reply[#reply + 1] = market.pending and 0 or 1
   return reply
+end
+
 end

@@ -1,85 +1,15 @@
 --- @include "lib/market"
+--- @include "lib/wide"
 
 -- The reference price of a symbol and the range around it in which takers may trade (faqs/price_range_execution_rules).
--- It is set from outside (EXTERNAL), or the mean of the trades' prices in buckets of time (ARITHMETIC_MEAN). Sums of
--- prices pass 2^53: they are computed in limbs, least first.
+-- It is set from outside (EXTERNAL), or the mean of the trades' prices in buckets of time (ARITHMETIC_MEAN). Where
+-- there is one, filters look at it instead of at the last price (filters.md, PERCENT_PRICE to NOTIONAL).
 
-local price_range, plan_reference
+local price_range, plan_reference, average_price, notional_at
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
-local BASE_OF_LIMBS = 10000 -- also the fixed point of counts and sums, and of the rule's multipliers
-local LARGEST_LIMB = BASE_OF_LIMBS - 1
-
-local function limbs_of(number)
-  local limbs = {}
-  for i = 1, 5 do
-    if number == 0 then return limbs end
-    limbs[i] = number % BASE_OF_LIMBS
-    number = (number - limbs[i]) / BASE_OF_LIMBS
-  end
-  return limbs
-end
-
--- Of decimal digits as text.
-local function limbs_of_text(text)
-  local limbs = {}
-  for last = #text, 1, -4 do limbs[#limbs + 1] = tonumber(string.sub(text, math.max(1, last - 3), last)) end
-  return limbs
-end
-
-local function add(one, other)
-  local sum, carry = {}, 0
-  for i = 1, math.max(#one, #other) + 1 do
-    local limb = (one[i] or 0) + (other[i] or 0) + carry
-    carry = limb > LARGEST_LIMB and 1 or 0
-    sum[i] = limb - carry * BASE_OF_LIMBS
-  end
-  return sum
-end
-
--- one - other, which is not larger.
-local function subtract(one, other)
-  local rest, borrowed = {}, 0
-  for i = 1, #one do
-    local limb = one[i] - (other[i] or 0) - borrowed
-    borrowed = limb < 0 and 1 or 0
-    rest[i] = limb + borrowed * BASE_OF_LIMBS
-  end
-  return rest
-end
-
--- Times a number below 9e11.
-local function times(limbs, factor)
-  local product, carry = {}, 0
-  for i = 1, #limbs + 4 do
-    local limb = (limbs[i] or 0) * factor + carry
-    product[i] = limb % BASE_OF_LIMBS
-    carry = (limb - product[i]) / BASE_OF_LIMBS
-  end
-  return product
-end
-
--- Divided by a number below 9e11: the whole part and the remainder.
-local function divide(limbs, divisor)
-  local quotient, rest = {}, 0
-  for i = #limbs, 1, -1 do
-    local upper = rest * BASE_OF_LIMBS + limbs[i]
-    quotient[i] = math.floor(upper / divisor)
-    rest = upper - quotient[i] * divisor
-  end
-  return quotient, rest
-end
-
--- As a number; the largest exact one when it is larger.
-local function number_of(limbs)
-  local number = 0
-  for i = #limbs, 1, -1 do
-    number = number * BASE_OF_LIMBS + limbs[i]
-    if number >= EXACT then return EXACT - 1 end
-  end
-  return number
-end
+local FIXED = 10000 -- the fixed point of counts and sums, and of the multipliers of rules
 
 -- Buckets of a symbol as "<width>/<count> <open>:<trades>:<sum of prices in ticks> ...": those still in the window.
 local function read_buckets(text, width, count, now_ms)
@@ -99,30 +29,64 @@ local function mean_rule(market)
   return tonumber(width or ""), tonumber(count or "")
 end
 
--- The mean of the prices in 1e-8, as limbs; nil without a trade in the window. Of the oldest bucket only that part
--- counts which is in the window. Every division is truncated.
+-- The mean of the prices in 1e-8; nil without a trade in the window. Of the oldest bucket only that part counts which
+-- is in the window. Every division is truncated.
 local function mean_of(market, text, tick_units)
   local width, count = mean_rule(market)
   local buckets, cutoff = read_buckets(text, width, count, market.now_ms)
-  local trades, total = {}, {}
+  local trades, total, fixed, whole_bucket = {}, {}, wide.of(FIXED), wide.of(width)
   for _, bucket in ipairs(buckets) do
-    local fixed_trades = times(limbs_of(bucket.trades), BASE_OF_LIMBS)
-    local fixed_sum = times(times(limbs_of(bucket.sum), tick_units), BASE_OF_LIMBS)
-    local expired_ms = math.max(0, cutoff - bucket.open)
-    trades = add(trades, subtract(fixed_trades, (divide(times(fixed_trades, expired_ms), width))))
-    total = add(total, subtract(fixed_sum, (divide(times(fixed_sum, expired_ms), width))))
+    local expired_ms = wide.of(math.max(0, cutoff - bucket.open))
+    local fixed_trades = wide.product(wide.of(bucket.trades), fixed)
+    local fixed_sum = wide.product(wide.product(wide.of(bucket.sum), tick_units), fixed)
+    local gone_trades = wide.quotient(wide.product(fixed_trades, expired_ms), whole_bucket)
+    local gone_sum = wide.quotient(wide.product(fixed_sum, expired_ms), whole_bucket)
+    trades = wide.sum(trades, wide.difference(fixed_trades, gone_trades))
+    total = wide.sum(total, wide.difference(fixed_sum, gone_sum))
   end
-  trades = number_of(trades)
-  if trades == 0 then return nil end
-  return (divide(total, trades))
+  if wide.number(trades) == 0 then return nil end
+  return (wide.quotient(total, trades))
+end
+
+-- The reference price in 1e-8, nil when there is none just now, and the symbol's tick size in 1e-8; both wide.
+local function read_reference(market)
+  local is_external = string.find(market.execution_rules, " external=", 1, true)
+  if not is_external and not mean_rule(market) then return nil end
+  local fields = redis.call("HMGET", SYMBOL, "fixed", "buckets", "reference")
+  local tick_units = wide.of_text(string.match(fields[1], "^[^|]*|[^|]*|%d+|%d+|(%d+)|"))
+  if mean_rule(market) then return mean_of(market, fields[2], tick_units), tick_units end
+  local units = string.match(fields[3] or "", "^(%d+):")
+  return units and wide.of_text(units), tick_units
+end
+
+-- What filters know as the average of trade prices: the reference price as { units, per_tick }, wide numbers in some
+-- unit and how many of those a tick is, else the last price as { ticks }; nil before the first trade. A refusal tells
+-- `name` and `text`.
+function average_price(market)
+  if market.execution_rules then
+    local reference, tick_units = read_reference(market)
+    if reference then
+      return { units = reference, per_tick = tick_units, name = "reference_units", text = wide.text(reference) }
+    end
+  end
+  if market.last_price == 0 then return nil end
+  return { ticks = market.last_price, name = "last_ticks", text = int(market.last_price) }
+end
+
+-- Quote atoms of lots at an average, rounded up; nil when they cannot be computed exactly.
+function notional_at(market, average, lots)
+  if average.ticks then return notional_ceil(market, average.ticks, lots) end
+  local product = wide.product(average.units, wide.product(wide.of(lots), wide.of(market.multiplier)))
+  local atoms, rest = wide.quotient(product, wide.product(average.per_tick, wide.of(market.divisor)))
+  local rounded_up = wide.number(atoms) + (wide.number(rest) > 0 and 1 or 0)
+  return wide.number(atoms) < EXACT - 1 and rounded_up or nil
 end
 
 -- The bound that a multiplier makes of the reference price, in ticks: a highest one downwards, a lowest one upwards.
 local function bound_of(reference, multiplier_e4, tick_units, is_highest)
-  local product, first, second = times(reference, multiplier_e4), nil, nil
-  product, first = divide(product, BASE_OF_LIMBS)
-  product, second = divide(product, tick_units)
-  return number_of(product) + ((is_highest or first == 0 and second == 0) and 0 or 1)
+  local product = wide.product(reference, wide.of(multiplier_e4))
+  local ticks, rest = wide.quotient(product, wide.product(tick_units, wide.of(FIXED)))
+  return wide.number(ticks) + ((is_highest or wide.number(rest) == 0) and 0 or 1)
 end
 
 -- The range that an unfinished taker has had since it began.
@@ -140,15 +104,7 @@ function price_range(market, side, is_unfinished)
   local bid_up, bid_down, ask_up, ask_down = string.match(rule, "(%d+)/(%d+)/(%d+)/(%d+)")
   local up, down = tonumber(bid_up), tonumber(bid_down)
   if side == "SELL" then up, down = tonumber(ask_up), tonumber(ask_down) end
-  local fields = redis.call("HMGET", SYMBOL, "fixed", "buckets", "reference")
-  local tick_units = tonumber(string.match(fields[1], "^[^|]*|[^|]*|%d+|%d+|(%d+)|"))
-  local reference
-  if mean_rule(market) then
-    reference = mean_of(market, fields[2], tick_units)
-  elseif string.find(market.execution_rules, " external=", 1, true) then
-    local units = string.match(fields[3] or "", "^(%d+):")
-    reference = units and limbs_of_text(units)
-  end
+  local reference, tick_units = read_reference(market)
   if not reference then return nil end
   return {
     low = down > 0 and bound_of(reference, down, tick_units, false) or 0,
