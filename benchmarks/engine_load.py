@@ -152,7 +152,7 @@ class Counters(NamedTuple):
 def read_counters(client: "redis.Redis", venue_name: str) -> Counters:
     keys = Keys(venue_name)
     seq, next_order_id, epoch = cast("list[bytes]", client.hmget(keys.meta, ["seq", "next_order_id", "epoch"]))
-    update_id = cast("bytes", client.hget(keys.symbol(SYMBOL.symbol), "update_id"))
+    update_id = cast("bytes", client.hget(keys.meta, f"update_id:{SYMBOL.symbol}"))
     return Counters(int(seq), int(next_order_id), int(update_id), int(epoch))
 
 
@@ -179,7 +179,7 @@ def yardstick_words(sha: str, venue_name: str, start: Counters, now_ms: int) -> 
             "EVALSHA", sha, len(keys), *keys, KEY_DIGEST, f"{ACCOUNT}|{SYMBOL.symbol}|{client_id}", price_ticks,
             f"{ACCOUNT}:free", f"{ACCOUNT}:locked", locked + ATOMS, free - ATOMS, level_lots, member, record,
             f"{ACCOUNT}|{SYMBOL.symbol}|{member}", update_id, now_ms, seq, order_id + 1, f"0-{seq}", event,
-            f"limits:{ACCOUNT}",
+            f"limits:{ACCOUNT}", f"update_id:{SYMBOL.symbol}", f"changed_ms:{SYMBOL.symbol}",
         )  # fmt: skip
 
 

@@ -33,8 +33,8 @@ class ClockControl:
         await self._set("real", 0)
 
     async def _set(self, mode: str, now_ms: int) -> None:
-        symbols = [self._keys.symbol(symbol) for symbol in await self._registry.specs()]
-        await self._runner.run("set_clock", [self._keys.meta, self._keys.events, *symbols], (mode, now_ms))
+        symbols = await self._registry.specs()
+        await self._runner.run("set_clock", [self._keys.meta, self._keys.events], (mode, now_ms, *symbols))
 
     async def clear_market(self) -> None:
         """Cancel every open order and forget all trades, candles and ended orders, so that the clock may go back.

@@ -1,7 +1,8 @@
 """Every Redis key the exchange uses; no other module spells one out.
 
     {venue}:meta                 hash    clock, virtual_ms, last_ms, seq, epoch, next_order_id, next_list_id, run_id,
-                                         client_order_ids
+                                         client_order_ids; of each symbol "update_id:<symbol>" (how often its book has
+                                         changed) and "changed_ms:<symbol>", which every order writes: one call fewer
                                          (and tape: the newest mark of a replay); of accounts with limits
                                          "limits:<account>" -> AccountLimits.limits, "day:<account>|<asset>" ->
                                          "<day>:<atoms ordered>"; "rates:<account>" -> AccountRates.text, account_rates
@@ -13,7 +14,7 @@
     {venue}:keys                 hash    sha256 of an API key -> KeyRecord (JSON array, begins with the account number)
     {venue}:symbol:BTCUSDT       hash    what scripts read: status, rules_version, base_atoms_per_lot, multiplier,
                                          divisor, maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
-                                         update_id, next_trade_id, last_aggregate_id, changed_ms, up_ticks and
+                                         next_trade_id, last_aggregate_id, up_ticks and
                                          down_ticks (nearest stops), trailing (how many), next_prevented_id, pending
                                          (the order with steps to come, "*": triggered ones alone, "auction": that of
                                          an auction, whose price and lots to go are in auction, "<price_ticks>:<lots>"),

@@ -158,22 +158,12 @@ class Queries:
 
     async def depth(self, symbol: str, limit: int) -> Depth:
         """The best `limit` levels of either side."""
-        buy, sell = Side.BUY, Side.SELL
-        keys = [
-            self._keys.symbol(symbol), self._keys.levels(symbol, buy), self._keys.levels(symbol, sell),
-            self._keys.depth(symbol, buy), self._keys.depth(symbol, sell),
-        ]  # fmt: skip
-        update_id, bids, asks, *_ = await self._read("read_depth", keys, (limit,))
+        update_id, bids, asks, *_ = await self._read_depth(symbol, limit)
         return Depth(update_id=update_id, bids=_levels(bids), asks=_levels(asks))
 
     async def market_state(self, symbol: str) -> MarketState:
         """Last price, counters and best prices, in one read."""
-        buy, sell = Side.BUY, Side.SELL
-        keys = [
-            self._keys.symbol(symbol), self._keys.levels(symbol, buy), self._keys.levels(symbol, sell),
-            self._keys.depth(symbol, buy), self._keys.depth(symbol, sell),
-        ]  # fmt: skip
-        update_id, bids, asks, last_price, next_trade_id = await self._read("read_depth", keys, (1,))
+        update_id, bids, asks, last_price, next_trade_id = await self._read_depth(symbol, 1)
         best_bid, best_ask = _levels(bids), _levels(asks)
         return MarketState(
             last_price_ticks=int(last_price) or None,
@@ -182,6 +172,14 @@ class Queries:
             best_bid=best_bid[0] if best_bid else None,
             best_ask=best_ask[0] if best_ask else None,
         )
+
+    async def _read_depth(self, symbol: str, limit: int) -> list[Any]:
+        buy, sell = Side.BUY, Side.SELL
+        keys = [
+            self._keys.meta, self._keys.symbol(symbol), self._keys.levels(symbol, buy),
+            self._keys.levels(symbol, sell), self._keys.depth(symbol, buy), self._keys.depth(symbol, sell),
+        ]  # fmt: skip
+        return await self._read("read_depth", keys, (symbol, limit))
 
     async def reference_price(self, spec: SymbolSpec) -> ReferencePrice | None:
         """None when the symbol has never had one."""

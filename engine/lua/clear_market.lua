@@ -66,8 +66,9 @@ commit_removals("HDEL", CLIENT_IDS, client_fields)
 redis.call("DEL", KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], ORDERS, ENDED, TRADES,
   KEYS[26], KEYS[27], KEYS[28], KEYS[29], STOPS, TRAILING_ORDERS,
   LISTS)
-redis.call("HSET", SYMBOL, "changed_ms", "0", "last_price_ticks", "0", "update_id", int(market.update_id + 1),
-  "up_ticks", "", "down_ticks", "", "trailing", "0", "price_window", "", "buckets", "")
-redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.seq))
+redis.call("HSET", SYMBOL, "last_price_ticks", "0", "up_ticks", "", "down_ticks", "", "trailing", "0",
+  "price_window", "", "buckets", "")
+redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.seq),
+  "update_id:" .. market.symbol, int(market.update_id + 1), "changed_ms:" .. market.symbol, "0")
 commit_event(EVENTS, "market_cleared", market, '["' .. market.symbol .. '"]')
 return { "ok", market.seq }

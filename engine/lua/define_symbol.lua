@@ -18,21 +18,20 @@ local COLLECTING = "AUCTION_MATCH" -- as in lib/entry.lua
 
 -- Read.
 local venue = read_venue(KEYS[1])
-local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "update_id", "fixed", "halted_ms", "limits",
-  "status")
+local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "fixed", "halted_ms", "limits", "status")
 local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3], ARGV[19])
-local account_rates = redis.call("HGET", KEYS[1], "account_rates")
+local account_rates, update_id = unpack(redis.call("HMGET", KEYS[1], "account_rates", "update_id:" .. ARGV[1]))
 
 -- Check. What whole numbers mean cannot change once there are some.
 local fixed = table.concat({ ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }, "|")
-local is_halted = (known[5] or "") ~= ""
+local is_halted = (known[4] or "") ~= ""
 local reopens = ARGV[17] == "1" or ARGV[8] ~= "TRADING" or not string.find(ARGV[16], " halt=", 1, true)
-local begins_auction = ARGV[8] == COLLECTING and known[7] ~= COLLECTING
-if known[7] == COLLECTING and ARGV[8] ~= COLLECTING then return { "rejected", "AUCTION_UNMATCHED" } end
+local begins_auction = ARGV[8] == COLLECTING and known[6] ~= COLLECTING
+if known[6] == COLLECTING and ARGV[8] ~= COLLECTING then return { "rejected", "AUCTION_UNMATCHED" } end
 if known[2] == ARGV[15] and not (is_halted and reopens) and not begins_auction then
   return { "ok", tonumber(known[1]) }
 end
-if known[4] and known[4] ~= fixed and known[3] ~= "0" then return { "rejected", "RULES_FIXED" } end
+if known[3] and known[3] ~= fixed and (update_id or "0") ~= "0" then return { "rejected", "RULES_FIXED" } end
 if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV[5] then
   return { "rejected", "RULES_FIXED" }
 end
@@ -41,7 +40,7 @@ local own_decimals = ARGV[19] == ARGV[2] and ARGV[4] or ARGV[19] == ARGV[3] and 
 if ARGV[19] ~= "" and (own_decimals or decimals[3] or "8") ~= "8" then return { "rejected", "RULES_FIXED" } end
 
 -- Plan.
-local old_rule, new_rule = string.match(known[6] or "", " rule=%S+ "), string.match(ARGV[16], " rule=%S+ ")
+local old_rule, new_rule = string.match(known[5] or "", " rule=%S+ "), string.match(ARGV[16], " rule=%S+ ")
 local version = int(tonumber(known[1] or "0") + 1)
 local spec = string.sub(ARGV[15], 1, -2) .. ',"rules_version":' .. version .. "}"
 local status = is_halted and not reopens and "HALT" or ARGV[8]
@@ -56,8 +55,9 @@ if old_rule and old_rule ~= new_rule then redis.call("HDEL", KEYS[5], "allocatio
 if ARGV[18] ~= "" then redis.call("HSET", KEYS[5], "rates", ARGV[18]) else redis.call("HDEL", KEYS[5], "rates") end
 if is_halted and reopens then redis.call("HSET", KEYS[5], "halted_ms", "", "price_window", "") end
 if not known[1] then
-  redis.call("HSET", KEYS[5], "update_id", "0", "next_trade_id", "1", "last_price_ticks", "0", "changed_ms", "0",
-    "pending", "", "account_rates", account_rates or "0")
+  redis.call("HSET", KEYS[5], "next_trade_id", "1", "last_price_ticks", "0", "pending", "",
+    "account_rates", account_rates or "0")
+  redis.call("HSET", KEYS[1], "update_id:" .. ARGV[1], "0", "changed_ms:" .. ARGV[1], "0")
 end
 redis.call("HSET", KEYS[3], ARGV[1], spec)
 redis.call("HSET", KEYS[4], ARGV[2], ARGV[4], ARGV[3], ARGV[5])

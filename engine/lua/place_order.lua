@@ -18,7 +18,7 @@ Cost   O(F log N) for F fills among N orders
 
 -- Read.
 local account, side, is_buy = ARGV[1], ARGV[5], ARGV[5] == "BUY"
-local s, m = read_fields(account)
+local s, m = read_fields(ARGV[2], account)
 local verdict = early_verdict(s, ARGV[4])
 if verdict then return verdict end
 local now_ms = read_clock(m[1], m[2])
@@ -33,7 +33,7 @@ if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 
 -- Most orders only rest. They take a short way, on numbers in hand.
 local price = whole(ARGV[8])
-if ARGV[7] == "GTC" and price > 0 and ARGV[12] == "" and not s[10] and not m[7]
+if ARGV[7] == "GTC" and price > 0 and ARGV[12] == "" and not s[4] and not m[7]
   and (s[3] == "AUCTION_MATCH" or not meets_other_side(is_buy, price)) then
   return rest_order(s, m, now_ms, client_field, price)
 end

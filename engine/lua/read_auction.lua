@@ -10,7 +10,7 @@ Cost   O(N) for N orders that cross
 --- @include "lib/auction_price"
 
 -- Read.
-local s = read_fields("")
+local s = read_fields("", "")
 if not s[1] then return { "rejected", "UNKNOWN_SYMBOL" } end
 local auction = find_auction(tonumber(redis.call("HGET", SYMBOL, "last_price_ticks")))
 if not auction then return { "rejected", "AMOUNT_TOO_LARGE" } end

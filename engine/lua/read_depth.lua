@@ -1,8 +1,8 @@
 #!lua flags=no-writes
 --[[
 read_depth: the best price levels of both sides with the change number they belong to.
-KEYS   1 symbol 2 bid levels 3 ask levels 4 bid depth 5 ask depth
-ARGV   1 how many levels of a side
+KEYS   1 meta 2 symbol 3 bid levels 4 ask levels 5 bid depth 6 ask depth
+ARGV   1 symbol 2 how many levels of a side
 Reply  {"ok", update id, {price_ticks, lots, ...}, {price_ticks, lots, ...}, last price_ticks, next trade id}
 Cost   O(log N + M), M levels found
 ]]
@@ -21,7 +21,8 @@ local function read_levels(levels, depth, limit)
 end
 
 -- Read.
-local symbol = redis.call("HMGET", KEYS[1], "update_id", "last_price_ticks", "next_trade_id")
-local limit = whole(ARGV[1])
-return { "ok", tonumber(symbol[1] or "0"), read_levels(KEYS[2], KEYS[4], limit), read_levels(KEYS[3], KEYS[5], limit),
-  symbol[2] or "0", symbol[3] or "1" }
+local update_id = redis.call("HGET", KEYS[1], "update_id:" .. ARGV[1])
+local symbol = redis.call("HMGET", KEYS[2], "last_price_ticks", "next_trade_id")
+local limit = whole(ARGV[2])
+return { "ok", tonumber(update_id or "0"), read_levels(KEYS[3], KEYS[5], limit), read_levels(KEYS[4], KEYS[6], limit),
+  symbol[1] or "0", symbol[2] or "1" }

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 --[[
 set_clock: follow the machine's clock ("real") or stand at a given time ("virtual").
-KEYS   1 meta 2 events 3... symbol, of every symbol of the venue
-ARGV   1 mode 2 now_ms (virtual)
+KEYS   1 meta 2 events
+ARGV   1 mode 2 now_ms (virtual) 3... every symbol of the venue
 Reply  {"ok", now_ms} or {"rejected", "CLOCK_BACKWARDS"}
 Event  clock_set
 Cost   O(symbols)
@@ -11,8 +11,8 @@ Cost   O(symbols)
 -- Read.
 local venue = read_venue(KEYS[1])
 local changed_ms = 0
-for i = 3, #KEYS do
-  changed_ms = math.max(changed_ms, tonumber(redis.call("HGET", KEYS[i], "changed_ms") or "0"))
+for i = 3, #ARGV do
+  changed_ms = math.max(changed_ms, tonumber(redis.call("HGET", KEYS[1], "changed_ms:" .. ARGV[i]) or "0"))
 end
 
 -- Check. Nothing of the market may be later than the new time.

@@ -108,7 +108,7 @@ async def _active_accounts(venue: Venue, spec: SymbolSpec) -> set[int]:
 
 async def _changed_ms(venue: Venue, specs: dict[str, SymbolSpec]) -> int:
     """When the market last changed; the clock cannot go further back."""
-    times = [await venue.runner.command("HGET", venue.keys.symbol(symbol), "changed_ms") for symbol in specs]
+    times = await venue.runner.command("HMGET", venue.keys.meta, *(f"changed_ms:{symbol}" for symbol in specs))
     return max((int(time or 0) for time in times), default=0)
 
 

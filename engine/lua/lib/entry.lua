@@ -6,21 +6,22 @@ local META, SYMBOL, EVENTS, API_KEYS, ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES, B
 local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS
 local BID, ASK = { sign = -1, name = "BUY" }, { sign = 1, name = "SELL" } -- and book, levels and depth
 
--- The fields of the symbol and of the venue that every market command needs; the last of either are the limits of the
--- symbol and of the account that places an order ("" for commands of others): false where there are none.
+-- The fields of the symbol and of the venue that every market command needs; among them the limits of the symbol and of
+-- the account that places an order ("" for commands of others), false where there are none, and the number of the
+-- book's last change.
 -- It is asked first, and so names this call's keys, in the order of Keys.of_market: a command is built once and called
 -- many times.
-local function read_fields(account)
+local function read_fields(symbol, account)
   META, SYMBOL, EVENTS, API_KEYS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
   BID.book, BID.levels, BID.depth = KEYS[5], KEYS[7], KEYS[9]
   ASK.book, ASK.levels, ASK.depth = KEYS[6], KEYS[8], KEYS[10]
   ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
   BASE, QUOTE, STOPS, TRAILING_ORDERS, TRIGGERED = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
   TRADE_GROUPS, LISTS = KEYS[21], KEYS[22]
-  return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "update_id", "base", "quote",
-    "base_atoms_per_lot", "multiplier", "divisor", "limits"),
+  return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "limits", "base", "quote",
+    "base_atoms_per_lot", "multiplier", "divisor"),
     redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids",
-      "limits:" .. account)
+      "limits:" .. account, "update_id:" .. symbol)
 end
 
 -- What ends a market command before it begins: "pending" while an earlier order has steps left to do, "stale" when it

@@ -44,7 +44,7 @@ function new_market(symbol, s, m, now_ms)
     "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id",
     "pending_prevented", "rates", "account_rates", "last_aggregate_id")
   local market = {
-    symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3], update_id = tonumber(s[4]),
+    symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3], update_id = tonumber(m[8] or "0"),
     base_asset = s[5], quote_asset = s[6], base_atoms_per_lot = tonumber(s[7]), multiplier = tonumber(s[8]),
     divisor = tonumber(s[9]), next_trade_id = tonumber(t[1]), maker_fee_e8 = tonumber(t[2]),
     taker_fee_e8 = tonumber(t[3]), last_price = tonumber(t[4]), min_notional = tonumber(t[5]),
@@ -52,9 +52,9 @@ function new_market(symbol, s, m, now_ms)
     next_prevented_id = tonumber(t[9] or "0"), last_aggregate_id = tonumber(t[13] or t[1] - 1),
     pending_prevented = tonumber(t[10] or "0"), -- what prevention has taken from the unfinished order's quote amount
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
-    next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[10], account_limits = m[7],
-    matching = s[10] and string.match(s[10], " rule=(%S+) "), -- nil: price-time
-    execution_rules = s[10], -- the same text; a tape is exempt from limits, but its trades make the reference price
+    next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[4], account_limits = m[7],
+    matching = s[4] and string.match(s[4], " rule=(%S+) "), -- nil: price-time
+    execution_rules = s[4], -- the same text; a tape is exempt from limits, but its trades make the reference price
   }
   prepare_rates(market, t[11], t[12])
   clear_step(market)
@@ -70,7 +70,7 @@ end
 -- The market, or a verdict that ends the command; both while an order is pending. `account` is whose limits count, nil
 -- for commands that place nothing.
 function read_market(symbol, rules_version, account)
-  local s, m = read_fields(account or "")
+  local s, m = read_fields(symbol, account or "")
   local verdict = early_verdict(s, rules_version)
   if verdict and verdict[1] ~= "pending" then return nil, verdict end
   local market = new_market(symbol, s, m, read_clock(m[1], m[2]))
@@ -158,24 +158,24 @@ end
 -- Writes the counters of a market command and its one event. `body` is the JSON after the parts that all market
 -- events share; update_id has been set by the caller's plan.
 function commit_market(market, kind, body)
-  local symbol_fields = { "update_id", int(market.update_id), "changed_ms", int(market.now_ms) }
   if #market.fills > 0 then
     local last_trade = int(market.next_trade_id - 1)
     local fills = table.concat(market.fills, ",")
     redis.call("XADD", TRADES, "0-" .. last_trade, "d", "[[" .. fills .. "]," .. int(market.now_ms) .. "]")
-    symbol_fields[5], symbol_fields[6] = "next_trade_id", int(market.next_trade_id)
-    symbol_fields[7], symbol_fields[8] = "last_price_ticks", int(market.last_price)
-    symbol_fields[9], symbol_fields[10] = "last_aggregate_id", int(market.last_aggregate_id)
+    local symbol_fields = { "next_trade_id", int(market.next_trade_id), "last_price_ticks", int(market.last_price),
+      "last_aggregate_id", int(market.last_aggregate_id) }
     if market.price_window then
-      symbol_fields[11], symbol_fields[12] = "price_window", market.price_window
+      symbol_fields[7], symbol_fields[8] = "price_window", market.price_window
     end
     if market.buckets then
       symbol_fields[#symbol_fields + 1], symbol_fields[#symbol_fields + 2] = "buckets", market.buckets
     end
+    redis.call("HSET", SYMBOL, unpack(symbol_fields))
   end
-  redis.call("HSET", SYMBOL, unpack(symbol_fields))
-  redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.halt and market.seq + 1 or market.seq),
-    "next_order_id", int(market.next_order_id))
+  local now = int(market.now_ms)
+  redis.call("HSET", META, "last_ms", now, "seq", int(market.halt and market.seq + 1 or market.seq),
+    "next_order_id", int(market.next_order_id), "update_id:" .. market.symbol, int(market.update_id),
+    "changed_ms:" .. market.symbol, now)
   local balances = {}
   tell_ledger(market.base, balances)
   tell_ledger(market.quote, balances)

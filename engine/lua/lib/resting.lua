@@ -48,7 +48,7 @@ local function rest_order(s, m, now_ms, client_field, price_ticks)
   -- Plan.
   local id_text, seq, now, locked = m[5] or "1", int(tonumber(m[3]) + 1), int(now_ms), int(atoms)
   local order_id = tonumber(id_text)
-  local member, level_text, update_id = string.format("%016d", order_id), int(level), int(tonumber(s[4]) + 1)
+  local member, level_text, update_id = string.format("%016d", order_id), int(level), int(tonumber(m[8] or "0") + 1)
   local record = "[" .. lots_text .. "," .. lots_text .. ",0," .. locked .. "," .. now .. ',"NEW",' .. id_text
     .. "," .. account .. ',"' .. side .. '",' .. price .. ',"' .. ARGV[6] .. '","GTC",' .. now
     .. ',"' .. ARGV[11] .. '",0]'
@@ -70,8 +70,8 @@ local function rest_order(s, m, now_ms, client_field, price_ticks)
   redis.call("HSET", ORDERS, member, record)
   redis.call("ZADD", OPEN, "0", account .. "|" .. symbol .. "|" .. member)
   redis.call("HSET", CLIENT_IDS, client_field, member)
-  redis.call("HSET", SYMBOL, "update_id", update_id, "changed_ms", now)
-  redis.call("HSET", META, "last_ms", now, "seq", seq, "next_order_id", int(order_id + 1))
+  redis.call("HSET", META, "last_ms", now, "seq", seq, "next_order_id", int(order_id + 1),
+    "update_id:" .. symbol, update_id, "changed_ms:" .. symbol, now)
   redis.call("XADD", EVENTS, "0-" .. seq, "d", event)
   return { "ok", tonumber(seq), record, "[]", "[]", 1, 1 }
 end
