@@ -1,32 +1,101 @@
-"""Who asks: from the API key in a request's headers to a Caller.
+"""Who asks: from the API key of a request, and what it is signed with, to a Caller.
 
 The fact a newcomer would get wrong: this looks at a record that may be a moment old. Commands carry the key's digest
 and the script looks again, so what matters is decided there; here it is decided what a reader may see.
 """
 
 import re
+from typing import Final
 
 from accounts.digests import key_digest
-from api.callers import Caller, Permission
+from accounts.signatures import NOBODY, Signed, Window, cut_signature, read_window, verifier_of
+from api.callers import Caller, Permission, RawRequest
 from api.dialects import Dialect
-from api.errors import BAD_KEY, BAD_KEY_FORMAT, Refused
+from api.errors import AHEAD_OF_SERVER, BAD_KEY, BAD_KEY_FORMAT, BAD_SIGNATURE, OUTSIDE_WINDOW, Refused
+from api.parameters import is_json
+from api.router import Route
 from api.runtime import Runtime
+from engine.errors import BadParameter
+from engine.registry import KeyRecord
 
-_KEY = re.compile(rb"[A-Za-z0-9_-]{1,128}")
+_KEY: Final = re.compile(rb"[A-Za-z0-9_-]{1,128}")
+AHEAD_US: Final = 1_000_000  # a timestamp may be less than this ahead of the venue's clock
 
 
-async def authenticate(
-    runtime: Runtime, headers: dict[bytes, bytes], permission: Permission, dialect: Dialect
-) -> Caller:
+async def authenticate(runtime: Runtime, request: RawRequest, route: Route) -> Caller:
     """Whose key this is. Raises Refused: BAD_KEY_FORMAT for none or none that could be one, BAD_KEY for an unknown or
-    revoked one, for a missing permission, and for a key that wants every request signed (v1 has no signatures)."""
+    revoked one, for a missing permission, and for a key that wants every request signed; what `check_signed` raises.
+    """
     api_key = b""
-    for name in dialect.key_headers:
-        api_key = api_key or headers.get(name, b"")
+    for name in route.dialect.key_headers:
+        api_key = api_key or request.headers.get(name, b"")
     if not _KEY.fullmatch(api_key):
         raise Refused(BAD_KEY_FORMAT)
+    assert route.permission is not None
+    if route.is_signed:
+        return await check_signed(runtime, _signed(api_key, request, route), route.permission, route.dialect)
     digest = key_digest(api_key.decode())
     record = await runtime.venue.registry.key(digest)
-    if record is None or permission not in record.permissions or record.requires_signature:
+    if record is None or not _may(record, route.permission):
         raise Refused(BAD_KEY)
+    if record.requires_signature and not route.dialect.is_signed:
+        signed = _signed(api_key, request, route)
+        if signed.signature is None:
+            raise Refused(BAD_KEY)
+        return await check_signed(runtime, signed, route.permission, route.dialect)
+    return Caller(route.dialect, record.account, record.user_name, digest)
+
+
+async def check_signed(runtime: Runtime, signed: Signed, permission: Permission, dialect: Dialect) -> Caller:
+    """Who signed this, now. Raises what `check_signature` and `check_time` raise, in this order."""
+    caller = await check_signature(runtime, signed, permission, dialect)
+    await check_time(runtime, read_window(signed.timestamp, signed.recv_window))
+    return caller
+
+
+async def check_signature(runtime: Runtime, signed: Signed, permission: Permission, dialect: Dialect) -> Caller:
+    """Who signed this, whenever that was.
+
+    Raises Refused: BAD_KEY for all that must not be told apart, whatever was signed; then BadParameter for a signature
+    that was not sent, Refused BAD_SIGNATURE for a wrong one.
+    """
+    digest = key_digest(signed.api_key)
+    record = await runtime.venue.registry.key(digest)
+    verifier = NOBODY if record is None else verifier_of(record.sealed_secret, digest)
+    is_genuine = verifier.is_genuine(signed.payload, signed.signature or b"")
+    if record is None or not _may(record, permission):
+        raise Refused(BAD_KEY)
+    if not signed.signature:
+        raise BadParameter("signature", "MISSING" if signed.signature is None else "EMPTY")
+    if not is_genuine:
+        raise Refused(BAD_SIGNATURE)
     return Caller(dialect, record.account, record.user_name, digest)
+
+
+async def check_time(runtime: Runtime, window: Window) -> None:
+    """Raises Refused AHEAD_OF_SERVER or OUTSIDE_WINDOW by the venue's clock."""
+    guess_us = runtime.time.guess_us()
+    if guess_us is not None and window.sent_us < guess_us + AHEAD_US and guess_us <= window.until_us:
+        return
+    now_us = await runtime.time.ask_us()
+    if window.sent_us >= now_us + AHEAD_US:
+        raise Refused(AHEAD_OF_SERVER)
+    if now_us > window.until_us:
+        raise Refused(OUTSIDE_WINDOW)
+
+
+def _may(record: KeyRecord, permission: Permission) -> bool:
+    return permission in record.permissions
+
+
+def _signed(api_key: bytes, request: RawRequest, route: Route) -> Signed:
+    if route.dialect.reads_json and is_json(request.body):  # there is no pair to be found in JSON
+        cut = cut_signature(request.query, b"")
+        payload = cut.payload + request.body
+    else:
+        cut = cut_signature(request.query, request.body)
+        payload = cut.payload
+    texts = request.texts
+    return Signed(
+        api_key.decode(), payload, cut.signature, texts.get("timestamp"), texts.get("recvWindow"), request.address
+    )

@@ -36,6 +36,7 @@ from accounts.rendering import (
     order_view,
 )
 from api.callers import Caller, Permission
+from api.dialects import V1
 from api.errors import one_of_two_missing
 from api.parameters import EndTime, StartTime
 from api.router import EndpointTable
@@ -334,7 +335,7 @@ async def my_filters(request: OfSymbol, caller: Caller, runtime: Runtime) -> dic
     }
 
 
-@ENDPOINTS.endpoint("POST", "/deposit", permission=Permission.WITHDRAW)
+@ENDPOINTS.endpoint("POST", "/deposit", permission=Permission.WITHDRAW, dialect=V1)
 async def deposit(request: TransferRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Money in."""
     transfer, amount = await _transfer(request, caller, runtime)
@@ -342,7 +343,7 @@ async def deposit(request: TransferRequest, caller: Caller, runtime: Runtime) ->
     return {"status": "ok", "tranId": done.transfer_id, "asset": transfer.asset, "amount": amount}
 
 
-@ENDPOINTS.endpoint("POST", "/withdraw", permission=Permission.WITHDRAW)
+@ENDPOINTS.endpoint("POST", "/withdraw", permission=Permission.WITHDRAW, dialect=V1)
 async def withdraw(request: TransferRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Free money out."""
     transfer, amount = await _transfer(request, caller, runtime)

@@ -1,4 +1,4 @@
-"""Who asks, and what an API key may do."""
+"""Who asks, what an API key may do, and what of a request says so."""
 
 from enum import StrEnum
 
@@ -22,3 +22,16 @@ class Caller(msgspec.Struct, frozen=True):
     account: int = 0
     user_name: str = ""
     key_digest: str = ""
+
+
+class RawRequest(msgspec.Struct, frozen=True):
+    """What authentication looks at. A signature covers `query` and `body` as they were received.
+
+    `address` is that of the peer, whatever headers say of others; empty where there is none (a Unix socket).
+    """
+
+    headers: dict[bytes, bytes]
+    query: bytes
+    body: bytes
+    texts: dict[str, str]
+    address: str

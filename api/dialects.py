@@ -1,4 +1,4 @@
-"""In what /api/v1 (the guide's) and later /api/v3 (Binance's) differ; everything else they share.
+"""In what /api/v1 (the guide's) and /api/v3 and /sapi/v1 (Binance's) differ; everything else they share.
 
 The fact a newcomer would get wrong: a handler never asks which dialect it serves, only what that dialect wants.
 """
@@ -16,6 +16,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     prefix: str
     key_headers: tuple[bytes, ...] = (b"x-mbx-apikey",)
+    is_signed: bool = False  # whatever needs a key needs a signature too, unless its row says otherwise
+    reads_json: bool = True  # bodies, beside forms
     default_time_in_force: TimeInForce | None = None  # of a LIMIT order; None: it has to be sent
     answers_in_full: bool = False  # a new order whatever its type, unless newOrderRespType says otherwise
     default_depth: int = 100
@@ -51,8 +53,10 @@ V1: Final = Dialect(
     has_time_unit=False,
     ping={"status": "ok"},
 )
-V3: Final = Dialect(name="v3", prefix="/api/v3")
+V3: Final = Dialect(name="v3", prefix="/api/v3", is_signed=True, reads_json=False)
+SAPI: Final = Dialect(name="sapi", prefix="/sapi/v1", is_signed=True, reads_json=False)
 SIMULATION: Final = Dialect(  # what is not the exchange
     name="simulation", prefix="/_sim", errors_repeat_text=True, has_time_unit=False
 )
 BARE: Final = Dialect(name="bare", prefix="", errors_repeat_text=True, has_time_unit=False)  # /healthz
+KNOWN: Final = (V1, V3, SAPI, SIMULATION)

@@ -68,6 +68,9 @@ GONE_PAGE: Final = (
 )
 BAD_KEY_FORMAT: Final = Answer(401, -2014, "API-key format invalid.")
 BAD_KEY: Final = Answer(401, -2015, "Invalid API-key, IP, or permissions for action.")
+BAD_SIGNATURE: Final = Answer(400, -1022, "Signature for this request is not valid.")
+OUTSIDE_WINDOW: Final = Answer(400, -1021, "Timestamp for this request is outside of the recvWindow.")
+AHEAD_OF_SERVER: Final = Answer(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.")
 
 OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.INSUFFICIENT_BALANCE: Answer(400, -2010, "Account has insufficient balance for requested action."),
@@ -188,6 +191,7 @@ OF_FIELD: Final[dict[tuple[str, str], tuple[int, str]]] = {
     ("pegOffsetType", "UNKNOWN_VALUE"): (-1211, "Invalid pegOffsetType."),
     ("interval", "UNKNOWN_VALUE"): (-1120, "Invalid interval."),
     ("cancelRestrictions", "UNKNOWN_VALUE"): (-1145, "Invalid cancelRestrictions"),
+    ("recvWindow", "OUT_OF_RANGE"): (-1131, "'recvWindow' must be less than 60000."),
     ("strategyType", "OUT_OF_RANGE"): (-1134, "`strategyType` was less than 1000000."),
 }
 LEGAL_RANGES: Final[dict[str, str]] = {
@@ -202,6 +206,7 @@ LEGAL_RANGES: Final[dict[str, str]] = {
     "icebergQty": LEGAL_DECIMAL,
     "newQty": LEGAL_DECIMAL,
     "amount": LEGAL_DECIMAL,
+    "recvWindow": LEGAL_DECIMAL,
 }
 
 

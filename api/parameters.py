@@ -35,7 +35,7 @@ class Structure(str):
     __slots__ = ()
 
 
-def gather(query: bytes, body: bytes) -> Texts:
+def gather(query: bytes, body: bytes, *, reads_json: bool = True) -> Texts:
     """All parameters of a request by name; where query and body name the same one, the query wins.
 
     Raises BadParameter: DUPLICATE for a name twice in one place, ILLEGAL_CHARACTERS for what is not UTF-8, MALFORMED
@@ -43,8 +43,13 @@ def gather(query: bytes, body: bytes) -> Texts:
     """
     if not body:
         return read_form(query) if query else {}
-    texts = read_json(body) if body.lstrip()[:1] in (b"{", b"[") else read_form(body)
+    texts = read_json(body) if reads_json and is_json(body) else read_form(body)
     return texts | read_form(query) if query else texts
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a body is an object or a list of JSON's, or pretends to be one."""
+    return body.lstrip()[:1] in (b"{", b"[")
 
 
 def read_form(data: bytes) -> Texts:

@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol, TypeVar, get_type_hints
 
 import msgspec
 
-from api.callers import Caller, Permission
-from api.dialects import BARE, SIMULATION, V1, Dialect
+from api.callers import Caller, Permission, RawRequest
+from api.dialects import BARE, KNOWN, SIMULATION, V1, V3, Dialect
 from api.errors import BODY_TOO_LARGE, NO_SIM_TOKEN, UNKNOWN, Answer, Refused, answer_to, unknown_path, wrong_method
 from api.parameters import RequestReader, gather
 from api.runtime import Runtime
@@ -63,6 +63,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     handler: Handler
     request: type[msgspec.Struct]
     permission: Permission | None  # None: no key is asked for
+    key_is_enough: bool  # no signature, also where the dialect is signed
     needs_venue: bool  # False: answers also while Redis is away
     dialect: Dialect | None  # None: all that the router serves
     websocket: str  # the method's name in the WebSocket API, order.place; empty: it is asked for by HTTP only
@@ -76,7 +77,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointTable:
-    """The rows of one module, in the order they were written."""
+    """The rows of one module, in the order they were written; of one dialect, or of all that the router serves."""
 
     def __init__(self, dialect: Dialect | None = None) -> None:
         self._dialect = dialect
@@ -91,12 +92,17 @@ class EndpointTable:
         path: str,
         *,
         permission: Permission | None = None,
+        key_is_enough: bool = False,
         needs_venue: bool = True,
+        dialect: Dialect | None = None,
         websocket: str = "",
         weight: Weight = 1,
         orders: int = 0,
     ) -> Callable[[AnyHandler], AnyHandler]:
-        """Adds the decorated handler as a row; what it takes is the type of its argument `request`."""
+        """Adds the decorated handler as a row; what it takes is the type of its argument `request`.
+
+        `dialect`: the only one that has the row, for a table that is served in several.
+        """
 
         def add(handler: AnyHandler) -> AnyHandler:
             request = get_type_hints(handler)["request"]
@@ -107,8 +113,9 @@ class EndpointTable:
                     handler=handler,
                     request=request,
                     permission=permission,
+                    key_is_enough=key_is_enough,
                     needs_venue=needs_venue,
-                    dialect=self._dialect,
+                    dialect=dialect or self._dialect,
                     websocket=websocket,
                     weight=weight,
                     orders=orders,
@@ -124,20 +131,13 @@ def sim_endpoints() -> EndpointTable:
     return EndpointTable(SIMULATION)
 
 
-class Authenticator(Protocol):
-    """Who carries this key. Raises Refused: no key, unknown, revoked, or not allowed to do this."""
-
-    async def __call__(
-        self, runtime: Runtime, headers: dict[bytes, bytes], permission: Permission, dialect: Dialect
-    ) -> Caller: ...
-
-
 class Route(msgspec.Struct, frozen=True):
     """A row in one dialect, ready to be called."""
 
     handler: Handler
     reader: RequestReader[Any]
     permission: Permission | None
+    is_signed: bool
     needs_venue: bool
     dialect: Dialect
     anonymous: Caller
@@ -147,6 +147,15 @@ class Route(msgspec.Struct, frozen=True):
     def notes_refusals(self) -> bool:
         """Whether it asks the engine for something whose refusal its caller may want to understand."""
         return self.permission in (Permission.TRADE, Permission.WITHDRAW)
+
+
+class Authenticator(Protocol):
+    """Who sent this request, for a route with a permission.
+
+    Raises Refused: no key, unknown, revoked, not allowed to do this, a signature or time that is not right.
+    """
+
+    async def __call__(self, runtime: Runtime, request: RawRequest, route: Route) -> Caller: ...
 
 
 class Router:
@@ -160,11 +169,12 @@ class Router:
         runtime: Runtime,
         *,
         authenticate: Authenticator,
-        dialects: Iterable[Dialect] = (V1,),
+        dialects: Iterable[Dialect] = (V1, V3),
     ) -> None:
         self._runtime = runtime
         self._authenticate = authenticate
         self._dialects = tuple(dialects)
+        self._all_dialects = (*self._dialects, *KNOWN)
         self._routes: dict[str, dict[str, Route]] = {}
         self._patterns: dict[re.Pattern[str], dict[str, Route]] = {}
         for row in (row for table in tables for row in table):
@@ -179,7 +189,14 @@ class Router:
         if row.method in methods:
             raise ValueError(f"two endpoints for {row.method} {path}")
         methods[row.method] = Route(
-            row.handler, RequestReader(row.request), row.permission, row.needs_venue, dialect, Caller(dialect), pattern
+            row.handler,
+            RequestReader(row.request),
+            row.permission,
+            row.permission is not None and dialect.is_signed and not row.key_is_enough,
+            row.needs_venue,
+            dialect,
+            Caller(dialect),
+            pattern,
         )
 
     def answers(self, path: str) -> bool:
@@ -204,7 +221,8 @@ class Router:
     async def _answer(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
         route = self._find(scope)
         encode = self._encoder(route.dialect, scope)
-        texts = gather(scope["query_string"], body)
+        query: bytes = scope["query_string"]
+        texts = gather(query, body, reads_json=route.dialect.reads_json)
         if route.path is not None and (match := route.path.fullmatch(scope["path"])) is not None:
             texts |= match.groupdict()
         runtime = self._runtime
@@ -212,7 +230,9 @@ class Router:
             await runtime.open_venue()
         caller = route.anonymous
         if route.permission is not None:
-            caller = await self._authenticate(runtime, dict(scope["headers"]), route.permission, route.dialect)
+            peer = scope.get("client")
+            raw = RawRequest(dict(scope["headers"]), query, body, texts, peer[0] if peer else "")
+            caller = await self._authenticate(runtime, raw, route)
         elif route.dialect is SIMULATION and not runtime.is_sim_token(dict(scope["headers"]).get(b"x-sim-token", b"")):
             raise Refused(NO_SIM_TOKEN)
         try:
@@ -274,7 +294,7 @@ class Router:
         return None
 
     def _dialect_of(self, path: str) -> Dialect:
-        for dialect in self._dialects:
+        for dialect in self._all_dialects:
             if path.startswith(dialect.prefix):
                 return dialect
         return BARE

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from api.feed import Feed
 from api.refusals import RefusalLog
+from api.venue_time import VenueTime
 from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError, OutcomeUnknown
 from engine.venue import Venue
@@ -39,6 +40,7 @@ class Runtime:
         self.feed = Feed(redis_url, venue_name)
         self.feed.watch(self.venue.registry)
         self.refusals = RefusalLog(self.venue)
+        self.time = VenueTime(self.venue, self.feed)
         self.durability = durability
         self.version = version
         self._sim_token_file = sim_token_file
@@ -84,6 +86,7 @@ class Runtime:
         except OutcomeUnknown as error:
             raise EngineUnavailable("open_venue") from error
         self.venue.registry.forget()
+        self.time.forget()
         self._session = self.venue.connection.session
 
     def _opened(self, task: asyncio.Task[None]) -> None:

@@ -88,6 +88,14 @@ class Queries:
         now_ms, mode, epoch, seq = await self._read("read_clock", [self._keys.meta])
         return Clock(now_ms=now_ms, mode=mode.decode(), epoch=epoch, seq=seq)
 
+    async def server_time_us(self) -> int:
+        """The time of Redis' own machine, which the venue's real clock follows, in microseconds."""
+        try:
+            seconds, microseconds = await self._runner.command("TIME")
+        except OutcomeUnknown as error:
+            raise EngineUnavailable("TIME") from error
+        return int(seconds) * 1_000_000 + int(microseconds)
+
     async def auction(self, spec: SymbolSpec) -> AuctionState:
         """What crosses in the book. Rejected UNKNOWN_SYMBOL, AMOUNT_TOO_LARGE (more lots than can be counted)."""
         keys = self._keys.of_market(spec.symbol, spec.base, spec.quote)

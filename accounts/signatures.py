@@ -1,0 +1,152 @@
+"""What a request has to show beside its key: a signature, and a time that is not long ago.
+
+The fact a newcomer would get wrong: what is signed is the query and the body as they were received, one behind the
+other, without the pair `signature=...` wherever it stands. Nothing is decoded, sorted or written again.
+"""
+
+import binascii
+import hmac
+import logging
+import secrets
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from accounts.secrets import CannotUnseal, unseal
+from api.parameters import LARGEST_INTEGER, MOST_DIGITS
+from engine.amounts import to_atoms
+from engine.errors import BadParameter
+
+logger = logging.getLogger(__name__)
+
+PAIR: Final = b"signature="
+VERIFIERS_KEPT: Final = 4_096  # a bot signs every order with the same key
+WINDOWS_KEPT: Final = 256
+USUAL_WINDOW_US: Final = 5_000_000
+LONGEST_WINDOW_US: Final = 60_000_000
+FIRST_IN_MICROSECONDS: Final = 10**14  # a smaller timestamp is in milliseconds
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """A request's credentials, whichever way they came in. `signature`, `timestamp`, `recv_window`: None if not sent.
+
+    `payload` is what was to be signed. `address` is the peer's, empty where there is none.
+    """
+
+    api_key: str
+    payload: bytes
+    signature: bytes | None
+    timestamp: str | None
+    recv_window: str | None
+    address: str
+
+    def __repr__(self) -> str:
+        return f"Signed(payload of {len(self.payload)} bytes)"
+
+
+class Cut(NamedTuple):
+    """A request without its signature. `signature` is percent-decoded, None when there is none."""
+
+    payload: bytes
+    signature: bytes | None
+
+
+def cut_signature(query: bytes, body: bytes) -> Cut:
+    """What was signed, and the signature; where both query and body have one, the query's."""
+    query, in_query = _cut_pair(query)
+    body, in_body = _cut_pair(body) if body else (body, None)
+    return Cut(query + body, in_body if in_query is None else in_query)
+
+
+def _cut_pair(text: bytes) -> tuple[bytes, bytes | None]:
+    """The pairs but that of the signature, and its value. A name twice is refused elsewhere."""
+    if text.startswith(PAIR):
+        value, _, rest = text[len(PAIR) :].partition(b"&")
+    else:
+        before, found, behind = text.partition(b"&" + PAIR)
+        if not found:
+            return text, None
+        value, ampersand, after = behind.partition(b"&")
+        rest = before + ampersand + after
+    # A plus stays one: base64 has it, and not everybody writes it as %2B.
+    return rest, unquote_to_bytes(value) if b"%" in value else value
+
+
+class Verifier(Protocol):
+    """Knows a key's signature from others."""
+
+    def is_genuine(self, payload: bytes, signature: bytes) -> bool: ...
+
+
+class HmacVerifier:
+    """HMAC-SHA256 in hex, in either case."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return "HmacVerifier(…)"
+
+    def is_genuine(self, payload: bytes, signature: bytes) -> bool:
+        expected = hmac.digest(self._secret, payload, "sha256")
+        try:
+            given = binascii.unhexlify(signature)
+        except ValueError:
+            given = b""
+        return hmac.compare_digest(expected, given)
+
+
+NOBODY: Final = HmacVerifier(secrets.token_bytes(32))  # an unknown key takes as long as a known one
+
+
+@lru_cache(maxsize=VERIFIERS_KEPT)
+def verifier_of(sealed_secret: str, digest: str) -> Verifier:
+    """What knows the signatures of the key with this digest. NOBODY if its secret does not open."""
+    try:
+        return HmacVerifier(unseal(sealed_secret, digest=digest).encode())
+    except CannotUnseal as error:
+        logger.error("%s: nothing can be signed with it", error)
+        return NOBODY
+
+
+class Window(NamedTuple):
+    """From when a request is, and until when it may be executed; microseconds since 1970."""
+
+    sent_us: int
+    until_us: int
+
+
+def read_window(timestamp: str | None, recv_window: str | None) -> Window:
+    """`timestamp` in milliseconds or microseconds, `recvWindow` in milliseconds with up to three decimals.
+
+    Raises BadParameter.
+    """
+    sent_us = _read_timestamp(timestamp)
+    return Window(sent_us, sent_us + (USUAL_WINDOW_US if recv_window is None else _read_recv_window(recv_window)))
+
+
+def _read_timestamp(text: str | None) -> int:
+    if text is None:
+        raise BadParameter("timestamp", "MISSING")
+    if not text:
+        raise BadParameter("timestamp", "EMPTY")
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise BadParameter("timestamp", "ILLEGAL_CHARACTERS", value=text)
+    number = int(text)
+    if number > LARGEST_INTEGER:
+        raise BadParameter("timestamp", "TOO_LARGE", value=text)
+    return number if number >= FIRST_IN_MICROSECONDS else number * 1000
+
+
+@lru_cache(maxsize=WINDOWS_KEPT)
+def _read_recv_window(text: str) -> int:
+    if not text:
+        raise BadParameter("recvWindow", "EMPTY")
+    window_us = to_atoms(text, decimals=3, limit=LARGEST_INTEGER, field="recvWindow")
+    if window_us > LONGEST_WINDOW_US:
+        raise BadParameter("recvWindow", "OUT_OF_RANGE", value=text)
+    return window_us
