@@ -1,13 +1,13 @@
-"""Candles: the pure fold of trades into sixteen intervals, and reading them with their silent ones filled in.
+"""Candles: the pure fold of trades into sixteen intervals, and those that exist as they are read.
 
 Open times are Binance's, in UTC: weeks begin on Monday, three days are counted from 1970-01-01, months are calendar
 months. The fact a newcomer would get wrong: an interval without a trade has no candle in Redis; a reader makes it from
-the close before it, which every candle carries (`previous_close_ticks`).
+the close before it, which every candle carries (`previous_close_ticks`): see markets/klines.py.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from engine.candles import CandleStore, Stored
 from engine.queries import PublicTrade
 from engine.records import Fill
-from engine.types import Side, SymbolSpec
+from engine.types import Side
 from engine.venue import Venue
 
 SECOND_MS = 1_000
@@ -83,14 +83,6 @@ class LastTrade(msgspec.Struct, array_like=True, frozen=True):
     now_ms: int
 
 
-class Kline(msgspec.Struct, frozen=True):
-    """A candle with its times, ready for a caller. `close_ms` is the last millisecond that belongs to it."""
-
-    open_ms: int
-    close_ms: int
-    candle: Candle
-
-
 _candle_decoder = msgspec.json.Decoder(Candle)
 _last_decoder = msgspec.json.Decoder(LastTrade)
 
@@ -114,12 +106,47 @@ def first_candle(fill: Fill, previous_close_ticks: int) -> Candle:
     return Candle(price, price, price, price, previous_close_ticks=previous_close_ticks)
 
 
+def merged(candles: Sequence[Candle]) -> Candle:
+    """One candle out of consecutive ones, at least one."""
+    first, last = candles[0], candles[-1]
+    return Candle(
+        open_ticks=first.open_ticks,
+        high_ticks=max(candle.high_ticks for candle in candles),
+        low_ticks=min(candle.low_ticks for candle in candles),
+        close_ticks=last.close_ticks,
+        lots=sum(candle.lots for candle in candles),
+        quote_atoms=sum(candle.quote_atoms for candle in candles),
+        trade_count=sum(candle.trade_count for candle in candles),
+        taker_buy_lots=sum(candle.taker_buy_lots for candle in candles),
+        taker_buy_quote_atoms=sum(candle.taker_buy_quote_atoms for candle in candles),
+        first_trade_id=first.first_trade_id,
+        last_trade_id=last.last_trade_id,
+        previous_close_ticks=first.previous_close_ticks,
+    )
+
+
+def cover(begin_ms: int, end_ms: int) -> list[tuple[str, int]]:
+    """The fewest candles (interval, open_ms) that together are the span; both its ends are whole minutes."""
+    found = []
+    while begin_ms < end_ms:
+        interval = next(
+            name
+            for name in ("1d", "1h", "1m")
+            if begin_ms % FIXED_MS[name] == 0 and (name == "1m" or begin_ms + FIXED_MS[name] <= end_ms)
+        )
+        found.append((interval, begin_ms))
+        begin_ms += FIXED_MS[interval]
+    return found
+
+
 def field_of(interval: str, open_ms: int) -> str:
     return f"{interval}:{open_ms}"
 
 
-def open_of(interval: str, now_ms: int) -> int:
-    """When the interval that contains `now_ms` began."""
+def open_of(interval: str, now_ms: int, zone_ms: int = 0) -> int:
+    """When the interval that contains `now_ms` began; `zone_ms` is how far a zone's clocks are ahead of UTC."""
+    if zone_ms:
+        return open_of(interval, now_ms + zone_ms) - zone_ms
     if interval == MONTH:
         moment = datetime.fromtimestamp(now_ms / 1000, UTC)
         return _month_ms(moment.year, moment.month)
@@ -129,13 +156,13 @@ def open_of(interval: str, now_ms: int) -> int:
     return now_ms // length_ms * length_ms
 
 
-def next_open(interval: str, open_ms: int, steps: int = 1) -> int:
+def next_open(interval: str, open_ms: int, steps: int = 1, zone_ms: int = 0) -> int:
     """The open time `steps` intervals later (earlier if negative)."""
     if interval != MONTH:
         return open_ms + steps * FIXED_MS[interval]
-    moment = datetime.fromtimestamp(open_ms / 1000, UTC)
+    moment = datetime.fromtimestamp((open_ms + zone_ms) / 1000, UTC)
     years, month = divmod(moment.month - 1 + steps, 12)
-    return _month_ms(moment.year + years, month + 1)
+    return _month_ms(moment.year + years, month + 1) - zone_ms
 
 
 def _month_ms(year: int, month: int) -> int:
@@ -217,6 +244,10 @@ class CandleView:
     def get(self, interval: str, open_ms: int) -> Candle | None:
         return self._found.get(field_of(interval, open_ms))
 
+    def those_of(self, wanted: Iterable[tuple[str, int]]) -> list[Candle]:
+        """Those among (interval, open_ms) that exist, in their order."""
+        return [candle for interval, open_ms in wanted if (candle := self.get(interval, open_ms)) is not None]
+
 
 async def read_view(venue: Venue, symbol: str, wanted: Sequence[tuple[str, int]] = ()) -> CandleView:
     """The candles (interval, open_ms) among `wanted` that exist. Raises EngineUnavailable."""
@@ -229,92 +260,3 @@ async def venue_now(venue: Venue) -> int:
     clock = await venue.queries.clock()
     await wait_for_candles(CandleStore(venue), clock.epoch, clock.seq)
     return clock.now_ms
-
-
-async def read_klines(
-    venue: Venue, spec: SymbolSpec, interval: str, *, start_ms: int | None, end_ms: int | None, limit: int
-) -> list[Kline]:
-    """At most `limit` candles, oldest first: from `start_ms` on if given, else the newest up to `end_ms` or now.
-
-    A candle belongs to the range when its open time does. Silent intervals between the first trade and now are
-    filled: the close before them, no volume. Raises EngineUnavailable.
-    """
-    now_ms = await venue_now(venue)
-    first_ms = (await read_view(venue, spec.symbol)).first_ms
-    if first_ms is None:
-        return []
-    if interval == "1s":
-        first_ms = max(first_ms, now_ms - SECONDS_KEPT_MS + MINUTE_MS)
-    opens = opens_between(interval, first_ms, now_ms, start_ms=start_ms, end_ms=end_ms, limit=limit)
-    view = await read_view(venue, spec.symbol, [(interval, open_ms) for open_ms in opens])
-    before = await _close_before(venue, spec.symbol, view, interval, opens)
-    return list(_filled(view, interval, opens, before))
-
-
-def opens_between(
-    interval: str, first_ms: int, now_ms: int, *, start_ms: int | None, end_ms: int | None, limit: int
-) -> list[int]:
-    """The open times to return, oldest first."""
-    newest = open_of(interval, min(now_ms, now_ms if end_ms is None else end_ms))
-    oldest = open_of(interval, first_ms)
-    if start_ms is not None and start_ms > newest:
-        return []
-    if start_ms is not None and start_ms > oldest:
-        oldest = open_of(interval, start_ms)
-        oldest = oldest if oldest >= start_ms else next_open(interval, oldest)
-    opens: list[int] = []
-    if start_ms is None:
-        while newest >= oldest and len(opens) < limit:
-            opens.append(newest)
-            newest = next_open(interval, newest, -1)
-        return opens[::-1]
-    while oldest <= newest and len(opens) < limit:
-        opens.append(oldest)
-        oldest = next_open(interval, oldest)
-    return opens
-
-
-async def _close_before(venue: Venue, symbol: str, view: CandleView, interval: str, opens: list[int]) -> int:
-    """The last price before `opens[0]`: told by the first candle found, else looked for in ever finer intervals."""
-    for open_ms in opens:
-        candle = view.get(interval, open_ms)
-        if candle is not None:
-            return candle.previous_close_ticks
-    if not opens or view.last is None or view.first_ms is None:
-        return 0
-    if view.last.now_ms < opens[0]:
-        return view.last.price_ticks
-    return await last_price_before(venue, symbol, opens[0], view.first_ms)
-
-
-async def last_price_before(venue: Venue, symbol: str, at_ms: int, first_ms: int) -> int:
-    """The price of the last trade made before `at_ms`, in ticks; 0 if there was none. `at_ms` is a whole second.
-
-    From months down to seconds: the newest candle that begins before `at_ms` either ends before it, or what it
-    contains is looked at more closely; if that holds nothing early enough, the price is the one before it.
-    """
-    oldest_ms, answer = first_ms, 0
-    for interval in (MONTH, "1d", "1h", "1m", "1s"):
-        opens = opens_between(interval, oldest_ms, at_ms - 1, start_ms=None, end_ms=None, limit=1_500)
-        view = await read_view(venue, symbol, [(interval, open_ms) for open_ms in opens])
-        for open_ms in reversed(opens):
-            candle = view.get(interval, open_ms)
-            if candle is not None:
-                break
-        else:
-            return answer
-        if next_open(interval, open_ms) <= at_ms:
-            return candle.close_ticks
-        oldest_ms, answer = open_ms, candle.previous_close_ticks
-    return answer
-
-
-def _filled(view: CandleView, interval: str, opens: list[int], previous_close: int) -> Iterator[Kline]:
-    """Klines for all open times; one before the first price has nothing to show and is left out."""
-    for open_ms in opens:
-        candle = view.get(interval, open_ms)
-        if candle is None and previous_close == 0:
-            continue
-        candle = candle or silent_candle(previous_close)
-        previous_close = candle.close_ticks
-        yield Kline(open_ms, next_open(interval, open_ms) - 1, candle)

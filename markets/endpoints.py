@@ -16,9 +16,10 @@ from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
 from engine.types import SymbolSpec, SymbolStatus
 from markets import weights
-from markets.candles import INTERVALS, read_klines
+from markets.candles import INTERVALS
 from markets.exchange_info import exchange_info
 from markets.execution_rules import execution_rules_view, reference_calculation_view, reference_price_view
+from markets.klines import read_klines
 from markets.rendering import kline_row, level_texts, price_text, ticker_view, trade_view
 from markets.tickers import ticker_24h
 

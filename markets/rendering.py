@@ -9,7 +9,7 @@ from engine.amounts import to_text
 from engine.filters import max_notional_atoms
 from engine.queries import PublicTrade
 from engine.types import PRICE_DECIMALS, UNIT, SymbolSpec
-from markets.candles import Kline
+from markets.klines import Kline
 from markets.tickers import Ticker24h
 
 

@@ -1,43 +1,51 @@
-"""The rolling 24 hours of a symbol, to the second: put together on read from candles, nothing is kept for it.
+"""What was traded in a window: the rolling 24 hours of a symbol, to the second, and spans of whole minutes.
 
-The fact a newcomer would get wrong: the window slides, so a price change can come from a trade that leaves it. The
-oldest minute of the window is taken from candles of 1s, the oldest hour from those of 1m, the rest from those of 1h.
+Both are put together on read from candles, nothing is kept for them. The fact a newcomer would get wrong: the window
+slides, so a price change can come from a trade that leaves it. The oldest minute of the 24 hours is taken from candles
+of 1s, the oldest hour from those of 1m, the rest from those of 1h.
 """
 
 import msgspec
 
 from engine.types import UNIT, SymbolSpec
 from engine.venue import Venue
-from markets.candles import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Candle, CandleView, read_view, venue_now
+from markets.candles import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    SECOND_MS,
+    Candle,
+    CandleView,
+    cover,
+    merged,
+    read_view,
+    silent_candle,
+    venue_now,
+)
+from markets.klines import last_price_before
 
 WINDOW_MS = DAY_MS
 
 
-class Ticker24h(msgspec.Struct, frozen=True, kw_only=True):
+class Ticker(msgspec.Struct, frozen=True, kw_only=True):
     """Prices in ticks, volume in lots, turnover in quote atoms. Trade ids are -1 without a trade in the window.
 
-    Before the first trade ever all prices are 0. `previous_close_ticks` is the last price before the window; where
-    there is none, the window's first. A best price is (price_ticks, lots), None on an empty side.
+    Then all prices are the last one before it; before the first trade ever they are 0.
     """
 
     symbol: str
-    now_ms: int
     open_ms: int
     close_ms: int
     last_ticks: int
-    last_lots: int
     open_ticks: int
     high_ticks: int
     low_ticks: int
-    previous_close_ticks: int
     lots: int
     quote_atoms: int
     weighted_average_e8: int
     first_trade_id: int
     last_trade_id: int
     trade_count: int
-    best_bid: tuple[int, int] | None
-    best_ask: tuple[int, int] | None
 
     @property
     def change_ticks(self) -> int:
@@ -52,14 +60,54 @@ class Ticker24h(msgspec.Struct, frozen=True, kw_only=True):
         return size if self.change_ticks >= 0 else -size
 
 
+class Ticker24h(Ticker, frozen=True, kw_only=True):
+    """`previous_close_ticks` is the last price before the window; where there is none, the window's first.
+
+    A best price is (price_ticks, lots), None on an empty side.
+    """
+
+    now_ms: int
+    last_lots: int
+    previous_close_ticks: int
+    best_bid: tuple[int, int] | None
+    best_ask: tuple[int, int] | None
+
+
+async def window_ticker(venue: Venue, spec: SymbolSpec, open_ms: int, end_ms: int, *, close_ms: int) -> Ticker:
+    """What was traded from `open_ms` until before `end_ms`, both whole minutes; `close_ms` is what is told as its end.
+
+    The caller has waited for the candles (`venue_now`). Raises EngineUnavailable.
+    """
+    wanted = cover(open_ms, end_ms)
+    view = await read_view(venue, spec.symbol, wanted)
+    whole = _merged(view.those_of(wanted), view)
+    if whole.trade_count == 0 and view.first_ms is not None:
+        price = await last_price_before(venue, spec.symbol, open_ms, view.first_ms)
+        whole = silent_candle(price)
+    return Ticker(
+        symbol=spec.symbol,
+        open_ms=open_ms,
+        close_ms=close_ms,
+        last_ticks=whole.close_ticks,
+        open_ticks=whole.open_ticks,
+        high_ticks=whole.high_ticks,
+        low_ticks=whole.low_ticks,
+        lots=whole.lots,
+        quote_atoms=whole.quote_atoms,
+        weighted_average_e8=weighted_average_e8(spec, whole),
+        first_trade_id=whole.first_trade_id,
+        last_trade_id=whole.last_trade_id,
+        trade_count=whole.trade_count,
+    )
+
+
 async def ticker_24h(venue: Venue, spec: SymbolSpec) -> Ticker24h:
     """The last 24 hours up to now, everything that has happened included. Raises EngineUnavailable."""
     now_ms = await venue_now(venue)
     wanted = window_candles(now_ms)
     view = await read_view(venue, spec.symbol, wanted)
     state = await venue.queries.market_state(spec.symbol)
-    found = [candle for interval, open_ms in wanted if (candle := view.get(interval, open_ms)) is not None]
-    whole = _merged(found, view)
+    whole = _merged(view.those_of(wanted), view)
     return Ticker24h(
         symbol=spec.symbol,
         now_ms=now_ms,
@@ -103,19 +151,4 @@ def weighted_average_e8(spec: SymbolSpec, candle: Candle) -> int:
 
 def _merged(candles: list[Candle], view: CandleView) -> Candle:
     """One candle out of consecutive ones; out of none, one that stands at the last price."""
-    if not candles:
-        price = view.last.price_ticks if view.last else 0
-        return Candle(price, price, price, price, previous_close_ticks=price)
-    first, last = candles[0], candles[-1]
-    return Candle(
-        open_ticks=first.open_ticks,
-        high_ticks=max(candle.high_ticks for candle in candles),
-        low_ticks=min(candle.low_ticks for candle in candles),
-        close_ticks=last.close_ticks,
-        lots=sum(candle.lots for candle in candles),
-        quote_atoms=sum(candle.quote_atoms for candle in candles),
-        trade_count=sum(candle.trade_count for candle in candles),
-        first_trade_id=first.first_trade_id,
-        last_trade_id=last.last_trade_id,
-        previous_close_ticks=first.previous_close_ticks,
-    )
+    return merged(candles) if candles else silent_candle(view.last.price_ticks if view.last else 0)

@@ -9,7 +9,8 @@ import pytest
 
 from engine.records import Fill
 from engine.types import Side
-from markets.candles import INTERVALS, Candle, Folder, field_of, next_open, open_of, opens_between
+from markets.candles import INTERVALS, Candle, Folder, field_of, next_open, open_of
+from markets.klines import opens_between
 from markets.tickers import WINDOW_MS, window_candles
 
 START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC, a Thursday

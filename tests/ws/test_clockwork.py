@@ -11,8 +11,9 @@ from engine.candles import CandleChange, CandleStore, LeaseLost
 from engine.types import Side, SymbolSpec
 from engine.venue import Venue
 from markets import clockwork
-from markets.candles import DAY_MS, HOUR_MS, INTERVALS, Candle, decode_candle, field_of, open_of, read_klines
+from markets.candles import DAY_MS, HOUR_MS, INTERVALS, Candle, decode_candle, field_of, open_of
 from markets.clockwork import Clockwork
+from markets.klines import read_klines
 from markets.tickers import ticker_24h
 from tests.conftest import BTCUSDT, limit
 

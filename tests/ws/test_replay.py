@@ -13,7 +13,7 @@ from accounts.consumers import GuideConsumer
 from api import subscriptions
 from api.runtime import Runtime
 from engine.venue import Venue
-from markets.candles import read_klines
+from markets.klines import read_klines
 from markets.tickers import ticker_24h
 from simulation.tape.recording import read_recording
 from simulation.tape.replay import replay
