@@ -7,7 +7,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.urls import re_path
 
-from accounts.consumers import GuideConsumer
+from accounts.sockets.guide import GuideConsumer
 from accounts.tables import TABLES
 from accounts.websocket_api.consumer import WebSocketApiConsumer
 from accounts.websocket_api.methods import methods_of

@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from api.time_units import encoded_in_microseconds
+
 TRY_AGAIN_LATER = 1013
 POLICY_VIOLATION = 1008
 MAX_MESSAGES = 1_000
@@ -20,18 +22,38 @@ WRITE_TEXT = "exchange.write_text"  # the scope's extension of a server that can
 
 
 class Envelope(NamedTuple):
-    """What stands around a stream's data: the guide and Binance's combined form name it, the raw form is bare."""
+    """How a subscriber wants a stream's data: with a name around it (the guide, Binance's combined form) or bare, and
+    with times in milliseconds, as the data has them, or finer.
+    """
 
     before: str
     after: str
+    in_microseconds: bool = False
+
+    def around(self, data: str) -> str:
+        """The frame of `data`, which is JSON text with times in milliseconds."""
+        return f"{self.before}{_finer(data) if self.in_microseconds else data}{self.after}"
 
 
 BARE = Envelope("", "")
 
 
-def named_envelope(stream: str) -> Envelope:
+def named_envelope(stream: str, *, in_microseconds: bool = False) -> Envelope:
     """{"stream": name, "data": ...}, the name as its subscriber wrote it."""
-    return Envelope(f'{{"stream":{msgspec.json.encode(stream).decode()},"data":', "}")
+    return Envelope(f'{{"stream":{msgspec.json.encode(stream).decode()},"data":', "}", in_microseconds)
+
+
+class Place(Protocol):
+    """A subscriber's place in a stream: opened first, begun with `start` (which cannot fail), given back with `end`.
+
+    Whoever was never started gives its place back with `end` too.
+    """
+
+    def start(self, subscriber: "Subscriber") -> None:
+        """From here on the subscriber hears the stream."""
+
+    def end(self) -> None:
+        """The subscriber hears it no more."""
 
 
 class Listener(Protocol):
@@ -158,8 +180,8 @@ class Stream:
 
     def publish(self, data: str) -> None:
         """Hand one event, JSON text, to everybody who listens."""
-        for (before, after), subscribers in self._groups.items():
-            frame = f"{before}{data}{after}"
+        for envelope, subscribers in self._groups.items():
+            frame = envelope.around(data)
             for subscriber in subscribers:
                 subscriber.push(frame)
 
@@ -167,3 +189,7 @@ class Stream:
         for subscribers in self._groups.values():
             for subscriber in subscribers:
                 subscriber.cut(code)
+
+
+def _finer(data: str) -> str:
+    return encoded_in_microseconds(data.encode()).decode()

@@ -11,13 +11,13 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from accounts.consumers import GuideConsumer
 from accounts.digests import key_digest
+from accounts.sockets.guide import GuideConsumer
 from api.runtime import Runtime
 from engine.embedded import EmbeddedServer
 from engine.types import Side
 from engine.venue import Venue
-from markets.streams import MarketStreams
+from markets.streams.hub import MarketStreams
 from tests.conftest import BTCUSDT, fund, limit
 from tests.ws.conftest import PATIENCE_S, Client, connected, give_key, serving
 
@@ -227,4 +227,4 @@ async def test_a_closed_socket_leaves_nothing_behind(client: Client, ws_url: str
         await other.subscribe("BTCUSDT@depth", "BTCUSDT@ticker", "BTCUSDT@kline", "BTCUSDT@trade")
         assert len(runtime.feed._subscribers) == 2
     await until(lambda: len(runtime.feed._subscribers) == 1)
-    assert runtime.feed.handler(MarketStreams)._streams == {}
+    assert runtime.feed.handler(MarketStreams)._live == {}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from accounts.consumers import GuideConsumer
+from accounts.sockets.guide import GuideConsumer
 from api import subscriptions
 from api.runtime import Runtime
 from engine.venue import Venue

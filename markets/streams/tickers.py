@@ -11,10 +11,9 @@ import msgspec
 
 from api.feed import Feed
 from engine.errors import ExchangeError
-from engine.events import AnyEvent
 from engine.types import SymbolSpec
-from markets.market_stream import MarketStream, StreamName
 from markets.rendering import ticker_view
+from markets.streams.stream import MarketStream
 from markets.tickers import Ticker24h, ticker_24h
 
 PERIOD_S = 1.0
@@ -36,8 +35,8 @@ def ticker_data(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
 class TickerStream(MarketStream):
     """The ticker as last put together, and the task that does it again."""
 
-    def __init__(self, feed: Feed, spec: SymbolSpec, name: StreamName) -> None:
-        super().__init__(feed, spec, name)
+    def __init__(self, feed: Feed, symbol: str) -> None:
+        super().__init__(feed, symbol)
         self._data = ""
         self._content: dict[str, object] = {}
         self._computed: tuple[int, float] = (-1, 0.0)  # feed's seq and machine's time it was computed at
@@ -51,9 +50,6 @@ class TickerStream(MarketStream):
         await super().prepare()
         if self._clock is None:
             self._clock = asyncio.create_task(self._follow())
-
-    def apply(self, event: AnyEvent) -> None:
-        """Nothing: the next second will show it."""
 
     def greet(self) -> str:
         return self._data

@@ -1,4 +1,5 @@
-"""`<symbol>@kline_<interval>`: the newest candle while it changes, and its end (`"x": true`), also in silence.
+"""`<symbol>@kline_<interval>`: the newest candle, at once and while it changes, and its end (`"x": true`), also in
+silence.
 
 The fact a newcomer would get wrong: a candle must not be closed by a local timer. A trade of its last millisecond may
 still be on its way; only an event, or a reading of the venue's clock that the feed has caught up with, ends it.
@@ -9,10 +10,10 @@ from api.feed import Feed
 from engine.events import AnyEvent, ClockSet, MarketCleared, MarketEvent
 from engine.types import SymbolSpec
 from markets.candles import Candle, first_candle, next_open, open_of, read_view, silent_candle, venue_now
-from markets.market_stream import NO_END, MarketStream, StreamName
 from markets.rendering import price_text, quantity_text, quote_text
+from markets.streams.live import NO_END
+from markets.streams.stream import MarketStream
 
-PERIOD_MS = 250
 MOST_SILENT = 100  # candles closed one by one after a leap of the clock; older silent ones are passed over
 
 
@@ -32,13 +33,14 @@ def render_kline(spec: SymbolSpec, interval: str, open_ms: int, candle: Candle, 
 class KlineStream(MarketStream):
     """The newest candle of one interval; None before the symbol's first trade."""
 
-    def __init__(self, feed: Feed, spec: SymbolSpec, name: StreamName) -> None:
-        super().__init__(feed, spec, name)
+    def __init__(self, feed: Feed, symbol: str, interval: str, period_ms: int) -> None:
+        super().__init__(feed, symbol)
+        self._interval = interval
         self._candle: Candle | None = None
         self._open_ms = 0
         self._end_ms = NO_END
         self._last_trade_id = 0
-        self._cadence = Cadence(PERIOD_MS, self._publish_change)
+        self._cadence = Cadence(period_ms, self._publish_change)
 
     @property
     def ends_ms(self) -> int:
@@ -46,13 +48,13 @@ class KlineStream(MarketStream):
 
     async def load(self) -> None:
         now_ms = await venue_now(self.venue)
-        open_ms = open_of(self.name.interval, now_ms)
-        view = await read_view(self.venue, self.name.symbol, [(self.name.interval, open_ms)])
+        open_ms = open_of(self._interval, now_ms)
+        view = await read_view(self.venue, self.symbol, [(self._interval, open_ms)])
         self._cadence.cancel()
         self._candle, self._end_ms = None, NO_END
         if view.last is not None:
             self._last_trade_id = view.last.trade_id
-            known = view.get(self.name.interval, open_ms)
+            known = view.get(self._interval, open_ms)
             self._begin(open_ms, known or silent_candle(view.last.price_ticks))
 
     def apply(self, event: AnyEvent) -> None:
@@ -66,7 +68,7 @@ class KlineStream(MarketStream):
 
     def on_time(self, now_ms: int) -> None:
         """End what has ended by `now_ms`: the candle, and silent ones after it."""
-        interval = self.name.interval
+        interval = self._interval
         while self._candle is not None and now_ms >= self._end_ms:
             self._cadence.cancel()
             self.publish(render_kline(self.spec, interval, self._open_ms, self._candle, now_ms, is_closed=True))
@@ -84,17 +86,16 @@ class KlineStream(MarketStream):
         self.on_time(event.now_ms)
         for fill in new:
             if self._candle is None:
-                self._begin(open_of(self.name.interval, event.now_ms), first_candle(fill, 0))
+                self._begin(open_of(self._interval, event.now_ms), first_candle(fill, 0))
             assert self._candle is not None
             self._candle.add(fill)
         self._last_trade_id = new[-1].trade_id
         self._cadence.touch(event.now_ms)
 
     def _begin(self, open_ms: int, candle: Candle) -> None:
-        self._open_ms, self._end_ms = open_ms, next_open(self.name.interval, open_ms)
+        self._open_ms, self._end_ms = open_ms, next_open(self._interval, open_ms)
         self._candle = candle
 
     def _publish_change(self, now_ms: int) -> None:
         if self._candle is not None:
-            interval = self.name.interval
-            self.publish(render_kline(self.spec, interval, self._open_ms, self._candle, now_ms, is_closed=False))
+            self.publish(render_kline(self.spec, self._interval, self._open_ms, self._candle, now_ms, is_closed=False))

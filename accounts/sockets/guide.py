@@ -15,8 +15,8 @@ from api.subscriptions import named_envelope
 from engine.errors import EngineUnavailable
 from engine.registry import KeyRecord
 from markets.consumers import StreamConsumer
-from markets.market_stream import StreamName, Subscription
-from markets.streams import MarketStreams, read_kind
+from markets.streams.hub import MarketStreams, read_guide_kind
+from markets.streams.stream import StreamName, Subscription
 
 MAX_STREAMS = 1_024
 MAX_NAME = 200
@@ -188,7 +188,7 @@ class GuideConsumer(StreamConsumer):
         symbol = await streams.symbol_of(owner)
         if symbol is not None:
             try:
-                stream = StreamName(symbol, *read_kind(kind))
+                stream = StreamName(symbol, read_guide_kind(kind))
             except ValueError as error:
                 raise Refusal(str(error)) from error
             return await streams.open(stream, named_envelope(name))

@@ -1,0 +1,1 @@
+"""What clients say over a WebSocket, and what they are answered: the guide's requests and Binance's."""
