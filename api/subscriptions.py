@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from api.time_units import encoded_in_microseconds
+from api.time_units import TimeUnit, encoded_in_microseconds
 
 TRY_AGAIN_LATER = 1013
 POLICY_VIOLATION = 1008
@@ -28,32 +28,33 @@ class Envelope(NamedTuple):
 
     before: str
     after: str
-    in_microseconds: bool = False
+    unit: TimeUnit = TimeUnit.MILLISECOND
 
     def around(self, data: str) -> str:
         """The frame of `data`, which is JSON text with times in milliseconds."""
-        return f"{self.before}{_finer(data) if self.in_microseconds else data}{self.after}"
+        before, after, unit = self
+        return f"{before}{data}{after}" if unit is TimeUnit.MILLISECOND else f"{before}{_finer(data)}{after}"
 
 
 BARE = Envelope("", "")
 
 
-def named_envelope(stream: str, *, in_microseconds: bool = False) -> Envelope:
+def named_envelope(stream: str, unit: TimeUnit = TimeUnit.MILLISECOND) -> Envelope:
     """{"stream": name, "data": ...}, the name as its subscriber wrote it."""
-    return Envelope(f'{{"stream":{msgspec.json.encode(stream).decode()},"data":', "}", in_microseconds)
+    return Envelope(f'{{"stream":{msgspec.json.encode(stream).decode()},"data":', "}", unit)
 
 
 class Place(Protocol):
-    """A subscriber's place in a stream: opened first, begun with `start` (which cannot fail), given back with `end`.
+    """A listener's place in a stream: opened first, begun with `start` (which cannot fail), given back with `end`.
 
     Whoever was never started gives its place back with `end` too.
     """
 
-    def start(self, subscriber: "Subscriber") -> None:
-        """From here on the subscriber hears the stream."""
+    def start(self, listener: "Listener", /) -> None:
+        """From here on the listener hears the stream."""
 
     def end(self) -> None:
-        """The subscriber hears it no more."""
+        """It hears the stream no more."""
 
 
 class Listener(Protocol):

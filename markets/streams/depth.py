@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from api.conflation import Cadence
 from api.feed import Feed
-from api.subscriptions import Envelope, Listener, Subscriber
+from api.subscriptions import Envelope, Listener
 from engine.records import LevelChange
 from engine.types import Side, SymbolSpec
 from markets.rendering import price_text, quantity_text
@@ -72,24 +72,24 @@ class PictureDepthStream(DiffDepthStream):
         self._shown = {side: dict(ladder.lots) for side, ladder in self.book.sides.items()}
         self._shown_ms = self.book.now_ms
 
-    def welcome(self, subscriber: Subscriber, envelope: Envelope) -> None:
+    def welcome(self, listener: Listener, envelope: Envelope) -> None:
         """Begin to send after one period: a client that goes on asking hears its answers first, as with Binance."""
-        self._newcomers.add((subscriber, envelope))
-        asyncio.get_running_loop().call_later(PICTURE_PERIOD_MS / 1000, self._let_in, subscriber, envelope)
+        self._newcomers.add((listener, envelope))
+        asyncio.get_running_loop().call_later(PICTURE_PERIOD_MS / 1000, self._let_in, listener, envelope)
 
-    def _let_in(self, subscriber: Subscriber, envelope: Envelope) -> None:
-        if (subscriber, envelope) in self._newcomers:
-            self._newcomers.remove((subscriber, envelope))
-            super().welcome(subscriber, envelope)
+    def _let_in(self, listener: Listener, envelope: Envelope) -> None:
+        if (listener, envelope) in self._newcomers:
+            self._newcomers.remove((listener, envelope))
+            super().welcome(listener, envelope)
 
-    def remove(self, subscriber: Listener, envelope: Envelope) -> None:
-        self._newcomers.discard((subscriber, envelope))
-        super().remove(subscriber, envelope)
+    def remove(self, listener: Listener, envelope: Envelope) -> None:
+        self._newcomers.discard((listener, envelope))
+        super().remove(listener, envelope)
 
     def cut_all(self, code: int) -> None:
         super().cut_all(code)
-        for subscriber, _ in self._newcomers:
-            subscriber.cut(code)
+        for listener, _ in self._newcomers:
+            listener.cut(code)
 
     def greet(self) -> str:
         """The book as shown, at most 1,000 levels of a side; U and u are both its change number."""

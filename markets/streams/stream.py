@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from api.feed import Feed
-from api.subscriptions import TRY_AGAIN_LATER, Envelope, Stream, Subscriber
+from api.subscriptions import TRY_AGAIN_LATER, Envelope, Listener, Stream
 from markets.streams.live import Live
 
 
@@ -33,12 +33,12 @@ class MarketStream(Live, Stream):
     def on_lost(self) -> None:
         self.cut_all(TRY_AGAIN_LATER)
 
-    def welcome(self, subscriber: Subscriber, envelope: Envelope) -> None:
+    def welcome(self, listener: Listener, envelope: Envelope) -> None:
         """Begin to send: the greeting now, then everything that comes."""
         greeting = self.greet()
         if greeting is not None:
-            subscriber.push(envelope.around(greeting))
-        self.add(subscriber, envelope)
+            listener.push(envelope.around(greeting))
+        self.add(listener, envelope)
 
 
 class Subscription:
@@ -48,13 +48,13 @@ class Subscription:
         self._stream = stream
         self._envelope = envelope
         self._release = release
-        self._subscriber: Subscriber | None = None
+        self._listener: Listener | None = None
 
-    def start(self, subscriber: Subscriber) -> None:
-        self._subscriber = subscriber
-        self._stream.welcome(subscriber, self._envelope)
+    def start(self, listener: Listener) -> None:
+        self._listener = listener
+        self._stream.welcome(listener, self._envelope)
 
     def end(self) -> None:
-        if self._subscriber is not None:
-            self._stream.remove(self._subscriber, self._envelope)
+        if self._listener is not None:
+            self._stream.remove(self._listener, self._envelope)
         self._release()
