@@ -18,7 +18,7 @@ from api.runtime import Runtime
 from engine.errors import BadParameter
 from engine.registry import KeyRecord
 
-_KEY: Final = re.compile(rb"[A-Za-z0-9_-]{1,128}")
+KEY: Final = re.compile(rb"[A-Za-z0-9_-]{1,128}")
 AHEAD_US: Final = 1_000_000  # a timestamp may be less than this ahead of the venue's clock
 
 
@@ -29,7 +29,7 @@ async def authenticate(runtime: Runtime, request: RawRequest, route: Route) -> C
     api_key = b""
     for name in route.dialect.key_headers:
         api_key = api_key or request.headers.get(name, b"")
-    if not _KEY.fullmatch(api_key):
+    if not KEY.fullmatch(api_key):
         raise Refused(BAD_KEY_FORMAT)
     assert route.permission is not None
     if route.is_signed:
@@ -82,6 +82,14 @@ async def check_time(runtime: Runtime, window: Window) -> None:
         raise Refused(AHEAD_OF_SERVER)
     if now_us > window.until_us:
         raise Refused(OUTSIDE_WINDOW)
+
+
+async def check_key(runtime: Runtime, digest: str, permission: Permission, dialect: Dialect) -> Caller:
+    """Whose key has this digest, for one that has shown itself before. Raises Refused BAD_KEY."""
+    record = await runtime.venue.registry.key(digest)
+    if record is None or not _may(record, permission):
+        raise Refused(BAD_KEY)
+    return Caller(dialect, record.account, record.user_name, digest)
 
 
 def _may(record: KeyRecord, permission: Permission) -> bool:

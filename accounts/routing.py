@@ -9,8 +9,11 @@ from django.urls import re_path
 
 from accounts.sockets.guide import GuideConsumer
 from accounts.tables import TABLES
+from accounts.websocket_api import sessions, user_streams
 from accounts.websocket_api.consumer import WebSocketApiConsumer
 from accounts.websocket_api.methods import methods_of
+
+METHODS = methods_of(TABLES, (sessions.METHODS, user_streams.METHODS))
 
 
 class NobodyHere(AsyncWebsocketConsumer):
@@ -27,7 +30,7 @@ class NobodyHere(AsyncWebsocketConsumer):
 websocket_application = URLRouter(
     [
         re_path(r"^(?:ws/?)?$", GuideConsumer.as_asgi()),
-        re_path(r"^ws-api/v3/?$", WebSocketApiConsumer.as_asgi(methods=methods_of(TABLES))),
+        re_path(r"^ws-api/v3/?$", WebSocketApiConsumer.as_asgi(methods=METHODS)),
         re_path(r"", NobodyHere.as_asgi()),
     ]
 )

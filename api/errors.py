@@ -60,6 +60,13 @@ INVALID_ID: Final = Answer(
 INVALID_METHOD: Final = Answer(400, -1135, "Invalid 'method' in JSON request; expected a string.")
 INVALID_PARAMS: Final = Answer(400, -1135, "Invalid 'params' in JSON request; expected an object.")
 UNKNOWN_METHOD: Final = Answer(400, -1020, "This operation is not supported.")
+NOT_LOGGED_ON: Final = Answer(400, -1193, "WebSocket session not authenticated. Recommendation: use `session.logon`.")
+SUBSCRIBED: Final = Answer(400, -2035, "User Data Stream subscription already active.")
+NOT_SUBSCRIBED: Final = Answer(400, -2036, "User Data Stream subscription not active.")
+TOO_MANY_SUBSCRIPTIONS: Final = Answer(
+    400, -1191, "Too many subscriptions. Connection may create up to '1000' subscriptions at a time."
+)
+NO_MORE_SUBSCRIPTION_IDS: Final = Answer(400, -2042, "Maximum subscription ID reached for this connection.")
 LISTEN_KEYS_GONE: Final = Answer(410, -1020, "This operation is not supported.")
 # What the gateway in front of Binance has answered since 2026-02-20 to requests for a listenKey, all 136 bytes of it.
 GONE_PAGE: Final = (

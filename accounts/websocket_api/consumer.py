@@ -10,18 +10,22 @@ has an answer too, with the id null if its own could not be read.
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from accounts.websocket_api.frames import Frame, Response, Unreadable, encode, read_frame
+from accounts.user_events.answers_first import AnswersFirst
+from accounts.websocket_api.connection import Connection
+from accounts.websocket_api.credentials import SessionRevoked, caller_of
+from accounts.websocket_api.frames import NO_ID, Frame, Response, Unreadable, encode, read_frame
 from accounts.websocket_api.methods import Method, find
-from accounts.websocket_api.preferences import Preferences, read_preferences
+from accounts.websocket_api.preferences import read_preferences
 from api.errors import INVALID_JSON, UNKNOWN, Answer, Refused, answer_to
 from api.router import Reply
 from api.time_units import TimeUnit, encoded_in_microseconds
-from engine.errors import BadParameter, ExchangeError, InvariantBroken, Rejected
+from engine.errors import BadParameter, EngineUnavailable, ExchangeError, InvariantBroken, Rejected
 from markets.consumers import StreamConsumer
 
 logger = logging.getLogger(__name__)
@@ -37,17 +41,32 @@ class WebSocketApiConsumer(StreamConsumer):
         self._methods = methods
         self._beside: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
-        self._preferences = Preferences()
 
     async def websocket_connect(self, message: Any) -> None:
         """Accept whoever has preferences that can be met."""
         try:
-            self._preferences = read_preferences(self.scope["query_string"])
+            preferences = read_preferences(self.scope["query_string"])
         except ExchangeError as error:
             await self._refuse(answer_to(error))
             return
         await super().websocket_connect(message)
-        self.is_in_use()  # who only waits for an occasion to trade may stay
+        if self._sending is not None:
+            self.is_in_use()  # who only waits for an occasion to trade may stay
+            client = self.scope.get("client") or ("",)  # a unix socket has no peer address
+            self._connection = Connection(
+                self.runtime,
+                preferences,
+                AnswersFirst(self.subscriber),
+                address=client[0],
+                since_ms=await self._now_ms(),
+            )
+
+    async def _now_ms(self) -> int:
+        """The venue's time, this machine's while the venue cannot be asked."""
+        try:
+            return (await self.runtime.venue.queries.clock()).now_ms
+        except EngineUnavailable:
+            return time.time_ns() // 1_000_000
 
     async def _refuse(self, answer: Answer) -> None:
         """End the handshake with an HTTP answer, or where the server has none for sockets, without a word."""
@@ -71,7 +90,9 @@ class WebSocketApiConsumer(StreamConsumer):
             self._say(self._refusal(unreadable.id, unreadable.error))
             return
         if method.is_ordered:
-            await self._meet(frame, method)
+            with self._connection.answers_first.request():
+                await self._meet(frame, method)
+                self._connection.answered()
         else:
             await self._room.acquire()
             task = asyncio.create_task(self._meet(frame, method))
@@ -87,24 +108,31 @@ class WebSocketApiConsumer(StreamConsumer):
             response = await self._ask(frame, method)
         except Exception as error:
             response = self._refusal(frame.id, error, frame.method)
-        self._say(response)
+            self._say(response)
+            if isinstance(error, SessionRevoked):
+                self._say(self._refusal(NO_ID, error))
+        else:
+            self._say(response)
 
     async def _ask(self, frame: Frame, method: Method) -> Response:
         """What the endpoint answers. Raises whatever it raises."""
-        runtime, row = self.runtime, method.row
-        if row.needs_venue and not runtime.is_open:
+        runtime, texts = self.runtime, frame.texts
+        if method.needs_venue and not runtime.is_open:
             await runtime.open_venue()
         caller = method.anonymous
+        if method.credentials is not None:
+            caller = await caller_of(self._connection, method, texts)
         try:
-            result = await row.handler(method.reader.read(frame.texts), caller, runtime)
+            asked_of = self._connection if method.needs_connection else runtime
+            result = await method.handler(method.reader.read(texts), caller, asked_of)
         except (Rejected, BadParameter) as error:
             if method.notes_refusals:
-                runtime.refusals.note(row.websocket, frame.texts, caller, error)
+                runtime.refusals.note(method.name, texts, caller, error)
             raise
         if type(result) is not Reply:
             return Response(frame.id, 200, result)
         for part, refusal in result.refused:
-            runtime.refusals.note(f"{row.websocket}, {part},", frame.texts, caller, refusal)
+            runtime.refusals.note(f"{method.name}, {part},", texts, caller, refusal)
         return Response(frame.id, result.status, error=result.body)
 
     def _refusal(self, id_: msgspec.Raw, error: Exception, method: str = "") -> Response:
@@ -118,7 +146,7 @@ class WebSocketApiConsumer(StreamConsumer):
         return Response(id_, answer.status, error={"code": answer.code, "msg": answer.text})
 
     def _say(self, response: Response) -> None:
-        if self._preferences.time_unit is TimeUnit.MICROSECOND:
+        if self._connection.preferences.time_unit is TimeUnit.MICROSECOND:
             response.result = _finer(response.result)
             response.error = _finer(response.error)
         self.subscriber.push(encode(response).decode())
@@ -126,6 +154,7 @@ class WebSocketApiConsumer(StreamConsumer):
     def forget(self) -> None:
         for task in self._beside:
             task.cancel()
+        self._connection.forget()
 
 
 def _finer(value: Any) -> Any:

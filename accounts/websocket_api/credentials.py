@@ -1,0 +1,97 @@
+"""Who sends a request of the WebSocket API: its own key and signature say so, or the key that has logged on before.
+
+What is signed are the parameters but the signature, sorted by name, name=value joined by &, numbers as they stand in
+the JSON text. The fact a newcomer would get wrong: Binance's document signs the text as it is (web-socket-api.md,
+"SIGNED request security"), widely used clients sign it percent-encoded. Both are taken; they differ only where a value
+has a character that would be encoded.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote
+
+from accounts.auth import KEY, check_key, check_signature, check_time
+from accounts.digests import key_digest
+from accounts.signatures import Signed, read_window
+from accounts.websocket_api.connection import Connection
+from accounts.websocket_api.methods import Credentials, Method
+from api.callers import Caller
+from api.dialects import V3
+from api.errors import BAD_KEY, BAD_KEY_FORMAT, BAD_SIGNATURE, NOT_LOGGED_ON, Refused
+from api.parameters import Texts
+from engine.errors import BadParameter
+
+API_KEY: Final = "apiKey"
+SIGNATURE: Final = "signature"
+_ENCODED: Final = re.compile(r"[^A-Za-z0-9_.~=&-]")  # what one client or another writes otherwise
+_LEFT_ALONE: Final = ("", "/")
+
+
+class SessionRevoked(Refused):
+    """The key that had logged on is good no more. The session is over; other connections and keys are not."""
+
+    def __init__(self) -> None:
+        super().__init__(BAD_KEY)
+
+
+async def caller_of(connection: Connection, method: Method, texts: Texts) -> Caller:
+    """Whose request this is, for a method with credentials.
+
+    Raises BadParameter for what was not sent, Refused for what is not right, SessionRevoked.
+    """
+    api_key = None if method.credentials is Credentials.SESSION else texts.get(API_KEY)
+    if api_key is None:
+        caller = await _of_session(connection, method)
+    elif method.credentials is Credentials.KEY_OR_SESSION:
+        caller = await check_key(connection.runtime, _digest(api_key), method.permission, V3)
+    else:
+        caller = await _of_signature(connection, method, texts, api_key)
+    if method.credentials in (Credentials.SIGNATURE, Credentials.SIGNATURE_OR_SESSION):
+        await check_time(connection.runtime, read_window(texts.get("timestamp"), texts.get("recvWindow")))
+    return caller
+
+
+async def _of_session(connection: Connection, method: Method) -> Caller:
+    session = connection.session
+    if session is None or method.credentials is Credentials.SIGNATURE:
+        raise Refused(NOT_LOGGED_ON) if method.credentials is Credentials.SESSION else BadParameter(API_KEY, "MISSING")
+    if await connection.runtime.venue.registry.key(session.key_digest) is None:
+        if connection.session is session:
+            connection.session = None
+        raise SessionRevoked
+    return await check_key(connection.runtime, session.key_digest, method.permission, V3)
+
+
+async def _of_signature(connection: Connection, method: Method, texts: Texts, api_key: str) -> Caller:
+    """The signer, by any of the payloads; none of them is right: as the last one says."""
+    if not KEY.fullmatch(api_key.encode()):
+        raise Refused(BAD_KEY_FORMAT)
+    signature = texts.get(SIGNATURE)
+    given = None if signature is None else signature.encode()
+    refusal = Refused(BAD_SIGNATURE)
+    for payload in payloads(texts):
+        signed = Signed(api_key, payload, given, texts.get("timestamp"), texts.get("recvWindow"), connection.address)
+        try:
+            return await check_signature(connection.runtime, signed, method.permission, V3)
+        except Refused as error:
+            if error.answer is not BAD_SIGNATURE:
+                raise
+            refusal = error
+    raise refusal
+
+
+def payloads(texts: Texts) -> Iterator[bytes]:
+    """What may have been signed, the documented form first."""
+    pairs = sorted((name, text) for name, text in texts.items() if name != SIGNATURE)
+    plain = "&".join([f"{name}={text}" for name, text in pairs])
+    yield plain.encode()
+    if _ENCODED.search(plain):
+        for safe in _LEFT_ALONE:
+            yield "&".join([f"{quote(name, safe)}={quote(text, safe)}" for name, text in pairs]).encode()
+
+
+def _digest(api_key: str) -> str:
+    if not KEY.fullmatch(api_key.encode()):
+        raise Refused(BAD_KEY_FORMAT)
+    return key_digest(api_key)

@@ -1,0 +1,89 @@
+"""userDataStream.subscribe and its relatives: events of accounts on the connection that asks for them.
+
+The fact a newcomer would get wrong: a subscription belongs to a connection, not to a session. One that was begun by
+signature goes on when the session ends; subscriptions of several accounts run side by side.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from accounts.user_events.subscriptions import AccountSubscription, numbered_envelope, open_account
+from accounts.websocket_api.connection import Connection
+from accounts.websocket_api.methods import ConnectionMethods, Credentials
+from api.callers import Caller
+from api.errors import NO_MORE_SUBSCRIPTION_IDS, NOT_SUBSCRIBED, SUBSCRIBED, TOO_MANY_SUBSCRIPTIONS, Refused
+from api.router import Nothing
+
+METHODS: Final = ConnectionMethods()
+MOST_AT_ONCE: Final = 1_000
+MOST_IN_ALL: Final = 65_535
+
+
+class UnsubscribeRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    subscription_id: int | None = None
+
+
+@METHODS.method("userDataStream.subscribe", credentials=Credentials.SESSION)
+async def subscribe(request: Nothing, caller: Caller, connection: Connection) -> dict[str, int]:
+    """Hear the account whose key has logged on."""
+    number = connection.session_subscription = await _open(connection, caller)
+    return {"subscriptionId": number}
+
+
+@METHODS.method("userDataStream.subscribe.signature", credentials=Credentials.SIGNATURE)
+async def subscribe_by_signature(request: Nothing, caller: Caller, connection: Connection) -> dict[str, int]:
+    """Hear the account of the key that signs the request."""
+    return {"subscriptionId": await _open(connection, caller)}
+
+
+async def _open(connection: Connection, caller: Caller) -> int:
+    """A subscription that begins behind the answer. Raises Refused, EngineUnavailable."""
+    heard = connection.subscriptions
+    if any(subscription.account == caller.account for subscription in heard.values()):
+        raise Refused(SUBSCRIBED)
+    if len(heard) >= MOST_AT_ONCE:
+        raise Refused(TOO_MANY_SUBSCRIPTIONS)
+    number = connection.next_subscription_id
+    if number >= MOST_IN_ALL:
+        raise Refused(NO_MORE_SUBSCRIPTION_IDS)
+    subscription = await open_account(
+        connection.runtime, caller.account, caller.key_digest, numbered_envelope(number),
+        connection.preferences.time_unit,
+    )  # fmt: skip
+    connection.next_subscription_id += 1
+    heard[number] = subscription
+    connection.after_answer(lambda: subscription.start(connection.answers_first))
+    return number
+
+
+@METHODS.method("userDataStream.unsubscribe")
+async def unsubscribe(request: UnsubscribeRequest, caller: Caller, connection: Connection) -> dict[str, Any]:
+    """Hear one account no more, or none at all; eventStreamTerminated is the last of each."""
+    number = request.subscription_id
+    if number is None:
+        await end(connection, list(connection.subscriptions))
+    elif number in connection.subscriptions:
+        await end(connection, [number])
+    else:
+        raise Refused(NOT_SUBSCRIBED)
+    return {}
+
+
+async def end(connection: Connection, numbers: list[int]) -> None:
+    """End these subscriptions behind the answer. Raises EngineUnavailable with none ended."""
+    if not numbers:
+        return
+    now_ms = (await connection.runtime.venue.queries.clock()).now_ms
+    for number in numbers:
+        _end_later(connection, connection.subscriptions.pop(number), now_ms)
+
+
+def _end_later(connection: Connection, subscription: AccountSubscription, now_ms: int) -> None:
+    connection.after_answer(lambda: subscription.terminate(now_ms))
+
+
+@METHODS.method("session.subscriptions")
+async def subscriptions(request: Nothing, caller: Caller, connection: Connection) -> list[dict[str, int]]:
+    """What is heard on this connection."""
+    return [{"subscriptionId": number} for number in connection.subscriptions]
