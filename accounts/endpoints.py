@@ -30,6 +30,7 @@ from accounts.rendering import (
     CanceledView,
     OrderView,
     PlacedView,
+    cancel_id_of_all,
     canceled_view,
     list_of,
     new_order_view,
@@ -202,12 +203,15 @@ async def open_orders(request: OpenOrdersRequest, caller: Caller, runtime: Runti
 
 @ENDPOINTS.endpoint("DELETE", "/openOrders", permission=Permission.TRADE, websocket="openOrders.cancelAll")
 async def cancel_open_orders(request: OfSymbol, caller: Caller, runtime: Runtime) -> list[CanceledView | ListView]:
-    """Take all orders of a symbol off the book. They have no cancel's id: both ids shown are the order's own."""
+    """Take all orders of a symbol off the book."""
     spec = await spec_of(runtime, request.symbol)
     command = CancelAllOrders(account=caller.account, symbol=spec.symbol, key_digest=caller.key_digest)
     orders = await runtime.venue.gateway.cancel_all_orders(command)
     alone = [order for order in orders if list_of(order) == NO_LIST]
-    views: list[CanceledView | ListView] = [canceled_view(spec, order, order.client_order_id) for order in alone]
+    is_named = caller.dialect.names_cancel_of_all
+    views: list[CanceledView | ListView] = [
+        canceled_view(spec, order, cancel_id_of_all(order) if is_named else order.client_order_id) for order in alone
+    ]
     for list_id in dict.fromkeys(list_of(order) for order in orders if list_of(order) != NO_LIST):
         views.append(await _canceled_list(runtime, spec, caller, list_id))
     return views
@@ -217,9 +221,9 @@ async def _canceled_list(runtime: Runtime, spec: SymbolSpec, caller: Caller, lis
     """A list whose orders were just cancelled: all of them, also those that went as another one's consequence."""
     found = await one_list(runtime.venue, caller.account, list_id=list_id, client_order_id="")
     ids = [order.order_id for order in found[1].orders]
-    return canceled_list_view(
-        spec, found[1], await runtime.venue.queries.orders_by_id(caller.account, spec.symbol, ids)
-    )
+    orders = await runtime.venue.queries.orders_by_id(caller.account, spec.symbol, ids)
+    cancel_id = cancel_id_of_all(orders[0]) if caller.dialect.names_cancel_of_all and orders else None
+    return canceled_list_view(spec, found[1], orders, cancel_id)
 
 
 @ENDPOINTS.endpoint("GET", "/allOrders", permission=Permission.READ, weight=20, websocket="allOrders")

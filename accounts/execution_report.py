@@ -16,7 +16,19 @@ from engine.types import OrderStatus, PegOffset, SymbolSpec
 from markets.rendering import price_text, quantity_text, quote_text
 
 ZERO = "0.00000000"
-NO_COMMISSION = "0"  # what Binance says where nothing was traded; the guide's streams have a ZERO there
+
+
+class Form(NamedTuple):
+    """In what dialects differ. `no_commission`: where nothing was traded. `cancel_id`: what the cancel was called that
+    this event is a consequence of, where the event does not say so itself; empty: the order's own id is shown.
+    """
+
+    no_commission: str
+    cancel_id: str = ""
+
+
+GUIDE = Form(ZERO)
+BINANCE = Form("0")
 
 
 class Progress(NamedTuple):
@@ -53,13 +65,14 @@ class Moment(NamedTuple):
     rejected: str = "NONE"  # why it was REJECTED, in Binance's words
 
 
-def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment, no_commission: str = ZERO) -> str:
+def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment, form: Form = GUIDE) -> str:
     fill, progress, terms = moment.fill, moment.progress, order.terms
     is_maker = fill is not None and fill.maker_order_id == order.order_id
-    client_id = moment.cancel_id or order.client_order_id
-    original_id = order.client_order_id if moment.execution == "CANCELED" else moment.previous_id
+    client_id, original_id = order.client_order_id, moment.previous_id
+    if moment.execution == "CANCELED":
+        client_id, original_id = moment.cancel_id or form.cancel_id or client_id, client_id
     now_ms = moment.now_ms
-    commission, commission_asset = no_commission, "null"
+    commission, commission_asset = form.no_commission, "null"
     if fill is not None:
         commission, commission_asset = _commission(spec, order, fill, is_maker=is_maker)
     stop_price, iceberg, trailing, prevented, plan = ZERO, ZERO, "", "", ""

@@ -5,6 +5,8 @@ the order's, `clientOrderId` the cancel's. And some fields are there only where 
 orders that have one, what self-trade prevention took on orders that lost something by it.
 """
 
+import base64
+import hashlib
 from typing import TypeVar
 
 import msgspec
@@ -217,6 +219,15 @@ def _show_terms(view: SpecialFields, spec: SymbolSpec, order: OrderRecord, terms
     if terms.prevented_lots:
         view.prevented_match_id = terms.prevented_match_id
         view.prevented_quantity = quantity_text(spec, terms.prevented_lots)
+
+
+def cancel_id_of_all(order: OrderRecord) -> str:
+    """What a cancel of all orders is called: Binance shows one such id beside the own id of each.
+
+    Nobody sends one, so it is made of who cancelled when, which the answer and the event both know.
+    """
+    digest = hashlib.sha256(f"{order.account}:{order.updated_ms}".encode()).digest()
+    return base64.urlsafe_b64encode(digest)[:22].decode()
 
 
 def expiry_reason(order: OrderRecord) -> str:

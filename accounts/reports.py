@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from accounts.execution_report import ZERO, Moment, Prevention, Progress, execution_report
+from accounts.execution_report import GUIDE, Form, Moment, Prevention, Progress, execution_report
 from accounts.list_rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
 from engine.events import (
@@ -66,11 +66,11 @@ def reports_for(
     event: AnyEvent,
     specs: Mapping[str, SymbolSpec],
     asset_decimals: Mapping[str, int],
-    no_commission: str = ZERO,
+    form: Form = GUIDE,
 ) -> list[Report]:
     """What `account` hears of the event, in order."""
     if isinstance(event, MarketEvent):
-        reports = list(_OrderReports(account, event, specs[event.symbol], no_commission).all())
+        reports = list(_OrderReports(account, event, specs[event.symbol], form).all())
         balances = [change for change in event.balances if change.account == account]
     elif isinstance(event, BalanceCredited | BalanceDebited) and event.balance.account == account:
         reports, balances = [Report("funds", _balance_update(event, asset_decimals))], [event.balance]
@@ -144,11 +144,11 @@ def _orders(event: MarketEvent) -> list[OrderRecord]:
 class _OrderReports:
     """The executionReports of one market event for one account."""
 
-    def __init__(self, account: int, event: MarketEvent, spec: SymbolSpec, no_commission: str) -> None:
+    def __init__(self, account: int, event: MarketEvent, spec: SymbolSpec, form: Form) -> None:
         self._account = account
         self._event = event
         self._spec = spec
-        self._no_commission = no_commission
+        self._form = form
         self._matches = matches_of(event)
         self._orders = {order.order_id: order for order in _orders(event)}
         self._own = {id_: order for id_, order in self._orders.items() if order.account == account}
@@ -283,7 +283,7 @@ class _OrderReports:
             self._progress[order.order_id], fill, prevention, cancel_id,
             self._previous_ids.get(order.order_id, ""), expiry,
         )  # fmt: skip
-        return Report("order", execution_report(self._spec, order, moment, self._no_commission))
+        return Report("order", execution_report(self._spec, order, moment, self._form))
 
 
 def list_status(symbol: str, order_list: OrderListRecord, now_ms: int, told: tuple[str, str] | None = None) -> str:

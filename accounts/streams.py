@@ -9,13 +9,14 @@ remembered beside it, and when it is revoked the socket is closed (1008), whatev
 import asyncio
 from collections import Counter, defaultdict
 
-from accounts.execution_report import NO_COMMISSION
+from accounts.execution_report import BINANCE
+from accounts.rendering import cancel_id_of_all, list_of
 from accounts.reports import accounts_of, reports_for
 from api.feed import Feed, Handler
 from api.subscriptions import POLICY_VIOLATION, Envelope, Listener, Stream
 from api.time_units import TimeUnit, encoded_in_microseconds
 from engine.errors import EngineUnavailable
-from engine.events import AccountChanged, AnyEvent
+from engine.events import AccountChanged, AnyEvent, ListChanged, OrderCanceled, OrdersCanceled
 
 USER_KINDS = ("account", "order", "trade")
 RETRY_S = 0.2
@@ -30,6 +31,7 @@ class UserStreams(Handler):
         self._streams: dict[int, dict[str, Stream]] = defaultdict(dict)  # account -> kind -> stream
         self._sessions: dict[int, Counter[tuple[str, Listener]]] = defaultdict(Counter)  # (key digest, socket)
         self._checks: set[asyncio.Task[None]] = set()
+        self._list_cancels: dict[int, str] = {}  # list id -> what the cancel was called that its other orders end by
         self._behind: list[tuple[int, asyncio.Future[None]]] = []  # (seq, who waits until it has been read)
 
     def join(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
@@ -85,6 +87,7 @@ class UserStreams(Handler):
 
     def on_reset(self) -> None:
         self._streams.clear()
+        self._list_cancels.clear()
         for _, waiting in self._behind:
             if not waiting.done():
                 waiting.set_exception(EngineUnavailable("the event stream began again"))
@@ -100,7 +103,8 @@ class UserStreams(Handler):
         streams = self._streams[account]
         specs, decimals = self.feed.specs, self.feed.asset_decimals
         if not streams.keys().isdisjoint(TimeUnit):
-            for kind, data in reports_for(account, event, specs, decimals, NO_COMMISSION):
+            form = BINANCE._replace(cancel_id=self._cancel_id(event))
+            for kind, data in reports_for(account, event, specs, decimals, form):
                 if kind != "trade":
                     _publish_in_units(streams, data)
         if not streams.keys().isdisjoint(USER_KINDS):
@@ -108,6 +112,20 @@ class UserStreams(Handler):
                 stream = streams.get(kind)
                 if stream is not None:
                     stream.publish(data)
+
+    def _cancel_id(self, event: AnyEvent) -> str:
+        """What the cancel is called that orders of the event ended by, where the event itself does not say so.
+
+        Orders of a list end with the one that was cancelled, in an event behind its own.
+        """
+        if isinstance(event, OrderCanceled):
+            if (list_id := list_of(event.order)) >= 0:
+                self._list_cancels[list_id] = event.cancel_client_order_id
+        elif isinstance(event, OrdersCanceled):
+            return cancel_id_of_all(event.orders[0])
+        elif isinstance(event, ListChanged):
+            return self._list_cancels.pop(event.order_list.list_id, "")
+        return ""
 
     def _check(self, account: int) -> None:
         check = asyncio.create_task(self._cut_revoked(account))

@@ -23,6 +23,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     default_depth: int = 100
     depth_names_symbol: bool = False
     account_names_user: bool = False
+    names_cancel_of_all: bool = True  # an order that went with all others shows an id of that cancel, else its own
     errors_repeat_text: bool = False  # "error" beside "msg"
     has_time_unit: bool = True  # X-MBX-TIME-UNIT: MICROSECOND is heard
     ping: dict[str, str] = {}
@@ -49,6 +50,7 @@ V1: Final = Dialect(
     default_depth=10,
     depth_names_symbol=True,
     account_names_user=True,
+    names_cancel_of_all=False,
     errors_repeat_text=True,
     has_time_unit=False,
     ping={"status": "ok"},
