@@ -16,6 +16,7 @@ from engine.types import OrderStatus, PegOffset, SymbolSpec
 from markets.rendering import price_text, quantity_text, quote_text
 
 ZERO = "0.00000000"
+REJECTED = "REJECTED"  # execution and status of what never became an order
 
 
 class Form(NamedTuple):
@@ -72,6 +73,7 @@ def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment, form:
     if moment.execution == "CANCELED":
         client_id, original_id = moment.cancel_id or form.cancel_id or client_id, client_id
     now_ms = moment.now_ms
+    status = REJECTED if moment.execution == REJECTED else moment.status
     commission, commission_asset = form.no_commission, "null"
     if fill is not None:
         commission, commission_asset = _commission(spec, order, fill, is_maker=is_maker)
@@ -84,7 +86,7 @@ def execution_report(spec: SymbolSpec, order: OrderRecord, moment: Moment, form:
         f'{{"e":"executionReport","E":{now_ms},"s":"{spec.symbol}","c":{_quoted(client_id)},"S":"{order.side}",'
         f'"o":"{order.type}","f":"{order.time_in_force}","q":"{quantity_text(spec, order.lots)}",'
         f'"p":"{price_text(spec, order.own_price_ticks)}","P":"{stop_price}",{trailing}"F":"{iceberg}",'
-        f'"g":{list_of(order)},"C":{_quoted(original_id)},"x":"{moment.execution}","X":"{moment.status}",'
+        f'"g":{list_of(order)},"C":{_quoted(original_id)},"x":"{moment.execution}","X":"{status}",'
         f'"r":"{moment.rejected}","i":{order.order_id},"l":"{quantity_text(spec, fill.lots if fill else 0)}",'
         f'"z":"{quantity_text(spec, progress.lots)}","L":"{price_text(spec, fill.price_ticks if fill else 0)}",'
         f'"n":"{commission}","N":{commission_asset},"T":{now_ms},"t":{fill.trade_id if fill else -1},{prevented}'

@@ -8,13 +8,14 @@ triggered is NEW a second time, now on the book.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
-from accounts.execution_report import GUIDE, Form, Moment, Prevention, Progress, execution_report
+from accounts.execution_report import GUIDE, REJECTED, Form, Moment, Prevention, Progress, execution_report
 from accounts.list_rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
+from engine.errors import Reason
 from engine.events import (
     AnyEvent,
     AuctionMatched,
@@ -27,6 +28,7 @@ from engine.events import (
     OrderCanceled,
     OrderPlaced,
     OrderReduced,
+    OrderRejected,
     OrdersCanceled,
     OrderStep,
     OrderTriggered,
@@ -34,17 +36,25 @@ from engine.events import (
     TapeTradePlayed,
     amendments_in,
 )
-from engine.records import BalanceChange, Fill, OrderListRecord, OrderRecord, PreventedMatch
+from engine.records import BalanceChange, Fill, OrderListRecord, OrderRecord, OrderTerms, PreventedMatch
 from engine.types import ListKind, OrderStatus, StpMode, SymbolSpec
 
 REPORTS_PER_EVENT = 10_000  # more than one event can have for one account; makes execution ids unique
+NO_ID = -1
+REJECTIONS: Final[dict[str, str]] = {  # user-data-stream.md, "Order Reject Reason"; for any other it has no word
+    Reason.INSUFFICIENT_BALANCE: "INSUFFICIENT_BALANCES",
+    Reason.STOP_WOULD_TRIGGER: "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
+    Reason.WOULD_MATCH: "WOULD_MATCH_IMMEDIATELY",
+    Reason.LIST_PRICES: "OCO_BAD_PRICES",
+}
 
 
 class Report(NamedTuple):
     """One event for a user, `data` as JSON text.
 
     `kind` is "order" (executionReport, listStatus), "trade" (an executionReport once more, for who hears trades alone),
-    "funds" (balanceUpdate) or "account" (outboundAccountPosition).
+    "account" (outboundAccountPosition), "funds" (balanceUpdate) or "rejection" (an executionReport of what never became
+    an order); the last two are Binance's alone.
     """
 
     kind: str
@@ -55,6 +65,8 @@ def accounts_of(event: AnyEvent) -> set[int]:
     """Everybody who has something to hear of the event."""
     if isinstance(event, BalanceCredited | BalanceDebited):
         return {event.balance.account}
+    if isinstance(event, OrderRejected):
+        return {event.account}
     if isinstance(event, MarketEvent):
         heard = {order.account for order in _orders(event)} | {change.account for change in event.balances}
         return heard | {event.order_list.account} if isinstance(event, ListPlaced | ListChanged) else heard
@@ -74,11 +86,32 @@ def reports_for(
         balances = [change for change in event.balances if change.account == account]
     elif isinstance(event, BalanceCredited | BalanceDebited) and event.balance.account == account:
         reports, balances = [Report("funds", _balance_update(event, asset_decimals))], [event.balance]
+    elif isinstance(event, OrderRejected) and event.account == account:
+        return [Report("rejection", _rejection(event, specs[event.symbol], form))]
     else:
         return []
     if balances:
         reports.append(Report("account", account_position(balances, event.now_ms, asset_decimals)))
     return reports
+
+
+def _rejection(event: OrderRejected, spec: SymbolSpec, form: Form) -> str:
+    """The executionReport of an order that was refused; it has no id, and none was used up for it.
+
+    No record has its status, so any that is not open stands for it.
+    """
+    order = OrderRecord(
+        left_lots=event.lots, lots=event.lots, filled_quote_atoms=0, locked_atoms=0, updated_ms=event.now_ms,
+        status=OrderStatus.CANCELED, order_id=NO_ID, account=event.account, side=event.side,
+        price_ticks=event.price_ticks, type=event.type, time_in_force=event.time_in_force, created_ms=event.now_ms,
+        client_order_id=event.client_order_id, quote_order_atoms=event.quote_order_atoms,
+        terms=event.terms or OrderTerms(),
+    )  # fmt: skip
+    moment = Moment(
+        REJECTED, order.status, event.now_ms, execution_id(event.seq, 1), _progress_of(order),
+        rejected=REJECTIONS.get(event.reason, "NONE"),
+    )  # fmt: skip
+    return execution_report(spec, order, moment, form)
 
 
 def _balance_update(event: BalanceCredited | BalanceDebited, asset_decimals: Mapping[str, int]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from engine.records import BalanceChange, Fill, LevelChange, OrderListRecord, OrderRecord, PreventedMatch
-from engine.types import AccountLimits, AccountRates, SymbolSpec
+from engine.records import BalanceChange, Fill, LevelChange, OrderListRecord, OrderRecord, OrderTerms, PreventedMatch
+from engine.types import AccountLimits, AccountRates, OrderType, Side, SymbolSpec, TimeInForce
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, tag_field="kind"):
@@ -84,6 +84,25 @@ class OrderCanceled(MarketEvent, frozen=True, tag="order_canceled"):
 
     order: OrderRecord
     cancel_client_order_id: str
+
+
+class OrderRejected(Event, frozen=True, tag="order_rejected"):
+    """The order that should have replaced a cancelled one was refused; the cancel stands. It has no id.
+
+    `reason` is a Reason; the other fields are those of OrderRecord.
+    """
+
+    symbol: str
+    account: int
+    reason: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    price_ticks: int
+    lots: int
+    quote_order_atoms: int
+    client_order_id: str
+    terms: OrderTerms | None
 
 
 class OrdersCanceled(MarketEvent, frozen=True, tag="orders_canceled"):
@@ -263,6 +282,7 @@ AnyMarketEvent = (
 )
 AnyEvent = (
     AnyMarketEvent
+    | OrderRejected
     | BalanceCredited
     | BalanceDebited
     | SymbolDefined

@@ -7,7 +7,7 @@ ARGV   1 account 2 symbol 3 key digest or "" 4 rules version, 5 to 12 the new or
        16 cancel restriction: the status that the order must have, or "" 17 1: place the new one in any case
 Reply  {"ok", reply of the cancel, reply of the new order or {} when it was not attempted}, {"pending"}, {"stale"} or
        {"rejected", why} when neither was tried. The replies are those of cancel_order and place_order.
-Event  order_canceled and what follows from it, then those of place_order
+Event  order_canceled and what follows from it, then those of place_order; order_rejected where only the cancel was done
 Cost   O(F log N) for F fills among N orders
 ]]
 --- @include "lib/leaving"
@@ -22,6 +22,15 @@ local function commit_replacement(market, account, symbol)
     account = account, side = ARGV[5], type = ARGV[6], time_in_force = ARGV[7], price = ARGV[8], lots = ARGV[9],
     quote_order = ARGV[10], client_id = ARGV[11], terms = ARGV[12], client_field = client_field,
   })
+end
+
+-- Tells that the order was refused which should have come for one that is gone by now.
+local function commit_rejection(market, account, symbol, reason)
+  local terms = ARGV[12] == "" and "null" or "[" .. ARGV[12] .. "]"
+  commit_event(EVENTS, "order_rejected", market, '"' .. symbol .. '",' .. account .. ',"' .. reason .. '","' .. ARGV[5]
+    .. '","' .. ARGV[6] .. '","' .. ARGV[7] .. '",' .. ARGV[8] .. "," .. ARGV[9] .. "," .. ARGV[10] .. ',"' .. ARGV[11]
+    .. '",' .. terms)
+  redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.seq))
 end
 
 -- Read.
@@ -41,5 +50,6 @@ commit_cascade(market, MAX_STEPS) -- the new order must not meet, nor do without
 if canceled[1] == "ok" or ARGV[17] == "1" then
   if market.is_told then next_step(market) end
   placed = commit_replacement(market, account, symbol)
+  if canceled[1] == "ok" and placed[1] ~= "ok" then commit_rejection(market, account, symbol, placed[2]) end
 end
 return { "ok", canceled, placed }

@@ -7,11 +7,12 @@ import pytest
 
 from engine.commands import CancelOrder, ReplaceOrder
 from engine.errors import Reason, Rejected
+from engine.events import OrderCanceled, OrderRejected
 from engine.gateway import Canceled, Placed
 from engine.types import OrderStatus, Side
 from engine.venue import Venue
 from tests.conftest import cancel, limit
-from tests.engine.checks import digest
+from tests.engine.checks import digest, events_after
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -64,6 +65,12 @@ async def test_the_old_order_is_gone_also_when_the_new_one_is_refused(venue: Ven
     assert isinstance(replaced.placed, Rejected)
     assert replaced.placed.reason is Reason.INSUFFICIENT_BALANCE
     assert (await venue.queries.depth("BTCUSDT", 5)).bids == []
+    canceled, rejected = await events_after(venue, old.seq)
+    assert isinstance(canceled, OrderCanceled)
+    assert isinstance(rejected, OrderRejected)
+    assert (rejected.seq, rejected.account, rejected.reason) == (canceled.seq + 1, alice, "INSUFFICIENT_BALANCE")
+    assert (rejected.side, rejected.price_ticks, rejected.lots, rejected.terms) == (BUY, 1_000_000, 10**8, None)
+    assert (await venue.queries.clock()).seq == rejected.seq
 
 
 async def test_a_restriction_keeps_an_order_of_another_status(venue: Venue, alice: int, bob: int) -> None:

@@ -389,7 +389,7 @@ def _reference_replace(reference: Exchange, of: ReplaceOrder) -> Any:
     return reference.replace(
         cancel=lambda: _reference_cancel(reference, of.cancel), place=lambda: _reference_place(reference, place),
         account=place.account, symbol=place.symbol, rules_version=place.rules_version, key=place.key_digest,
-        is_placed_anyway=of.place_anyway,
+        is_placed_anyway=of.place_anyway, client_id=place.client_order_id,
         can_collect=(place.type, place.time_in_force, place.peg) == ("LIMIT", "GTC", ""),
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ class Exchange(Auctions):
 
     def replace(
         self, *, cancel: Callable[[], Order], place: Callable[[], Any], account: int, symbol: str, rules_version: int,
-        key: str, is_placed_anyway: bool, can_collect: bool,
+        key: str, is_placed_anyway: bool, can_collect: bool, client_id: str,
     ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:  # fmt: skip
         """Two commands of one account and symbol with nothing in between: what became of either, None: not tried."""
         market = self._market(symbol)
@@ -34,7 +34,10 @@ class Exchange(Auctions):
             raise Refused("STALE")
         self._check_open(market, key, account, can_collect=can_collect)
         canceled = _tried(cancel)
-        return canceled, _tried(place) if canceled[0] == "ok" or is_placed_anyway else None
+        placed = _tried(place) if canceled[0] == "ok" or is_placed_anyway else None
+        if canceled[0] == "ok" and placed is not None and placed[0] == "refused":
+            self.tell("order_rejected", symbol=symbol, account=account, reason=placed[1], client_id=client_id)
+        return canceled, placed
 
     def cancel(
         self, *, account: int, symbol: str, order_id: int | None, client_id: str, own_id: str, key: str,

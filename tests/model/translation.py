@@ -147,6 +147,13 @@ def event_of(event: events.AnyEvent) -> dict[str, Any]:
             return told | {"discount_asset": discount_asset, "asset": asset, "price": price_e8 * ATOM}
         case events.TradeGroupSet(account=account, trade_group=trade_group):
             return told | {"account": account, "trade_group": trade_group}
+        case events.OrderRejected(symbol=symbol, account=account):
+            return told | {
+                "symbol": symbol,
+                "account": account,
+                "reason": event.reason,
+                "client_id": event.client_order_id,
+            }
         case events.MarketEvent():
             return told | _market_event(event, SPECS[event.symbol])
     return told

@@ -31,6 +31,7 @@ BODIES: dict[type[events.Event], bytes] = {
     events.ListPlaced: MARKET + LIST + b",[" + ORDER + b"," + ORDER + b"]",
     events.ListChanged: MARKET + LIST + b",[" + ORDER + b"]",
     events.OrderCanceled: MARKET + ORDER + b',"x-1"',
+    events.OrderRejected: b'"BTCUSDT",4,"WOULD_MATCH","BUY","LIMIT_MAKER","GTC",100,5,0,"c-1",[0,0,0,"NONE",7,0,"",0]',
     events.OrdersCanceled: MARKET + b"[" + ORDER + b"," + ORDER + b"]",
     events.OrderReduced: MARKET + ORDER + b',"x-0",70,[' + ORDER + b"]," + LIST,
     events.TapeFrameApplied: MARKET + b"[]",
