@@ -1,6 +1,6 @@
 """Private streams of a process: what an account's owner hears, and who must stop hearing it.
 
-The guide has three streams of an account (USER_KINDS), Binance one with all events in it, known by its unit of time.
+The guide has three streams of an account (USER_KINDS), Binance one with all events in it (ALL_EVENTS).
 
 The fact a newcomer would get wrong: a stream belongs to an account, not to a key. The key that opened a socket is
 remembered beside it, and when it is revoked the socket is closed (1008), whatever else the account may still do.
@@ -14,11 +14,11 @@ from accounts.rendering import cancel_id_of_all, list_of
 from accounts.reports import accounts_of, reports_for
 from api.feed import Feed, Handler
 from api.subscriptions import POLICY_VIOLATION, Envelope, Listener, Stream
-from api.time_units import TimeUnit, encoded_in_microseconds
 from engine.errors import EngineUnavailable
 from engine.events import AccountChanged, AnyEvent, ListChanged, OrderCanceled, OrdersCanceled
 
 USER_KINDS = ("account", "order", "trade")
+ALL_EVENTS = "all"  # in Binance's form
 RETRY_S = 0.2
 CATCH_UP_S = 2.0
 
@@ -35,7 +35,7 @@ class UserStreams(Handler):
         self._behind: list[tuple[int, asyncio.Future[None]]] = []  # (seq, who waits until it has been read)
 
     def join(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
-        """Begin to send; `kind` is one of USER_KINDS, or a TimeUnit for all events in Binance's form."""
+        """Begin to send; `kind` is one of USER_KINDS, or ALL_EVENTS."""
         self._streams[account].setdefault(kind, Stream()).add(listener, envelope)
 
     def leave(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
@@ -102,11 +102,11 @@ class UserStreams(Handler):
     def _publish(self, account: int, event: AnyEvent) -> None:
         streams = self._streams[account]
         specs, decimals = self.feed.specs, self.feed.asset_decimals
-        if not streams.keys().isdisjoint(TimeUnit):
+        if (everything := streams.get(ALL_EVENTS)) is not None:
             form = BINANCE._replace(cancel_id=self._cancel_id(event))
             for kind, data in reports_for(account, event, specs, decimals, form):
                 if kind != "trade":
-                    _publish_in_units(streams, data)
+                    everything.publish(data)
         if not streams.keys().isdisjoint(USER_KINDS):
             for kind, data in reports_for(account, event, specs, decimals):
                 stream = streams.get(kind)
@@ -146,10 +146,3 @@ class UserStreams(Handler):
                 for known, listener in list(self._sessions.get(account, ())):
                     if known == digest:
                         listener.cut(POLICY_VIOLATION)
-
-
-def _publish_in_units(streams: dict[str, Stream], data: str) -> None:
-    if (stream := streams.get(TimeUnit.MILLISECOND)) is not None:
-        stream.publish(data)
-    if (stream := streams.get(TimeUnit.MICROSECOND)) is not None:
-        stream.publish(encoded_in_microseconds(data.encode()).decode())

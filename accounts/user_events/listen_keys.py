@@ -13,7 +13,6 @@ from accounts.user_events.subscriptions import AccountSubscription, open_account
 from api.feed import Feed, Handler
 from api.runtime import Runtime
 from api.subscriptions import Envelope, Listener
-from api.time_units import TimeUnit
 from engine.errors import EngineUnavailable
 from engine.listen_keys import looks_like_listen_key
 
@@ -81,9 +80,7 @@ class ListenKeySubscription:
         self._subscription.end()
 
 
-async def open_listen_key(
-    runtime: Runtime, name: str, envelope: Envelope, unit: TimeUnit = TimeUnit.MILLISECOND
-) -> ListenKeySubscription | None:
+async def open_listen_key(runtime: Runtime, name: str, envelope: Envelope) -> ListenKeySubscription | None:
     """A place under this name, None when it is no listenKey that lives. Raises EngineUnavailable.
 
     The envelope is BARE on /ws and `named_envelope(name)` on /stream. Send the answer first, then `start`.
@@ -93,5 +90,5 @@ async def open_listen_key(
     _, (holder,) = await runtime.venue.listen_keys.holders([name])
     if holder is None:
         return None
-    subscription = await open_account(runtime, holder.account, holder.key_digest, envelope, unit)
+    subscription = await open_account(runtime, holder.account, holder.key_digest, envelope)
     return ListenKeySubscription(runtime.feed.handler(ListenKeyWatch), name, subscription)

@@ -4,26 +4,25 @@ The fact a newcomer would get wrong: opening waits until this process has read a
 so what is heard begins right behind the answer to the request, and no earlier event comes after it.
 """
 
-from accounts.streams import UserStreams
+from accounts.streams import ALL_EVENTS, UserStreams
 from api.runtime import Runtime
 from api.subscriptions import Envelope, Listener
-from api.time_units import TimeUnit, encoded_in_microseconds
+from api.time_units import TimeUnit
 
 
-def numbered_envelope(subscription_id: int) -> Envelope:
+def numbered_envelope(subscription_id: int, unit: TimeUnit = TimeUnit.MILLISECOND) -> Envelope:
     """{"subscriptionId": n, "event": ...}, as the WebSocket API sends events."""
-    return Envelope(f'{{"subscriptionId":{subscription_id},"event":', "}")
+    return Envelope(f'{{"subscriptionId":{subscription_id},"event":', "}", unit)
 
 
 class AccountSubscription:
     """All events of one account for one socket, in Binance's form. Nothing here waits."""
 
-    def __init__(self, streams: UserStreams, account: int, key_digest: str, envelope: Envelope, unit: TimeUnit) -> None:
+    def __init__(self, streams: UserStreams, account: int, key_digest: str, envelope: Envelope) -> None:
         self.account = account
         self._streams = streams
         self._key_digest = key_digest
         self._envelope = envelope
-        self._unit = unit
         self._listener: Listener | None = None
 
     @property
@@ -34,14 +33,14 @@ class AccountSubscription:
     def start(self, listener: Listener) -> None:
         """Begin to send. The listener is cut (1008) when the key that opened it is revoked."""
         self._listener = listener
-        self._streams.join(self.account, self._unit, listener, self._envelope)
+        self._streams.join(self.account, ALL_EVENTS, listener, self._envelope)
         self._streams.open_session(self.account, self._key_digest, listener)
 
     def end(self) -> None:
         """Stop; without a word. Ending twice is harmless."""
         if self._listener is not None:
             self._streams.close_session(self.account, self._key_digest, self._listener)
-            self._streams.leave(self.account, self._unit, self._listener, self._envelope)
+            self._streams.leave(self.account, ALL_EVENTS, self._listener, self._envelope)
             self._listener = None
 
     def terminate(self, now_ms: int) -> None:
@@ -54,19 +53,15 @@ class AccountSubscription:
 
     def _end_with(self, data: str) -> None:
         if self._listener is not None:
-            if self._unit is TimeUnit.MICROSECOND:
-                data = encoded_in_microseconds(data.encode()).decode()
-            self._listener.push(f"{self._envelope.before}{data}{self._envelope.after}")
+            self._listener.push(self._envelope.around(data))
             self.end()
 
 
-async def open_account(
-    runtime: Runtime, account: int, key_digest: str, envelope: Envelope, unit: TimeUnit = TimeUnit.MILLISECOND
-) -> AccountSubscription:
+async def open_account(runtime: Runtime, account: int, key_digest: str, envelope: Envelope) -> AccountSubscription:
     """A place among those who hear the account, which its caller may. Raises EngineUnavailable.
 
     For the WebSocket API the envelope is `numbered_envelope(subscriptionId)`. Send the answer first, then `start`.
     """
     streams = runtime.feed.handler(UserStreams)
     await streams.until_caught_up()
-    return AccountSubscription(streams, account, key_digest, envelope, unit)
+    return AccountSubscription(streams, account, key_digest, envelope)

@@ -53,9 +53,11 @@ async def ear(runtime: Runtime, venue: Venue, alice: int) -> AsyncIterator[Ear]:
     await runtime.stop()
 
 
-async def hear(ear: Ear, runtime: Runtime, venue: Venue, account: int, **options: Any) -> AccountSubscription:
+async def hear(
+    ear: Ear, runtime: Runtime, venue: Venue, account: int, *, unit: TimeUnit = TimeUnit.MILLISECOND
+) -> AccountSubscription:
     await give_key(venue, account, "alice", "key-of-alice")
-    subscription = await open_account(runtime, account, key_digest("key-of-alice"), numbered_envelope(7), **options)
+    subscription = await open_account(runtime, account, key_digest("key-of-alice"), numbered_envelope(7, unit))
     subscription.start(ear.gate)
     return subscription
 
