@@ -47,10 +47,8 @@ async def _open(connection: Connection, caller: Caller) -> int:
     number = connection.next_subscription_id
     if number >= MOST_IN_ALL:
         raise Refused(NO_MORE_SUBSCRIPTION_IDS)
-    subscription = await open_account(
-        connection.runtime, caller.account, caller.key_digest, numbered_envelope(number),
-        connection.preferences.time_unit,
-    )  # fmt: skip
+    envelope = numbered_envelope(number, connection.preferences.time_unit)
+    subscription = await open_account(connection.runtime, caller.account, caller.key_digest, envelope)
     connection.next_subscription_id += 1
     heard[number] = subscription
     connection.after_answer(lambda: subscription.start(connection.answers_first))
