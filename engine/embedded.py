@@ -40,6 +40,9 @@ DURABILITY_OPTIONS = {
 # glibc keeps seven freed pieces of a size at hand; a script frees and asks for hundreds. With more of them at hand the
 # server needs a tenth less CPU time for an order. At most 33 MB stay unused; other C libraries ignore it.
 TUNABLES = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000"}
+# A small hash is a list that is searched from its start, by every command for the venue's counters, levels and balances.
+# Lists of at most 32 entries instead of 128: a tenth fewer instructions for an order (callgrind).
+SEARCHED_HASHES = ("--hash-max-listpack-entries", "32")
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107  # bytes; the kernel's field, less its final zero
 READY_SECONDS = 30.0
 LOCK_SECONDS = 2.0  # how long an orphan of a killed parent may take to end
@@ -204,7 +207,7 @@ class EmbeddedServer:
         words = [str(binary.path), "--port", "0", "--unixsocket", str(self.socket_path), "--unixsocketperm", "700"]
         words += ["--dir", str(self.folder), "--daemonize", "no", "--logfile", str(self.log_path)]
         words += ["--maxmemory-policy", "noeviction", "--save", "", *self._options]
-        words += ["--appenddirname", "appendonlydir", "--auto-aof-rewrite-min-size", "64mb"]
+        words += ["--appenddirname", "appendonlydir", "--auto-aof-rewrite-min-size", "64mb", *SEARCHED_HASHES]
         try:
             with self.log_path.open("ab") as log:  # complaints about options go to stderr, before there is a log
                 return subprocess.Popen(
