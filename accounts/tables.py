@@ -9,9 +9,13 @@ import accounts.change_endpoints
 import accounts.endpoints
 import accounts.list_endpoints
 import markets.endpoints
+import markets.ticker_endpoints
+import markets.trade_endpoints
 
 TABLES: Final = (
     markets.endpoints.ENDPOINTS,
+    markets.ticker_endpoints.ENDPOINTS,
+    markets.trade_endpoints.ENDPOINTS,
     accounts.endpoints.ENDPOINTS,
     accounts.change_endpoints.ENDPOINTS,
     accounts.list_endpoints.ENDPOINTS,

@@ -26,6 +26,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     names_cancel_of_all: bool = True  # an order that went with all others shows an id of that cancel, else its own
     errors_repeat_text: bool = False  # "error" beside "msg"
     has_time_unit: bool = True  # X-MBX-TIME-UNIT: MICROSECOND is heard
+    limits_history: bool = True  # 24 hours between startTime and endTime, and only some parameters go together
     ping: dict[str, str] = {}
 
     def error_body(self, code: int, text: str, *, existing_order_id: int | None = None) -> bytes:
@@ -53,6 +54,7 @@ V1: Final = Dialect(
     names_cancel_of_all=False,
     errors_repeat_text=True,
     has_time_unit=False,
+    limits_history=False,
     ping={"status": "ok"},
 )
 V3: Final = Dialect(name="v3", prefix="/api/v3", is_signed=True, reads_json=False)

@@ -174,6 +174,9 @@ OF_PROBLEM: Final[dict[str, tuple[int, str]]] = {
     "DUPLICATE": (-1101, "Duplicate values for a parameter detected."),
     "BAD_COMBINATION": (-1128, "Combination of optional parameters invalid."),
     "MALFORMED": (-1135, "Invalid JSON Request"),
+    "TOO_MANY": (-1101, "Too many parameters sent for this endpoint."),
+    "SYMBOL_TWICE": (-1151, "Symbol is present multiple times in the list."),
+    "TICKER_TYPE": (-1139, "Invalid ticker type."),
     "TOO_LONG_A_SPAN": (-1127, "More than 24 hours between startTime and endTime."),
     # Of an order in an OCO pair:
     "OCO_TYPE": (-1158, "Order type not supported in OCO."),
@@ -196,6 +199,7 @@ OF_FIELD: Final[dict[tuple[str, str], tuple[int, str]]] = {
     ("timeInForce", "UNKNOWN_VALUE"): (-1115, "Invalid timeInForce."),
     ("pegPriceType", "UNKNOWN_VALUE"): (-1210, "Invalid pegPriceType."),
     ("pegOffsetType", "UNKNOWN_VALUE"): (-1211, "Invalid pegOffsetType."),
+    ("symbolStatus", "UNKNOWN_VALUE"): (-1122, "Invalid symbolStatus."),
     ("interval", "UNKNOWN_VALUE"): (-1120, "Invalid interval."),
     ("cancelRestrictions", "UNKNOWN_VALUE"): (-1145, "Invalid cancelRestrictions"),
     ("recvWindow", "OUT_OF_RANGE"): (-1131, "'recvWindow' must be less than 60000."),

@@ -11,12 +11,12 @@ from typing import ParamSpec, TypeVar
 
 import msgspec
 from channels.db import database_sync_to_async
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet, Sum
 
 from archive.models import ArchivedAmendment, ArchivedOrder, ArchivedOrderList, ArchivedPreventedMatch, ArchivedTrade
 from archive.writer import READER
 from engine.events import Amendment
-from engine.queries import PreventedAt, PublicTrade
+from engine.queries import Aggregate, PreventedAt, PublicTrade
 from engine.records import Fill, OrderListRecord, OrderRecord
 from engine.types import Side
 from engine.venue import Venue
@@ -208,6 +208,27 @@ def public_trades(
         rows = rows.filter(trade_id__lt=before_id)
     found = [_public_trade(row) for row in rows.order_by("-trade_id" if from_id is None else "trade_id")[:limit]]
     return found[::-1] if from_id is None else found
+
+
+@_in_database
+def aggregates(
+    venue: str, symbol: str, *, from_id: int | None, start_ms: int | None, end_ms: int | None, limit: int
+) -> list[Aggregate]:
+    """From the aggregate `from_id` or `start_ms` on the first `limit`, otherwise the newest `limit`; oldest first."""
+    rows = _trades(venue, symbol, None, start_ms, end_ms).filter(**_bounds(aggregate_id__gte=from_id))
+    groups = rows.order_by().values("aggregate_id").annotate(
+        price=Min("price_ticks"), sum=Sum("lots"), first=Min("trade_id"), last=Max("trade_id"), time=Min("time_ms"),
+        side=Min("taker_side"),
+    )  # fmt: skip
+    is_forward = from_id is not None or start_ms is not None
+    found = [
+        Aggregate(
+            aggregate_id=row["aggregate_id"], price_ticks=row["price"], lots=row["sum"], first_trade_id=row["first"],
+            last_trade_id=row["last"], now_ms=row["time"], is_buyer_maker=row["side"] == Side.SELL,
+        )
+        for row in groups.order_by("aggregate_id" if is_forward else "-aggregate_id")[:limit]
+    ]  # fmt: skip
+    return found if is_forward else found[::-1]
 
 
 def _trades(

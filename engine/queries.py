@@ -44,6 +44,18 @@ class PublicTrade(msgspec.Struct, frozen=True):
     now_ms: int
 
 
+class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
+    """Trades of one taker at one price and time, taken together; their ids have no gap."""
+
+    aggregate_id: int
+    price_ticks: int
+    lots: int
+    first_trade_id: int
+    last_trade_id: int
+    now_ms: int
+    is_buyer_maker: bool
+
+
 class PreventedAt(msgspec.Struct, frozen=True):
     match: PreventedMatch
     now_ms: int
@@ -204,6 +216,11 @@ class Queries:
         entries = await self._runner.command("XRANGE", key, f"0-{max(from_id, 1)}", "+", "COUNT", limit)
         found = (trade for entry in entries for trade in decode_trades(entry))
         return [trade for trade in found if trade.fill.trade_id >= from_id][:limit]
+
+    async def newest_steps(self, symbol: str, count: int) -> list[PublicTrade]:
+        """The trades of the newest `count` steps that traded, whole, oldest first."""
+        entries = await self._runner.command("XREVRANGE", self._keys.trades(symbol), "+", "-", "COUNT", count)
+        return [trade for entry in reversed(entries) for trade in decode_trades(entry)]
 
     async def balances(self, account: int, assets: Iterable[str]) -> list[Balance]:
         """Money of the account in each of `assets`, in that order, zeros included; one atomic read."""

@@ -1,9 +1,8 @@
-"""Public endpoints: time, rules, prices, depth, trades, candles. No key is asked for.
+"""Public endpoints: time, rules, depth, candles; how symbols are asked for. No key is asked for.
 
 The fact a newcomer would get wrong: a limit above the maximum is no error, as on Binance: the maximum is served.
 """
 
-import asyncio
 import re
 from typing import Annotated, Any, Final
 
@@ -17,16 +16,17 @@ from engine.errors import BadParameter, Reason, Rejected
 from engine.types import SymbolSpec, SymbolStatus
 from markets import weights
 from markets.candles import INTERVALS
-from markets.exchange_info import exchange_info
+from markets.exchange_info import SYMBOL_PERMISSIONS, exchange_info
 from markets.execution_rules import execution_rules_view, reference_calculation_view, reference_price_view
-from markets.klines import read_klines
-from markets.rendering import kline_row, level_texts, price_text, ticker_view, trade_view
-from markets.tickers import ticker_24h
+from markets.klines import read_klines, read_time_zone
+from markets.rendering import kline_row, level_texts
 
 ENDPOINTS: Final = EndpointTable()
 
 MOST_LEVELS: Final = 5_000
 MOST_ROWS: Final = 1_000  # of trades and candles
+# enums.md, "Account and Symbol Permissions"
+KNOWN_PERMISSIONS: Final = {"SPOT", "MARGIN", "LEVERAGED", *(f"TRD_GRP_{number:03}" for number in range(2, 26))}
 _SYMBOL = re.compile(r"[A-Z0-9_.-]{1,50}")
 Limit = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -42,28 +42,35 @@ class OfSymbols(msgspec.Struct, kw_only=True):
     symbols: Annotated[str, READS_JSON] | None = None
 
 
-class ExecutionRulesRequest(OfSymbols, kw_only=True, rename="camel"):
-    """One of these, or (none) all symbols."""
+class OfSymbolsInStatus(OfSymbols, kw_only=True, rename="camel"):
+    """... and of these only those in a status."""
 
     symbol_status: SymbolStatus | None = None
+
+
+class ExchangeInfoRequest(OfSymbolsInStatus, kw_only=True, rename="camel"):
+    permissions: Annotated[str, READS_JSON] | None = None
+    show_permission_sets: bool = True
+
+
+class ExecutionRulesRequest(OfSymbolsInStatus, kw_only=True, rename="camel"):
+    """One of these, or (none) all symbols."""
 
 
 class ReferenceCalculationRequest(OfSymbol, kw_only=True, rename="camel"):
     symbol_status: SymbolStatus | None = None
 
 
-class DepthRequest(OfSymbol, kw_only=True):
+class DepthRequest(OfSymbol, kw_only=True, rename="camel"):
     limit: Limit | None = None
-
-
-class TradesRequest(OfSymbol, kw_only=True):
-    limit: Limit = 500
+    symbol_status: SymbolStatus | None = None
 
 
 class KlinesRequest(OfSymbol, kw_only=True, rename="camel"):
     interval: str
     start_time: StartTime | None = None
     end_time: EndTime | None = None
+    time_zone: str = "0"
     limit: Limit = 500
 
 
@@ -77,20 +84,45 @@ async def spec_of(runtime: Runtime, symbol: str) -> SymbolSpec:
         raise
 
 
-async def _specs_of(runtime: Runtime, request: OfSymbols) -> list[SymbolSpec]:
+async def specs_of(runtime: Runtime, request: OfSymbols, *, most: int | None = None) -> list[SymbolSpec]:
+    """The rules of the symbols asked for, of all without a name. Raises BadParameter (also above `most`), Rejected."""
     if request.symbol is not None and request.symbols is not None:
         raise BadParameter("symbols", "BAD_COMBINATION")
     if request.symbol is not None:
         return [await spec_of(runtime, request.symbol)]
     if request.symbols is None:
         return list((await runtime.venue.registry.specs()).values())
-    try:
-        names = msgspec.json.decode(request.symbols, type=list[str])
-    except msgspec.DecodeError as error:
-        raise BadParameter("symbols", "ILLEGAL_CHARACTERS", value=request.symbols) from error
+    names = read_names(request.symbols, "symbols")
     if not names:
         raise BadParameter("symbols", "EMPTY")
-    return [await spec_of(runtime, name) for name in dict.fromkeys(names)]
+    if most is not None and len(names) > most:
+        text = f"Too many parameters; expected '{most}' and received '{len(names)}'."
+        raise BadParameter("symbols", "TOO_MANY", detail=text)
+    if len(set(names)) < len(names):
+        raise BadParameter("symbols", "SYMBOL_TWICE")
+    return [await spec_of(runtime, name) for name in names]
+
+
+async def specs_in_status(runtime: Runtime, request: OfSymbolsInStatus, *, most: int | None = None) -> list[SymbolSpec]:
+    """The same; of several those in another status are left out, one alone raises Rejected WRONG_SYMBOL_STATUS."""
+    specs = await specs_of(runtime, request, most=most)
+    if request.symbol is not None:
+        check_status(specs[0], request.symbol_status)
+    return [spec for spec in specs if request.symbol_status in (None, spec.status)]
+
+
+def check_status(spec: SymbolSpec, wanted: SymbolStatus | None) -> None:
+    """Raises Rejected WRONG_SYMBOL_STATUS."""
+    if wanted not in (None, spec.status):
+        raise Rejected(Reason.WRONG_SYMBOL_STATUS)
+
+
+def read_names(text: str, field: str) -> list[str]:
+    """A JSON list of texts. Raises BadParameter."""
+    try:
+        return msgspec.json.decode(text, type=list[str])
+    except msgspec.DecodeError as error:
+        raise BadParameter(field, "ILLEGAL_CHARACTERS", value=text) from error
 
 
 @ENDPOINTS.endpoint("GET", "/ping", needs_venue=False, websocket="ping")
@@ -106,10 +138,16 @@ async def server_time(request: Nothing, caller: Caller, runtime: Runtime) -> dic
 
 
 @ENDPOINTS.endpoint("GET", "/exchangeInfo", weight=20, websocket="exchangeInfo")
-async def get_exchange_info(request: OfSymbols, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+async def get_exchange_info(request: ExchangeInfoRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Symbols and their rules."""
-    specs = await _specs_of(runtime, request)
-    return exchange_info(specs, (await runtime.venue.queries.clock()).now_ms)
+    is_named = request.symbol is not None or request.symbols is not None
+    for name, value in (("symbolStatus", request.symbol_status), ("permissions", request.permissions)):
+        if is_named and value is not None:
+            raise BadParameter(name, "BAD_COMBINATION")
+    may_show = request.permissions is None or not SYMBOL_PERMISSIONS.isdisjoint(_permissions(request.permissions))
+    specs = await specs_in_status(runtime, request) if may_show else []
+    now_ms = (await runtime.venue.queries.clock()).now_ms
+    return exchange_info(specs, now_ms, shows_permissions=request.show_permission_sets)
 
 
 @ENDPOINTS.endpoint("GET", "/executionRules", weight=weights.per_symbol(2, most=40), websocket="executionRules")
@@ -118,7 +156,7 @@ async def get_execution_rules(request: ExecutionRulesRequest, caller: Caller, ru
     given = [name for name in (request.symbol, request.symbols, request.symbol_status) if name is not None]
     if len(given) > 1:
         raise BadParameter("symbolStatus" if request.symbol_status is not None else "symbols", "BAD_COMBINATION")
-    specs = await _specs_of(runtime, OfSymbols(symbol=request.symbol, symbols=request.symbols))
+    specs = await specs_of(runtime, OfSymbols(symbol=request.symbol, symbols=request.symbols))
     status = request.symbol_status
     return execution_rules_view([spec for spec in specs if status is None or spec.status is status])
 
@@ -139,43 +177,18 @@ async def get_reference_calculation(
 ) -> dict[str, Any]:
     """How that price comes about."""
     spec = await spec_of(runtime, request.symbol)
-    if request.symbol_status is not None and request.symbol_status is not spec.status:
-        raise Rejected(Reason.WRONG_SYMBOL_STATUS)
+    check_status(spec, request.symbol_status)
     view = reference_calculation_view(spec)
     if view is None:
         raise Rejected(Reason.NO_REFERENCE_PRICE)
     return view
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/price", weight=weights.of_newest, websocket="ticker.price")
-async def ticker_price(request: OfSymbols, caller: Caller, runtime: Runtime) -> Any:
-    """The last price of a symbol, or of all that were traded."""
-    specs = await _specs_of(runtime, request)
-    states = await asyncio.gather(*(runtime.venue.queries.market_state(spec.symbol) for spec in specs))
-    prices = [
-        {"symbol": spec.symbol, "price": price_text(spec, state.last_price_ticks)}
-        for spec, state in zip(specs, states, strict=True)
-        if state.last_price_ticks is not None
-    ]
-    if request.symbol is None:
-        return prices
-    if not prices:
-        raise Rejected(Reason.NO_TRADE_YET, request.symbol)
-    return prices[0]
-
-
-@ENDPOINTS.endpoint("GET", "/ticker/24hr", weight=weights.of_day_tickers, websocket="ticker.24hr")
-async def ticker_24hr(request: OfSymbols, caller: Caller, runtime: Runtime) -> Any:
-    """The last 24 hours of a symbol, or of all."""
-    specs = await _specs_of(runtime, request)
-    tickers = [ticker_view(spec, await ticker_24h(runtime.venue, spec)) for spec in specs]
-    return tickers if request.symbol is None else tickers[0]
-
-
 @ENDPOINTS.endpoint("GET", "/depth", weight=weights.of_depth, websocket="depth")
 async def depth(request: DepthRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Price levels of both sides, best first."""
     spec = await spec_of(runtime, request.symbol)
+    check_status(spec, request.symbol_status)
     levels = min(request.limit or caller.dialect.default_depth, MOST_LEVELS)
     found = await runtime.venue.queries.depth(spec.symbol, levels)
     named = {"symbol": spec.symbol} if caller.dialect.depth_names_symbol else {}
@@ -187,14 +200,6 @@ async def depth(request: DepthRequest, caller: Caller, runtime: Runtime) -> dict
     }
 
 
-@ENDPOINTS.endpoint("GET", "/trades", weight=25, websocket="trades.recent")
-async def trades(request: TradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, object]]:
-    """The newest trades, oldest first."""
-    spec = await spec_of(runtime, request.symbol)
-    found = await runtime.venue.queries.trades(spec.symbol, limit=min(request.limit, MOST_ROWS))
-    return [trade_view(spec, trade) for trade in found]
-
-
 @ENDPOINTS.endpoint("GET", "/klines", weight=2, websocket="klines")
 async def klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> list[list[object]]:
     """Candles, oldest first."""
@@ -202,6 +207,7 @@ async def klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> li
     if request.interval not in INTERVALS:
         raise BadParameter("interval", "UNKNOWN_VALUE", value=request.interval)
     check_times(request.start_time, request.end_time)
+    zone_ms = read_time_zone(request.time_zone)
     found = await read_klines(
         runtime.venue,
         spec,
@@ -209,8 +215,23 @@ async def klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> li
         start_ms=request.start_time,
         end_ms=request.end_time,
         limit=min(request.limit, MOST_ROWS),
+        zone_ms=zone_ms,
     )
     return [kline_row(spec, kline) for kline in found]
+
+
+@ENDPOINTS.endpoint("GET", "/uiKlines", weight=2, websocket="uiKlines")
+async def ui_klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> list[list[object]]:
+    """The same: nothing has to be modified for those who draw them."""
+    return await klines(request, caller, runtime)
+
+
+def _permissions(text: str) -> set[str]:
+    """What a symbol may be traded with: one word, or a JSON list of them. Raises BadParameter."""
+    words = set(read_names(text, "permissions") if text.startswith("[") else [text])
+    if not words <= KNOWN_PERMISSIONS:
+        raise BadParameter("permissions", "UNKNOWN_VALUE", value=text)
+    return words
 
 
 def check_times(start_ms: int | None, end_ms: int | None) -> None:

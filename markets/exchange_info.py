@@ -4,24 +4,26 @@ The fact a newcomer would get wrong: it tells what is the case here, not what Bi
 their own by what they read here, and miss fields that they do not need.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from engine.types import Feature, SymbolSpec
 from markets.rendering import exchange_filters_view, filters_view
 
+SYMBOL_PERMISSIONS: Final = frozenset({"SPOT"})
 
-def exchange_info(specs: list[SymbolSpec], now_ms: int) -> dict[str, Any]:
+
+def exchange_info(specs: list[SymbolSpec], now_ms: int, *, shows_permissions: bool = True) -> dict[str, Any]:
     """`rateLimits` is empty: none is enforced."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [],
         "exchangeFilters": exchange_filters_view(specs),
-        "symbols": [symbol_view(spec) for spec in specs],
+        "symbols": [symbol_view(spec, shows_permissions=shows_permissions) for spec in specs],
     }
 
 
-def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
+def symbol_view(spec: SymbolSpec, *, shows_permissions: bool = True) -> dict[str, Any]:
     return {
         "symbol": spec.symbol,
         "status": spec.status,
@@ -40,13 +42,13 @@ def symbol_view(spec: SymbolSpec) -> dict[str, Any]:
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": spec.allows_trailing,
         "cancelReplaceAllowed": True,
-        "pegInstructionsAllowed": Feature.PEG not in spec.not_offered,
         "amendAllowed": True,
+        "pegInstructionsAllowed": Feature.PEG not in spec.not_offered,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": filters_view(spec),
         "permissions": [],
-        "permissionSets": [["SPOT"]],
+        "permissionSets": [sorted(SYMBOL_PERMISSIONS)] if shows_permissions else [],
         "defaultSelfTradePreventionMode": spec.default_stp,
         "allowedSelfTradePreventionModes": spec.allowed_stp,
     }

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from engine.amounts import to_text
 from engine.filters import max_notional_atoms
-from engine.queries import PublicTrade
+from engine.queries import Aggregate, MarketState, PublicTrade
 from engine.types import PRICE_DECIMALS, UNIT, SymbolSpec
 from markets.klines import Kline
-from markets.tickers import Ticker24h
+from markets.tickers import AveragePrice, Ticker, Ticker24h
 
 
 @lru_cache(maxsize=65_536)  # a book's prices and quantities are written again and again
@@ -52,6 +52,20 @@ def trade_view(spec: SymbolSpec, trade: PublicTrade) -> dict[str, object]:
         "time": trade.now_ms,
         "isBuyerMaker": fill.is_buyer_maker,
         "isBestMatch": True,
+    }
+
+
+def aggregate_view(spec: SymbolSpec, aggregate: Aggregate) -> dict[str, object]:
+    """Trades taken together, in Binance's letters."""
+    return {
+        "a": aggregate.aggregate_id,
+        "p": price_text(spec, aggregate.price_ticks),
+        "q": quantity_text(spec, aggregate.lots),
+        "f": aggregate.first_trade_id,
+        "l": aggregate.last_trade_id,
+        "T": aggregate.now_ms,
+        "m": aggregate.is_buyer_maker,
+        "M": True,
     }
 
 
@@ -101,6 +115,52 @@ def ticker_view(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
         "lastId": ticker.last_trade_id,
         "count": ticker.trade_count,
     }
+
+
+def window_ticker_view(spec: SymbolSpec, ticker: Ticker) -> dict[str, object]:
+    """A window of whole minutes: the 24 hours' fields without those of the book and of the last trade."""
+    change = {
+        "symbol": spec.symbol,
+        "priceChange": to_text(ticker.change_ticks * spec.tick_units),
+        "priceChangePercent": to_text(ticker.change_percent_e3, decimals=3, places=3),
+        "weightedAvgPrice": units_text(ticker.weighted_average_e8),
+    }
+    return change | mini_ticker_view(spec, ticker)
+
+
+def mini_ticker_view(spec: SymbolSpec, ticker: Ticker) -> dict[str, object]:
+    """What `type=MINI` leaves of any window."""
+    return {
+        "symbol": spec.symbol,
+        "openPrice": price_text(spec, ticker.open_ticks),
+        "highPrice": price_text(spec, ticker.high_ticks),
+        "lowPrice": price_text(spec, ticker.low_ticks),
+        "lastPrice": price_text(spec, ticker.last_ticks),
+        "volume": quantity_text(spec, ticker.lots),
+        "quoteVolume": quote_text(spec, ticker.quote_atoms),
+        "openTime": ticker.open_ms,
+        "closeTime": ticker.close_ms,
+        "firstId": ticker.first_trade_id,
+        "lastId": ticker.last_trade_id,
+        "count": ticker.trade_count,
+    }
+
+
+def book_ticker_view(spec: SymbolSpec, state: MarketState) -> dict[str, object]:
+    """The best price and quantity of both sides."""
+    bid_ticks, bid_lots = state.best_bid or (0, 0)
+    ask_ticks, ask_lots = state.best_ask or (0, 0)
+    return {
+        "symbol": spec.symbol,
+        "bidPrice": price_text(spec, bid_ticks),
+        "bidQty": quantity_text(spec, bid_lots),
+        "askPrice": price_text(spec, ask_ticks),
+        "askQty": quantity_text(spec, ask_lots),
+    }
+
+
+def average_view(average: AveragePrice) -> dict[str, object]:
+    return {"mins": average.minutes, "price": units_text(average.price_e8), "closeTime": average.close_ms}
 
 
 def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:

@@ -25,6 +25,7 @@ from markets.candles import (
 from markets.klines import last_price_before
 
 WINDOW_MS = DAY_MS
+AVERAGE_MINUTES = 5
 
 
 class Ticker(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +100,24 @@ async def window_ticker(venue: Venue, spec: SymbolSpec, open_ms: int, end_ms: in
         last_trade_id=whole.last_trade_id,
         trade_count=whole.trade_count,
     )
+
+
+class AveragePrice(msgspec.Struct, frozen=True):
+    """`close_ms` is the time of the last trade, 0 before the first; then the price is 0 too."""
+
+    minutes: int
+    price_e8: int
+    close_ms: int
+
+
+async def average_price(venue: Venue, spec: SymbolSpec) -> AveragePrice:
+    """By volume over the last five minutes, to the second; the last price where nothing was traded in them."""
+    now_ms = await venue_now(venue)
+    begin_ms = (now_ms - AVERAGE_MINUTES * MINUTE_MS) // SECOND_MS * SECOND_MS + SECOND_MS
+    wanted = [("1s", open_ms) for open_ms in range(begin_ms, now_ms + 1, SECOND_MS)]
+    view = await read_view(venue, spec.symbol, wanted)
+    whole = _merged(view.those_of(wanted), view)
+    return AveragePrice(AVERAGE_MINUTES, weighted_average_e8(spec, whole), view.last.now_ms if view.last else 0)
 
 
 async def ticker_24h(venue: Venue, spec: SymbolSpec) -> Ticker24h:

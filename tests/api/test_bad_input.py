@@ -70,23 +70,37 @@ CHAINED_PAIR = WORKING | {
 }
 PAID_PAIR = {name: value for name, value in CHAINED_PAIR.items() if name != "pendingQuantity"}
 SPAN = {"symbol": "BTCUSDT", "startTime": "0", "endTime": "4000000000000", "limit": "10"}
+TICKERS = {
+    "/ticker/price": {"symbolStatus": "TRADING"}, "/ticker/bookTicker": {"symbolStatus": "TRADING"},
+    "/ticker/24hr": {"symbolStatus": "TRADING", "type": "MINI"},
+    "/ticker/tradingDay": {"symbolStatus": "TRADING", "type": "FULL", "timeZone": "8"},
+    "/ticker": {"symbolStatus": "TRADING", "type": "MINI", "windowSize": "7d"},
+}  # fmt: skip
 
 # (method, path, parameters with which it would be accepted)
 GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/exchangeInfo", {"symbol": "BTCUSDT"}),
-    ("GET", "/exchangeInfo", {"symbols": '["BTCUSDT"]'}),
+    ("GET", "/exchangeInfo", {"symbols": '["BTCUSDT"]', "showPermissionSets": "false"}),
+    ("GET", "/exchangeInfo", {"symbolStatus": "TRADING", "permissions": "SPOT"}),
     ("GET", "/executionRules", {"symbol": "BTCUSDT"}),
     ("GET", "/executionRules", {"symbols": '["BTCUSDT"]'}),
     ("GET", "/executionRules", {"symbolStatus": "TRADING"}),
     ("GET", "/referencePrice", {"symbol": "BTCUSDT"}),
     ("GET", "/referencePrice/calculation", {"symbol": "BTCUSDT", "symbolStatus": "TRADING"}),
-    ("GET", "/ticker/price", {"symbol": "BTCUSDT"}),
-    ("GET", "/ticker/price", {"symbols": '["BTCUSDT"]'}),
-    ("GET", "/ticker/24hr", {"symbol": "BTCUSDT"}),
-    ("GET", "/ticker/24hr", {"symbols": '["BTCUSDT"]'}),
-    ("GET", "/depth", {"symbol": "BTCUSDT", "limit": "10"}),
+    ("GET", "/avgPrice", {"symbol": "BTCUSDT"}),
+    *(
+        ("GET", path, names | more)
+        for path, more in TICKERS.items()
+        for names in ({"symbol": "BTCUSDT"}, {"symbols": '["BTCUSDT"]'})
+    ),
+    ("GET", "/depth", {"symbol": "BTCUSDT", "limit": "10", "symbolStatus": "TRADING"}),
     ("GET", "/trades", {"symbol": "BTCUSDT", "limit": "10"}),
-    ("GET", "/klines", SPAN | {"interval": "1m"}),
+    ("GET", "/historicalTrades", {"symbol": "BTCUSDT", "fromId": "1", "limit": "10"}),
+    ("GET", "/historicalBlockTrades", {"symbol": "BTCUSDT", "fromId": "1", "limit": "10"}),
+    ("GET", "/aggTrades", SPAN),
+    ("GET", "/aggTrades", {"symbol": "BTCUSDT", "fromId": "1", "limit": "10"}),
+    ("GET", "/klines", SPAN | {"interval": "1m", "timeZone": "-1:00"}),
+    ("GET", "/uiKlines", SPAN | {"interval": "1m", "timeZone": "05:45"}),
     ("POST", "/order", LIMIT_ORDER),
     ("POST", "/order", MARKET_ORDER),
     ("POST", "/order", QUOTE_ORDER),
@@ -168,6 +182,11 @@ BAD: dict[str, list[str]] = {
     "newClientOrderId": BAD_CLIENT_ID, "origClientOrderId": BAD_CLIENT_ID,
     "asset": ["", "NOPE", "btc", "x" * 1000, "BTC\x00", "#fees"],
 }  # fmt: skip
+BAD["permissions"] = [*BAD_WORD, "[", '["X"]', "[1]"]
+BAD["showPermissionSets"] = [*BAD_WORD, "True"]
+BAD["timeZone"] = [*BAD_WORD, "8:0", "8:60", "-12:01", "14:01", "15", "8h", "0x8", "\uff18", "8:00:00"]
+BAD["timeZone"].remove("1")
+BAD["windowSize"] = [*BAD_WORD, "0m", "60m", "24h", "8d", "1d2h", "1s", "1M", "01m", "-1m", "1 m"]
 BAD["cancelReplaceMode"] = BAD["symbolStatus"] = BAD_WORD
 BAD["cancelOrderId"] = BAD_INTEGER
 BAD["orderListId"] = BAD["fromExecutionId"] = BAD_INTEGER
@@ -196,6 +215,26 @@ BAD |= {
 BAD |= dict.fromkeys(("cancelOrigClientOrderId", "cancelNewClientOrderId", "NewClientOrderId"), BAD_CLIENT_ID)
 ONE_OF = {"orderId": "origClientOrderId", "origClientOrderId": "orderId"}
 WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
+    ("GET", "/exchangeInfo", {"symbol": "BTCUSDT", "symbolStatus": "TRADING"}, -1128),
+    ("GET", "/exchangeInfo", {"symbols": '["BTCUSDT"]', "symbolStatus": "TRADING"}, -1128),
+    ("GET", "/exchangeInfo", {"symbol": "BTCUSDT", "permissions": "SPOT"}, -1128),
+    ("GET", "/exchangeInfo", {"symbols": '["BTCUSDT"]', "permissions": '["SPOT"]'}, -1128),
+    ("GET", "/exchangeInfo", {"symbols": '["BTCUSDT","BTCUSDT"]'}, -1151),
+    ("GET", "/exchangeInfo", {"symbolStatus": "OPEN"}, -1122),
+    ("GET", "/depth", {"symbol": "BTCUSDT", "symbolStatus": "BREAK"}, -1220),
+    ("GET", "/ticker/price", {"symbol": "BTCUSDT", "symbolStatus": "HALT"}, -1220),
+    ("GET", "/ticker/bookTicker", {"symbol": "BTCUSDT", "symbolStatus": "HALT"}, -1220),
+    ("GET", "/ticker/24hr", {"symbol": "BTCUSDT", "symbolStatus": "HALT"}, -1220),
+    ("GET", "/ticker/tradingDay", {"symbol": "BTCUSDT", "symbolStatus": "HALT"}, -1220),
+    ("GET", "/ticker", {"symbol": "BTCUSDT", "symbolStatus": "HALT"}, -1220),
+    ("GET", "/ticker/24hr", {"symbol": "BTCUSDT", "type": "mini"}, -1139),
+    ("GET", "/ticker/tradingDay", {}, -1102),
+    ("GET", "/ticker", {"windowSize": "1d"}, -1102),
+    ("GET", "/ticker", {"symbol": "BTCUSDT", "symbols": '["BTCUSDT"]'}, -1128),
+    ("GET", "/ticker", {"symbols": str([f"S{number}" for number in range(101)]).replace("'", '"')}, -1101),
+    ("GET", "/aggTrades", {"symbol": "BTCUSDT", "fromId": "1", "startTime": "1"}, -1128),
+    ("GET", "/aggTrades", {"symbol": "BTCUSDT", "fromId": "1", "endTime": "1"}, -1128),
+    ("GET", "/aggTrades", {"symbol": "BTCUSDT", "startTime": "2", "endTime": "1"}, -1128),
     ("POST", "/order", LIMIT_ORDER | {"quoteOrderQty": "10"}, -1106),
     ("POST", "/order", LIMIT_ORDER | {"stopPrice": "49000"}, -1106),
     ("POST", "/order", LIMIT_ORDER | {"icebergQty": "0.0001", "timeInForce": "IOC"}, -1128),
