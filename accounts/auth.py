@@ -7,8 +7,10 @@ and the script looks again, so what matters is decided there; here it is decided
 import re
 from typing import Final
 
+from msgspec.structs import replace
+
 from accounts.digests import key_digest
-from accounts.signatures import NOBODY, Signed, Window, cut_signature, read_window, verifier_of
+from accounts.signatures import NOBODY, Signed, cut_signature, read_window, verifier_of
 from api.callers import Caller, Permission, RawRequest
 from api.dialects import Dialect
 from api.errors import AHEAD_OF_SERVER, BAD_KEY, BAD_KEY_FORMAT, BAD_SIGNATURE, OUTSIDE_WINDOW, Refused
@@ -49,8 +51,7 @@ async def authenticate(runtime: Runtime, request: RawRequest, route: Route) -> C
 async def check_signed(runtime: Runtime, signed: Signed, permission: Permission, dialect: Dialect) -> Caller:
     """Who signed this, now. Raises what `check_signature` and `check_time` raise, in this order."""
     caller = await check_signature(runtime, signed, permission, dialect)
-    await check_time(runtime, read_window(signed.timestamp, signed.recv_window))
-    return caller
+    return await check_time(runtime, caller, signed.timestamp, signed.recv_window)
 
 
 async def check_signature(runtime: Runtime, signed: Signed, permission: Permission, dialect: Dialect) -> Caller:
@@ -72,16 +73,20 @@ async def check_signature(runtime: Runtime, signed: Signed, permission: Permissi
     return Caller(dialect, record.account, record.user_name, digest)
 
 
-async def check_time(runtime: Runtime, window: Window) -> None:
-    """Raises Refused AHEAD_OF_SERVER or OUTSIDE_WINDOW by the venue's clock."""
+async def check_time(runtime: Runtime, caller: Caller, timestamp: str | None, recv_window: str | None) -> Caller:
+    """The caller, for commands that are executed while the request's window is open.
+
+    Raises BadParameter for texts that are no times, Refused AHEAD_OF_SERVER or OUTSIDE_WINDOW by the venue's clock.
+    """
+    window = read_window(timestamp, recv_window)
     guess_us = runtime.time.guess_us()
-    if guess_us is not None and window.sent_us < guess_us + AHEAD_US and guess_us <= window.until_us:
-        return
-    now_us = await runtime.time.ask_us()
-    if window.sent_us >= now_us + AHEAD_US:
-        raise Refused(AHEAD_OF_SERVER)
-    if now_us > window.until_us:
-        raise Refused(OUTSIDE_WINDOW)
+    if guess_us is None or not window.sent_us - AHEAD_US < guess_us <= window.until_us:
+        now_us = await runtime.time.ask_us()
+        if now_us <= window.sent_us - AHEAD_US:
+            raise Refused(AHEAD_OF_SERVER)
+        if now_us > window.until_us:
+            raise Refused(OUTSIDE_WINDOW)
+    return replace(caller, until_us=window.until_us)
 
 
 async def check_key(runtime: Runtime, digest: str, permission: Permission, dialect: Dialect) -> Caller:

@@ -100,7 +100,7 @@ def _replacement(request: ReplaceRequest, order: PlaceOrder, client_order_id: st
         client_order_id=client_order_id,
         cancel_client_order_id=cancel_id,
         only_status=None if request.cancel_restrictions is None else request.cancel_restrictions.status,
-        key_digest=order.key_digest,
+        credential=order.credential,
     )
     is_tried_anyway = request.cancel_replace_mode is ReplaceMode.ALLOW_FAILURE
     return ReplaceOrder(cancel=cancel, place=order, place_anyway=is_tried_anyway)
@@ -155,7 +155,7 @@ async def amend_order(request: AmendRequest, caller: Caller, runtime: Runtime) -
         reduced = await runtime.venue.gateway.reduce_order(
             ReduceOrder(
                 account=caller.account, symbol=spec.symbol, order_id=order.order_id, lots=lots,
-                new_client_order_id=new_id, key_digest=caller.key_digest,
+                new_client_order_id=new_id, credential=caller.credential,
             )
         )  # fmt: skip
     except Rejected as refusal:

@@ -161,7 +161,7 @@ async def cancel_order(request: CancelRequest, caller: Caller, runtime: Runtime)
         client_order_id=client_order_id,
         cancel_client_order_id=cancel_id,
         only_status=None if request.cancel_restrictions is None else request.cancel_restrictions.status,
-        key_digest=caller.key_digest,
+        credential=caller.credential,
     )
     canceled = await runtime.venue.gateway.cancel_order(command)
     return canceled_view(spec, canceled.order, cancel_id)
@@ -205,7 +205,7 @@ async def open_orders(request: OpenOrdersRequest, caller: Caller, runtime: Runti
 async def cancel_open_orders(request: OfSymbol, caller: Caller, runtime: Runtime) -> list[CanceledView | ListView]:
     """Take all orders of a symbol off the book."""
     spec = await spec_of(runtime, request.symbol)
-    command = CancelAllOrders(account=caller.account, symbol=spec.symbol, key_digest=caller.key_digest)
+    command = CancelAllOrders(account=caller.account, symbol=spec.symbol, credential=caller.credential)
     orders = await runtime.venue.gateway.cancel_all_orders(command)
     alone = [order for order in orders if list_of(order) == NO_LIST]
     is_named = caller.dialect.names_cancel_of_all
@@ -361,5 +361,5 @@ async def _transfer(request: TransferRequest, caller: Caller, runtime: Runtime) 
     atoms = to_atoms(request.amount, decimals=decimals, limit=BALANCE_LIMIT, field="amount")
     if atoms == 0:
         raise BadParameter("amount", "OUT_OF_RANGE", value=request.amount)
-    transfer = Transfer(account=caller.account, asset=request.asset, atoms=atoms, key_digest=caller.key_digest)
+    transfer = Transfer(account=caller.account, asset=request.asset, atoms=atoms, credential=caller.credential)
     return transfer, atoms_text(atoms, decimals)

@@ -179,7 +179,10 @@ SENTENCES: Final[dict[Reason, Sentence]] = {
         f"the symbol's auction collects LIMIT orders with timeInForce GTC and without a peg, and this was {case.detail}"
     ),
     Reason.UNKNOWN_SYMBOL: lambda case: f"there is no symbol {case.sent('symbol')}",
-    Reason.KEY_INVALID: lambda case: "its API key is revoked",
+    Reason.KEY_INVALID: lambda case: "its API key is revoked, or must not do this any more",
+    Reason.OUTSIDE_WINDOW: lambda case: (
+        f"it might be executed until {case['until_ms']}, and at the venue it was {case['now_ms']}"
+    ),
     Reason.UNKNOWN_ORDER: _unknown,
     Reason.AMEND_UNKNOWN_ORDER: _unknown,
     Reason.CANCEL_RESTRICTED: lambda case: (

@@ -130,7 +130,7 @@ async def cancel_list(request: CancelListRequest, caller: Caller, runtime: Runti
     canceled = await runtime.venue.gateway.cancel_order_list(
         CancelOrderList(
             account=caller.account, symbol=spec.symbol, list_id=request.order_list_id, client_order_id=meant,
-            cancel_client_order_id=cancel_id, key_digest=caller.key_digest,
+            cancel_client_order_id=cancel_id, credential=caller.credential,
         )
     )  # fmt: skip
     return canceled_list_view(spec, canceled.order_list, canceled.orders, cancel_id)

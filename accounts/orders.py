@@ -178,7 +178,7 @@ def to_command(request: NewOrder, spec: SymbolSpec, caller: Caller, client_order
         quote_order_atoms=0 if by_quote is None else read_quote_amount(by_quote, spec),
         stp=spec.default_stp,
         client_order_id=client_order_id,
-        key_digest=caller.key_digest,
+        credential=caller.credential,
     )
     return order if _terms_of(request) == _NO_TERMS else _with_terms(order, request, spec)
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from api.dialects import Dialect
+from engine.commands import credential_of
 
 
 class Permission(StrEnum):
@@ -16,12 +17,21 @@ class Permission(StrEnum):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """The dialect a request came in, and whose key it carried; account 0 where none was asked for."""
+    """The dialect a request came in, and whose key it carried; account 0 where none was asked for.
+
+    `until_us`: the last moment at which a signed request may be executed, by the venue's clock.
+    """
 
     dialect: Dialect
     account: int = 0
     user_name: str = ""
     key_digest: str = ""
+    until_us: int | None = None
+
+    @property
+    def credential(self) -> str:
+        """What commands of this caller carry."""
+        return credential_of(self.key_digest, self.until_us)
 
 
 class RawRequest(msgspec.Struct, frozen=True):

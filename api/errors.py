@@ -112,6 +112,7 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.UNKNOWN_ASSET: Answer(400, -1130, "Data sent for parameter 'asset' is not valid."),
     Reason.UNKNOWN_USER: Answer(400, -1130, "There is no such user."),
     Reason.KEY_INVALID: BAD_KEY,
+    Reason.OUTSIDE_WINDOW: OUTSIDE_WINDOW,
     Reason.UNKNOWN_LISTEN_KEY: Answer(400, -1125, "This listenKey does not exist."),
     Reason.LISTEN_KEYS_GONE: LISTEN_KEYS_GONE,
     Reason.FILTER_PRICE: Answer(400, -1013, "Filter failure: PRICE_FILTER"),

@@ -1,12 +1,18 @@
 """What may be asked of the engine: whole numbers only, already checked for form.
 
-`account` is the number of the owner, never a name. `key_digest` is the SHA-256 of the API key the caller used, checked
-again inside the script so that a revoked key is dead at once on every worker; empty for the exchange's own commands.
+`account` is the number of the owner, never a name. `credential` says by which API key its caller speaks for it, and
+until when: `credential_of`. The script checks it again, so that a revoked key is dead at once on every worker, and
+what was signed too long ago is not executed; empty for the exchange's own commands.
 """
 
 import msgspec
 
 from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, TimeInForce
+
+
+def credential_of(key_digest: str, until_us: int | None = None) -> str:
+    """The SHA-256 of a key's text; of a signed request with the last moment at which it may be executed."""
+    return key_digest if until_us is None else f"{key_digest},{until_us // 1000}"
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +43,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     peg: PegPrice = PegPrice.NONE
     peg_offset: int = 0
     client_order_id: str
-    key_digest: str = ""
+    credential: str = ""
 
     @property
     def terms(self) -> str:
@@ -74,7 +80,7 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: str = ""
     cancel_client_order_id: str = ""
     only_status: OrderStatus | None = None
-    key_digest: str = ""
+    credential: str = ""
 
 
 class ReplaceOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +113,7 @@ class CancelOrderList(msgspec.Struct, frozen=True, kw_only=True):
     list_id: int | None = None
     client_order_id: str = ""
     cancel_client_order_id: str = ""
-    key_digest: str = ""
+    credential: str = ""
 
 
 class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +121,7 @@ class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):
 
     account: int
     symbol: str
-    key_digest: str = ""
+    credential: str = ""
 
 
 class ReduceOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +134,7 @@ class ReduceOrder(msgspec.Struct, frozen=True, kw_only=True):
     order_id: int
     lots: int
     new_client_order_id: str = ""
-    key_digest: str = ""
+    credential: str = ""
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +143,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     account: int
     asset: str
     atoms: int
-    key_digest: str = ""
+    credential: str = ""
 
 
 class TapeLevel(msgspec.Struct, frozen=True, array_like=True):

@@ -145,7 +145,7 @@ class Gateway:
         """All of its orders or none. Raises what `place_order` raises; LIST_PRICES for a pair on the wrong sides."""
         first = wanted.orders[0]
         words: list[Word] = [
-            first.account, first.symbol, first.key_digest, first.rules_version, wanted.kind, wanted.client_order_id,
+            first.account, first.symbol, first.credential, first.rules_version, wanted.kind, wanted.client_order_id,
         ]  # fmt: skip
         for order in wanted.orders:
             words += [*place_arguments(order)[4:-1], order.all_terms]
@@ -161,7 +161,7 @@ class Gateway:
     async def cancel_order_list(self, cancel: CancelOrderList) -> CanceledList:
         """All open orders of the list at once. Rejected UNKNOWN_ORDER: no open list of this account is called so."""
         arguments = (
-            cancel.account, cancel.symbol, cancel.key_digest, "" if cancel.list_id is None else cancel.list_id,
+            cancel.account, cancel.symbol, cancel.credential, "" if cancel.list_id is None else cancel.list_id,
             cancel.client_order_id, cancel.cancel_client_order_id,
         )  # fmt: skip
         seq, record, orders = await self._run_in_market("cancel_order_list", cancel.symbol, arguments)
@@ -172,7 +172,7 @@ class Gateway:
 
         Rejected CANCEL_RESTRICTED: it has another status than `only_status`.
         """
-        arguments = (cancel.account, cancel.symbol, cancel.key_digest, *_cancel_words(cancel))
+        arguments = (cancel.account, cancel.symbol, cancel.credential, *_cancel_words(cancel))
         seq, record = await self._run_in_market("cancel_order", cancel.symbol, arguments)
         return Canceled(order=decode_order(record), seq=seq)
 
@@ -195,7 +195,7 @@ class Gateway:
 
         More than 500 take several commands; each is whole, an order placed in between is cancelled as well.
         """
-        arguments = (cancel.account, cancel.symbol, cancel.key_digest)
+        arguments = (cancel.account, cancel.symbol, cancel.credential)
         canceled: list[OrderRecord] = []
         is_done = False
         while not is_done:
@@ -206,6 +206,7 @@ class Gateway:
                     break
                 raise
             canceled.extend(decode_order(record) for record in records)
+            arguments = (cancel.account, cancel.symbol, "")  # what began in time and by right goes on to its end
         return canceled
 
     async def kill_account(self, account: int) -> list[OrderRecord]:
@@ -226,7 +227,7 @@ class Gateway:
         `lots` is not below the order's and above what is filled.
         """
         arguments = (
-            reduce.account, reduce.symbol, reduce.key_digest, order_member(reduce.order_id), reduce.lots,
+            reduce.account, reduce.symbol, reduce.credential, order_member(reduce.order_id), reduce.lots,
             reduce.new_client_order_id,
         )  # fmt: skip
         seq, record, name, order_list = await self._run_in_market("reduce_order", reduce.symbol, arguments)
@@ -261,7 +262,7 @@ class Gateway:
         keys = [
             self._keys.meta, self._keys.events, self._keys.keys, self._keys.assets, self._keys.balance(transfer.asset),
         ]  # fmt: skip
-        arguments = (transfer.account, transfer.asset, transfer.key_digest, transfer.atoms)
+        arguments = (transfer.account, transfer.asset, transfer.credential, transfer.atoms)
         seq, free, locked = await self._runner.run(name, keys, arguments)
         return Transferred(transfer_id=seq, free_atoms=int(free), locked_atoms=int(locked))
 
@@ -370,7 +371,7 @@ def _outcome(reply: list[Any], read: Callable[..., Answer]) -> Answer | Rejected
 def place_arguments(order: PlaceOrder) -> tuple[Word, ...]:
     """ARGV of a new order."""
     return (
-        order.account, order.symbol, order.key_digest, order.rules_version, order.side, order.type,
+        order.account, order.symbol, order.credential, order.rules_version, order.side, order.type,
         order.time_in_force, order.price_ticks, order.lots, order.quote_order_atoms, order.client_order_id, order.terms,
     )  # fmt: skip
 

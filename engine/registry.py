@@ -13,12 +13,12 @@ from engine.runner import Runner, Stale
 from engine.types import TAPE_MAKER, TAPE_TAKER, UNIT, AccountLimits, AccountRates, SymbolSpec, SymbolStatus
 
 
-class KeyRecord(msgspec.Struct, array_like=True, frozen=True):
-    """What authentication needs of an API key. The account comes first: scripts compare it as text."""
+class KeyRecord(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+    """What authentication needs of an API key. Account and permissions come first: scripts look at them as text."""
 
     account: int
-    user_name: str
     permissions: str = "RTW"  # R read, T trade, W deposit and withdraw
+    user_name: str
     sealed_secret: str = ""  # the signing secret, sealed; opened only by accounts.secrets
     requires_signature: bool = False
 

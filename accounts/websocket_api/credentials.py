@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from accounts.auth import KEY, check_key, check_signature, check_time
 from accounts.digests import key_digest
-from accounts.signatures import Signed, read_window
+from accounts.signatures import Signed
 from accounts.websocket_api.connection import Connection
 from accounts.websocket_api.methods import Credentials, Method
 from api.callers import Caller
@@ -48,7 +48,7 @@ async def caller_of(connection: Connection, method: Method, texts: Texts) -> Cal
     else:
         caller = await _of_signature(connection, method, texts, api_key)
     if method.credentials in (Credentials.SIGNATURE, Credentials.SIGNATURE_OR_SESSION):
-        await check_time(connection.runtime, read_window(texts.get("timestamp"), texts.get("recvWindow")))
+        return await check_time(connection.runtime, caller, texts.get("timestamp"), texts.get("recvWindow"))
     return caller
 
 

@@ -3,7 +3,7 @@
 cancel_all_orders: every open order of an account on a symbol leaves the book, oldest first, 500 in one command and
 only as many as free less than 2^53 atoms.
 KEYS   Keys.of_market (see place_order)
-ARGV   1 account 2 symbol 3 key digest or ""
+ARGV   1 account 2 symbol 3 credential or ""
 Reply  {"ok", seq, {record, ...}, 1 or 0: more are open}, {"pending"} or {"rejected", why}
 Event  orders_canceled
 Cost   O(M log N), M orders cancelled of N
@@ -19,7 +19,8 @@ local start = account .. "|" .. symbol .. "|"
 local found = redis.call("ZRANGEBYLEX", OPEN, "[" .. start, "(" .. start .. "\255", "LIMIT", 0, MAX_ORDERS + 1)
 
 -- Check.
-if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+if refusal then return refusal end
 if #found == 0 then return { "rejected", "UNKNOWN_ORDER" } end
 
 -- Plan.

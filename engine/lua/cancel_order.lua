@@ -2,7 +2,7 @@
 --[[
 cancel_order: an order leaves the book, or the place where it waits for its trigger, and what it had locked is freed.
 KEYS   Keys.of_market (see place_order)
-ARGV   1 account 2 symbol 3 key digest or "" 4 order id (16 digits) or "" 5 its client order id or ""
+ARGV   1 account 2 symbol 3 credential or "" 4 order id (16 digits) or "" 5 its client order id or ""
        6 the cancel's own client order id 7 the status that the order must have, or ""
 Reply  {"ok", seq, record}, {"pending"} or {"rejected", why}
 Event  order_canceled
@@ -16,7 +16,8 @@ if verdict then return verdict end
 local order = find_by_either_id(ARGV[2], ARGV[1], ARGV[4], ARGV[5])
 
 -- Check. Somebody else's order is as unknown as a missing one: answers must not leak ids.
-if not key_is_good(ARGV[3], ARGV[1]) then return { "rejected", "KEY_INVALID" } end
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], ARGV[1], "T", market.now_ms)
+if refusal then return refusal end
 
 -- Write.
 local reply = commit_cancel(market, order, ARGV[6], ARGV[7])

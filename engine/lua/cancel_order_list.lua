@@ -2,7 +2,7 @@
 --[[
 cancel_order_list: what is still open of an order list leaves, as when one of its orders is cancelled.
 KEYS   Keys.of_market (see place_order)
-ARGV   1 account 2 symbol 3 key digest or "" 4 list id or "" 5 the list's client order id or ""
+ARGV   1 account 2 symbol 3 credential or "" 4 list id or "" 5 the list's client order id or ""
        6 the cancel's own client order id
 Reply  {"ok", seq, list, {record, ...}: all its orders}, {"pending"} or {"rejected", why}
 Event  order_canceled, then list_changed
@@ -19,7 +19,8 @@ local order
 for _, member in ipairs(list and list.members or {}) do order = order or find_open_order(member, account) end
 
 -- Check.
-if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+if refusal then return refusal end
 
 -- Write.
 local reply = commit_cancel(market, order, ARGV[6], "")

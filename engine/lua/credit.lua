@@ -2,7 +2,7 @@
 --[[
 credit: money comes in.
 KEYS   1 meta 2 events 3 api keys 4 assets 5 balances of the asset
-ARGV   1 account 2 asset 3 key digest or "" 4 atoms
+ARGV   1 account 2 asset 3 credential or "" 4 atoms
 Reply  {"ok", seq, free, locked} or {"rejected", why}
 Event  balance_credited
 Cost   O(1)
@@ -15,7 +15,7 @@ local venue = read_venue(KEYS[1])
 local transfer = read_transfer("#credited")
 
 -- Check. All money there ever was stays countable: no sum of balances can pass what was credited.
-local refusal = refusal_of_transfer()
+local refusal = refusal_of_transfer(venue.now_ms)
 if refusal then return refusal end
 if tonumber(transfer.total) + whole(ARGV[4]) > BALANCE_LIMIT then return { "rejected", "BALANCE_TOO_LARGE" } end
 

@@ -5,7 +5,7 @@ KEYS   Keys.of_market: 1 meta 2 symbol 3 events 4 api keys 5 bids 6 asks 7 bid l
        10 ask depth 11 orders 12 ended 13 open 14 client ids 15 trades 16 base balances 17 quote balances
        18 stops 19 trailing 20 triggered 21 trade groups 22 lists; then, of a symbol that allows
        a discount, Keys.of_discount: 23 its asset's balances 24 the symbol that says what base is worth 25 that of quote
-ARGV   1 account 2 symbol 3 key digest or "" 4 rules version 5 side 6 type 7 time in force 8 price_ticks (0: no limit)
+ARGV   1 account 2 symbol 3 credential or "" 4 rules version 5 side 6 type 7 time in force 8 price_ticks (0: no limit)
        9 lots 10 quote_order_atoms (one of the two is 0) 11 client order id 12 PlaceOrder.terms: what few orders have
 Reply  {"ok", seq, record, fills, prevented matches, 1 or 0: more steps of this order follow, 1 or 0: steps of others
        do}, {"pending"}, {"stale"} or {"rejected", why, existing id?}
@@ -25,8 +25,8 @@ local now_ms = read_clock(m[1], m[2])
 local client_field = account .. "|" .. ARGV[2] .. "|" .. ARGV[11]
 
 -- Check.
-if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-local refusal = s[3] ~= "TRADING" and refusal_by_status(s[3], ARGV[6], ARGV[7], ARGV[12])
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", now_ms)
+  or s[3] ~= "TRADING" and refusal_by_status(s[3], ARGV[6], ARGV[7], ARGV[12])
 if refusal then return refusal end
 local holder = holder_of_client_id(client_field, m[6], now_ms)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder } end

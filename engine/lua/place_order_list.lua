@@ -2,7 +2,7 @@
 --[[
 place_order_list: two or three orders that depend on each other, accepted together or not at all.
 KEYS   Keys.of_market (see place_order)
-ARGV   1 account 2 symbol 3 key digest or "" 4 rules version 5 OCO, OTO, OTOCO, OPO or OPOCO 6 the list's client order
+ARGV   1 account 2 symbol 3 credential or "" 4 rules version 5 OCO, OTO, OTOCO, OPO or OPOCO 6 the list's client order
        id; then for each order (but of OCO the working one first) the 8 words that place_order has from its side on;
        pending orders of OPO and OPOCO have 0 lots
 Reply  {"ok", seq, list, {record, ...}, 1 or 0: steps follow}, {"pending"}, {"stale"} or {"rejected", why, existing id?}
@@ -65,7 +65,8 @@ local list_field = account .. "|" .. ARGV[6]
 local requests = read_requests(account, symbol)
 
 -- Check.
-if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+if refusal then return refusal end
 if market.status ~= "TRADING" then return refusal_by_status(market.status, kind, "list", "") end
 local holder = holder_of_list_id(list_field)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder, "detail", "list" } end
@@ -96,7 +97,7 @@ for i, request in ipairs(requests) do
   if not order.locked or order.locked >= EXACT then return too_large(order) end
   orders[i], names[i] = order, "[" .. order.id .. ',"' .. request.client_id .. '"]'
 end
-local refusal = refusal_by_limits(market, orders)
+refusal = refusal_by_limits(market, orders)
 if refusal then return refusal end
 if kind == "OCO" or #orders == 3 then
   local main, extra = main_of_pair(orders[#orders - 1], orders[#orders])

@@ -2,7 +2,7 @@
 --[[
 reduce_order: an open order becomes smaller and keeps its place in the queue. Of a pair both do: only one can trade.
 KEYS   Keys.of_market (see place_order)
-ARGV   1 account 2 symbol 3 key digest or "" 4 order id (16 digits) 5 its new quantity in lots, filled part included
+ARGV   1 account 2 symbol 3 credential or "" 4 order id (16 digits) 5 its new quantity in lots, filled part included
        6 its new client order id, or "": as it is
 Reply  {"ok", seq, record, its client order id until now, its list or ""}, {"pending"} or
        {"rejected", why, existing id?}
@@ -45,7 +45,8 @@ local order = find_open_order(ARGV[4], account)
 local lots = whole(ARGV[5])
 
 -- Check.
-if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+if refusal then return refusal end
 if market.status == "BREAK" then return refusal_by_status(market.status) end
 if not order then return { "rejected", "UNKNOWN_ORDER" } end
 if order.lots == 0 then return { "rejected", "AMEND_PENDING_OPO" } end

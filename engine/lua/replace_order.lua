@@ -2,7 +2,7 @@
 --[[
 replace_order: cancel an order and place a new one, with nothing in between. Either half may be refused by itself.
 KEYS   Keys.of_market (see place_order)
-ARGV   1 account 2 symbol 3 key digest or "" 4 rules version, 5 to 12 the new order as place_order has it,
+ARGV   1 account 2 symbol 3 credential or "" 4 rules version, 5 to 12 the new order as place_order has it,
        13 order id to cancel (16 digits) or "" 14 its client order id or "" 15 the cancel's own client order id
        16 cancel restriction: the status that the order must have, or "" 17 1: place the new one in any case
 Reply  {"ok", reply of the cancel, reply of the new order or {} when it was not attempted}, {"pending"}, {"stale"} or
@@ -40,8 +40,8 @@ if verdict then return verdict end
 local order = find_by_either_id(symbol, account, ARGV[13], ARGV[14])
 
 -- Check.
-if not key_is_good(ARGV[3], account) then return { "rejected", "KEY_INVALID" } end
-local refusal = refusal_by_status(market.status, ARGV[6], ARGV[7], ARGV[12])
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+  or refusal_by_status(market.status, ARGV[6], ARGV[7], ARGV[12])
 if refusal then return refusal end
 
 -- Write. If the order was one of a list, the others end with it before the new one looks for money.

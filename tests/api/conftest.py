@@ -88,8 +88,10 @@ async def anybody(http: httpx.AsyncClient) -> Api:
 async def alice(venue: Venue, http: httpx.AsyncClient) -> Api:
     """Account 1: 10 BTC, 10 ETH, 1,000,000 USDT; two keys more, one that may only read, one that wants signatures."""
     await _user(venue, 1, "alice", ALICE_KEY)
-    await venue.registry.define_key(key_digest(READER_KEY), KeyRecord(1, "alice", permissions="R"))
-    await venue.registry.define_key(key_digest(SIGNED_KEY), KeyRecord(1, "alice", requires_signature=True))
+    await venue.registry.define_key(key_digest(READER_KEY), KeyRecord(account=1, user_name="alice", permissions="R"))
+    await venue.registry.define_key(
+        key_digest(SIGNED_KEY), KeyRecord(account=1, user_name="alice", requires_signature=True)
+    )
     return Api(http, ALICE_KEY)
 
 
@@ -102,7 +104,7 @@ async def bob(venue: Venue, http: httpx.AsyncClient) -> Api:
 
 async def _user(venue: Venue, account: int, name: str, key: str) -> None:
     await venue.registry.define_account(account, name)
-    await venue.registry.define_key(key_digest(key), KeyRecord(account, name))
+    await venue.registry.define_key(key_digest(key), KeyRecord(account=account, user_name=name))
     await fund(venue, account, BTC=10 * ONE, ETH=10 * ONE, USDT=10**6 * ONE)
 
 

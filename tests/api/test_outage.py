@@ -52,7 +52,7 @@ async def furnish(server: EmbeddedServer) -> None:
     async with opened(server.url, VENUE) as venue:
         await define_symbols(venue)
         await venue.registry.define_account(1, "alice")
-        await venue.registry.define_key(key_digest(ALICE_KEY), KeyRecord(1, "alice"))
+        await venue.registry.define_key(key_digest(ALICE_KEY), KeyRecord(account=1, user_name="alice"))
         await fund(venue, 1, USDT=1000 * ONE)
 
 

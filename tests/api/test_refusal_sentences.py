@@ -24,8 +24,8 @@ OTHERS = {
     Reason.AUCTION_UNMATCHED, Reason.NO_TRADE_YET,
     Reason.WRONG_SYMBOL_STATUS, Reason.NO_REFERENCE_PRICE, Reason.REFERENCE_NOT_EXTERNAL,
 }  # fmt: skip
-# Seen by few: a key revoked between two steps, a book with nothing but the rest of one order.
-RARE = {Reason.KEY_INVALID, Reason.BOOK_BELOW_LOT_SIZE}
+# Seen by few: a key revoked or a time over between two steps, a book with nothing but the rest of one order.
+RARE = {Reason.KEY_INVALID, Reason.OUTSIDE_WINDOW, Reason.BOOK_BELOW_LOT_SIZE}
 
 PLAIN = limit_order("BUY", "40000", "0.01")
 STOP = {"symbol": "BTCUSDT", "side": "BUY", "type": "STOP_LOSS_LIMIT", "quantity": "0.01", "price": "60000",

@@ -95,7 +95,9 @@ class Signer:
 @pytest.fixture
 async def signer(alice: Api, venue: Venue, http: httpx.AsyncClient) -> Signer:
     digest = key_digest(ALICE_KEY)
-    await venue.registry.define_key(digest, KeyRecord(1, "alice", sealed_secret=seal(SECRET, digest=digest)))
+    await venue.registry.define_key(
+        digest, KeyRecord(account=1, user_name="alice", sealed_secret=seal(SECRET, digest=digest))
+    )
     return Signer(http)
 
 

@@ -74,6 +74,6 @@ async def test_a_halted_symbol_lets_all_orders_go_and_a_bad_key_none(venue: Venu
     await venue.gateway.place_order(limit(alice, BUY, 80, 1))
     await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, status="HALT"))
     await venue.registry.define_key("bobs", KeyRecord(account=bob, user_name="bob"))
-    keyed = venue.gateway.cancel_all_orders(msgspec.structs.replace(ALL_OF_ALICE, key_digest="bobs"))
+    keyed = venue.gateway.cancel_all_orders(msgspec.structs.replace(ALL_OF_ALICE, credential="bobs"))
     assert await refused_without_a_trace(venue, keyed) is Reason.KEY_INVALID
     assert len(await venue.gateway.cancel_all_orders(ALL_OF_ALICE)) == 1

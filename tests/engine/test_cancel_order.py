@@ -89,7 +89,7 @@ async def test_a_revoked_key_cancels_nothing(venue: Venue, alice: int) -> None:
     await venue.registry.define_key("key", KeyRecord(account=alice, user_name="alice"))
     await venue.gateway.place_order(limit(alice, BUY, 100, 5))
     await venue.registry.revoke_key("key", account=alice, name="alice")
-    keyed = msgspec.structs.replace(cancel(alice, 1), key_digest="key")
+    keyed = msgspec.structs.replace(cancel(alice, 1), credential="key")
     assert await refused_without_a_trace(venue, venue.gateway.cancel_order(keyed)) is Reason.KEY_INVALID
 
 

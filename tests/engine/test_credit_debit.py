@@ -80,7 +80,7 @@ async def test_an_unknown_asset_is_refused(venue: Venue) -> None:
 async def test_a_foreign_key_moves_no_money(venue: Venue, bob: int) -> None:
     await fund(venue, 5, USDT=10)
     await venue.registry.define_key("bobs", KeyRecord(account=bob, user_name="bob"))
-    keyed = msgspec.structs.replace(usdt(5, 1), key_digest="bobs")
+    keyed = msgspec.structs.replace(usdt(5, 1), credential="bobs")
     for command in (venue.gateway.credit, venue.gateway.debit):
         assert await refused_without_a_trace(venue, command(keyed)) is Reason.KEY_INVALID
 

@@ -45,7 +45,7 @@ def special(order: PlaceOrder, **terms: object) -> Act:
 
 
 def keyed(order: msgspec.Struct) -> Act:
-    return lambda venue: venue.gateway.place_order(msgspec.structs.replace(order, key_digest="good"))  # type: ignore
+    return lambda venue: venue.gateway.place_order(msgspec.structs.replace(order, credential="good"))  # type: ignore
 
 
 # Before each: asks 5 at 100 and 3 at 101, bids 10 at 90, all of bob (account 2); alice's (1) order 4, 7 at 80; bob's

@@ -456,7 +456,7 @@ async def test_a_foreign_misnamed_or_ended_list_is_unknown(venue: Venue, alice: 
         command = CancelOrderList(symbol="BTCUSDT", **which)
         refused = venue.gateway.cancel_order_list(command)
         assert await refused_without_a_trace(venue, refused) is Reason.UNKNOWN_ORDER
-    keyed = CancelOrderList(account=carol, symbol="BTCUSDT", list_id=list_id, key_digest="none")
+    keyed = CancelOrderList(account=carol, symbol="BTCUSDT", list_id=list_id, credential="none")
     assert await refused_without_a_trace(venue, venue.gateway.cancel_order_list(keyed)) is Reason.KEY_INVALID
     await venue.gateway.cancel_order(cancel(carol, placed.orders[0].order_id))
     ended = CancelOrderList(account=carol, symbol="BTCUSDT", list_id=list_id)

@@ -152,10 +152,10 @@ async def test_a_revoked_or_foreign_key_places_nothing(venue: Venue, alice: int,
     await venue.registry.define_key("own", KeyRecord(account=alice, user_name="alice"))
     await venue.registry.revoke_key("own", account=alice, name="alice")
     for key in ("own", "bobs", "unknown"):
-        keyed = venue.gateway.place_order(msgspec.structs.replace(order, key_digest=key))
+        keyed = venue.gateway.place_order(msgspec.structs.replace(order, credential=key))
         assert await refused_without_a_trace(venue, keyed) is Reason.KEY_INVALID
     await venue.registry.define_key("own", KeyRecord(account=alice, user_name="alice"))
-    assert (await venue.gateway.place_order(msgspec.structs.replace(order, key_digest="own"))).order.account == alice
+    assert (await venue.gateway.place_order(msgspec.structs.replace(order, credential="own"))).order.account == alice
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ async def test_a_foreign_or_missing_order_is_unknown_and_a_bad_key_reduces_nothi
     for command in (reduce(bob, 1, 4), reduce(alice, 2, 4), reduce(alice, 1, 4, symbol="ETHUSDT")):
         assert await refused_without_a_trace(venue, venue.gateway.reduce_order(command)) is Reason.UNKNOWN_ORDER
     await venue.registry.define_key("bobs", KeyRecord(account=bob, user_name="bob"))
-    keyed = venue.gateway.reduce_order(msgspec.structs.replace(reduce(alice, 1, 4), key_digest="bobs"))
+    keyed = venue.gateway.reduce_order(msgspec.structs.replace(reduce(alice, 1, 4), credential="bobs"))
     assert await refused_without_a_trace(venue, keyed) is Reason.KEY_INVALID
 
 

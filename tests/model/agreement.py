@@ -344,7 +344,7 @@ def _reference_place(reference: Exchange, of: PlaceOrder) -> Any:
         account=of.account, symbol=of.symbol, rules_version=of.rules_version, side=of.side.value, type=of.type.value,
         time_in_force=of.time_in_force.value, price=of.price_ticks * tick, quantity=of.lots * lot,
         quote_amount=of.quote_order_atoms * ATOM, terms=_reference_terms(of, tick, lot), client_id=of.client_order_id,
-        key=of.key_digest,
+        key=of.credential,
     )  # fmt: skip
 
 
@@ -360,7 +360,7 @@ def _reference_list(reference: Exchange, of: PlaceOrderList) -> Any:
     ]  # fmt: skip
     return reference.place_list(
         account=first.account, symbol=first.symbol, rules_version=first.rules_version, kind=of.kind.value,
-        client_id=of.client_order_id, key=first.key_digest, orders=orders,
+        client_id=of.client_order_id, key=first.credential, orders=orders,
     )  # fmt: skip
 
 
@@ -380,7 +380,7 @@ def _reference_define(reference: Exchange, of: tuple[SymbolSpec, bool]) -> None:
 def _reference_cancel(reference: Exchange, of: CancelOrder) -> Any:
     return reference.cancel(
         account=of.account, symbol=of.symbol, order_id=of.order_id, client_id=of.client_order_id,
-        own_id=of.cancel_client_order_id, key=of.key_digest, only_status=of.only_status or "",
+        own_id=of.cancel_client_order_id, key=of.credential, only_status=of.only_status or "",
     )  # fmt: skip
 
 
@@ -388,7 +388,7 @@ def _reference_replace(reference: Exchange, of: ReplaceOrder) -> Any:
     place = of.place
     return reference.replace(
         cancel=lambda: _reference_cancel(reference, of.cancel), place=lambda: _reference_place(reference, place),
-        account=place.account, symbol=place.symbol, rules_version=place.rules_version, key=place.key_digest,
+        account=place.account, symbol=place.symbol, rules_version=place.rules_version, key=place.credential,
         is_placed_anyway=of.place_anyway, client_id=place.client_order_id,
         can_collect=(place.type, place.time_in_force, place.peg) == ("LIMIT", "GTC", ""),
     )  # fmt: skip
@@ -400,16 +400,16 @@ REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     "replace_order": _reference_replace,
     "cancel_order": _reference_cancel,
     "cancel_all_orders": lambda reference, of: reference.cancel_all(
-        account=of.account, symbol=of.symbol, key=of.key_digest
+        account=of.account, symbol=of.symbol, key=of.credential
     ),
     "reduce_order": lambda reference, of: reference.reduce(
-        account=of.account, symbol=of.symbol, order_id=of.order_id, quantity=of.lots * _sizes(of)[1], key=of.key_digest
+        account=of.account, symbol=of.symbol, order_id=of.order_id, quantity=of.lots * _sizes(of)[1], key=of.credential
     ),
     "credit": lambda reference, of: reference.credit(
-        account=of.account, asset=of.asset, amount=of.atoms * ATOM, key=of.key_digest
+        account=of.account, asset=of.asset, amount=of.atoms * ATOM, key=of.credential
     ),
     "debit": lambda reference, of: reference.debit(
-        account=of.account, asset=of.asset, amount=of.atoms * ATOM, key=of.key_digest
+        account=of.account, asset=of.asset, amount=of.atoms * ATOM, key=of.credential
     ),
     "kill_account": lambda reference, account: reference.kill(account),
     "define_symbol": _reference_define,

@@ -266,7 +266,7 @@ class Commands:
         placed = self._random.choice((self._limit, self._limit, self._contingent, self._market))().of
         self._only_symbol = ""
         placed = msgspec.structs.replace(
-            placed, account=cancel.account, symbol=cancel.symbol, key_digest=cancel.key_digest,
+            placed, account=cancel.account, symbol=cancel.symbol, credential=cancel.credential,
             rules_version=self._reference.markets[cancel.symbol].rules_version,
         )  # fmt: skip
         if self._random.random() < 0.1:
@@ -287,7 +287,7 @@ class Commands:
             price_ticks=int(order.price / market.tick), lots=self._random.randint(shown, left),
         )  # fmt: skip
         stp = self._random.choice((StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH, StpMode.DECREMENT))
-        return Step("place_order", msgspec.structs.replace(step.of, stp=stp, key_digest=""))
+        return Step("place_order", msgspec.structs.replace(step.of, stp=stp, credential=""))
 
     def _level_of(self, order: Order) -> list[Order]:
         queue = self._reference.queue(order.symbol, order.side)
@@ -350,7 +350,7 @@ class Commands:
         order = PlaceOrder(
             account=account, symbol=symbol, rules_version=max(version, 1), side=side, type=type_,
             time_in_force=time_in_force, price_ticks=price_ticks, lots=lots, quote_order_atoms=quote_order_atoms,
-            client_order_id=self._client_id(account), key_digest=self._digest(), stp=self._stp(),
+            client_order_id=self._client_id(account), credential=self._digest(), stp=self._stp(),
             strategy_id=3 if self._random.random() < 0.02 else 0, **terms,
         )  # fmt: skip
         return Step("place_order", order)
@@ -373,7 +373,7 @@ class Commands:
         cancel = CancelOrder(
             account=account, symbol=order.symbol, order_id=order.id if by < 0.7 else None,
             client_order_id=order.client_id if by > 0.5 else "", cancel_client_order_id=f"x{self._drawn}",
-            key_digest=self._digest(), only_status=self._random.choice((*[None] * 8, *RESTRICTIONS)),
+            credential=self._digest(), only_status=self._random.choice((*[None] * 8, *RESTRICTIONS)),
         )  # fmt: skip
         return Step("cancel_order", cancel)
 
@@ -389,14 +389,14 @@ class Commands:
         lots = int(order.quantity / self._reference.markets[order.symbol].lot)
         reduce = ReduceOrder(
             account=order.account, symbol=order.symbol, order_id=order.id, lots=self._random.randint(0, lots + 1),
-            key_digest=self._digest(),
+            credential=self._digest(),
         )  # fmt: skip
         return Step("reduce_order", reduce)
 
     def _transfer(self) -> Transfer:
         atoms = round(10 ** self._random.uniform(0, 7))
         asset = self._random.choice((*ASSETS, *ASSETS, *ASSETS, "DOGE"))
-        return Transfer(account=self._random.choice(POOR), asset=asset, atoms=atoms, key_digest=self._digest())
+        return Transfer(account=self._random.choice(POOR), asset=asset, atoms=atoms, credential=self._digest())
 
     def _credit(self) -> Step:
         if self._random.random() < 0.05:

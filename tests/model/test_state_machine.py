@@ -222,7 +222,7 @@ class Agreement(RuleBasedStateMachine):
     def _order(self, account: int, symbol: str, side: Side, client_id: str, digest: str, **rest: object) -> PlaceOrder:
         return PlaceOrder(
             account=account, symbol=symbol, side=side, rules_version=self._pair.reference.markets[symbol].rules_version,
-            client_order_id=client_id or f"c{self._pair.played}", key_digest=digest, **rest,  # type: ignore[arg-type]
+            client_order_id=client_id or f"c{self._pair.played}", credential=digest, **rest,  # type: ignore[arg-type]
         )  # fmt: skip
 
     @rule(account=ACCOUNTS, symbol=SYMBOLS, back=ORDERS, digest=DIGESTS, is_owner=st.booleans())
@@ -231,7 +231,7 @@ class Agreement(RuleBasedStateMachine):
         order = self._pair.reference.open.get(order_id)
         if is_owner and order is not None:
             account, symbol = order.account, order.symbol
-        self._play("cancel_order", CancelOrder(account=account, symbol=symbol, order_id=order_id, key_digest=digest))
+        self._play("cancel_order", CancelOrder(account=account, symbol=symbol, order_id=order_id, credential=digest))
 
     @rule(account=ACCOUNTS, symbol=SYMBOLS, client_id=st.sampled_from(["a", "b", "c3"]), back=st.none() | ORDERS)
     def cancel_by_client_id(self, account: int, symbol: str, client_id: str, back: int | None) -> None:

@@ -1,5 +1,6 @@
 --- @include "lib/number"
 --- @include "lib/clock"
+--- @include "lib/caller"
 
 -- The keys of a market command by name; read_fields says which they are.
 local META, SYMBOL, EVENTS, API_KEYS, ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES, BASE, QUOTE
@@ -41,12 +42,4 @@ local function refusal_by_status(status, kind, time_in_force, terms)
   local is_pegged = terms ~= "" and not string.find(terms, ',"",%d+$')
   if kind == "LIMIT" and time_in_force == "GTC" and not is_pegged then return nil end
   return { "rejected", "AUCTION_COLLECTS", "", "detail", is_pegged and "pegged" or kind .. " " .. time_in_force }
-end
-
--- False when a key was given that is not (or no longer) one of the account's.
-local function key_is_good(digest, account)
-  if digest == "" then return true end
-  local record = redis.call("HGET", API_KEYS, digest)
-  local start = "[" .. account .. ","
-  return record and string.sub(record, 1, #start) == start
 end

@@ -1,6 +1,7 @@
 --- @include "lib/venue"
+--- @include "lib/caller"
 
--- Money in and out. KEYS 1 meta 2 events 3 api keys 4 assets 5 balances; ARGV 1 account 2 asset 3 key digest 4 atoms.
+-- Money in and out. KEYS 1 meta 2 events 3 api keys 4 assets 5 balances; ARGV 1 account 2 asset 3 credential 4 atoms.
 
 local function read_transfer(total_field)
   local balances = redis.call("HMGET", KEYS[5], ARGV[1] .. ":free", ARGV[1] .. ":locked", total_field)
@@ -8,12 +9,9 @@ local function read_transfer(total_field)
 end
 
 -- The reason to refuse that both directions share, if any.
-local function refusal_of_transfer()
-  if ARGV[3] ~= "" then
-    local record = redis.call("HGET", KEYS[3], ARGV[3])
-    local start = "[" .. ARGV[1] .. ","
-    if not record or string.sub(record, 1, #start) ~= start then return { "rejected", "KEY_INVALID" } end
-  end
+local function refusal_of_transfer(now_ms)
+  local refusal = refusal_of_caller(KEYS[3], ARGV[3], ARGV[1], "W", now_ms)
+  if refusal then return refusal end
   if redis.call("HEXISTS", KEYS[4], ARGV[2]) == 0 then return { "rejected", "UNKNOWN_ASSET" } end
 end
 
