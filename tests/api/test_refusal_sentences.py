@@ -22,7 +22,8 @@ OTHERS = {
     Reason.NO_SUCH_ORDER, Reason.NO_SUCH_LIST, Reason.UNKNOWN_ASSET, Reason.UNKNOWN_USER, Reason.BALANCE_TOO_LARGE,
     Reason.CLOCK_BACKWARDS, Reason.CLOCK_NOT_VIRTUAL, Reason.RULES_FIXED, Reason.NO_AUCTION,
     Reason.AUCTION_UNMATCHED, Reason.NO_TRADE_YET,
-    Reason.WRONG_SYMBOL_STATUS, Reason.NO_REFERENCE_PRICE, Reason.REFERENCE_NOT_EXTERNAL,
+    Reason.WRONG_SYMBOL_STATUS, Reason.NO_REFERENCE_PRICE, Reason.REFERENCE_NOT_EXTERNAL, Reason.LISTEN_KEYS_GONE,
+    Reason.UNKNOWN_LISTEN_KEY,
 }  # fmt: skip
 # Seen by few: a key revoked or a time over between two steps, a book with nothing but the rest of one order.
 RARE = {Reason.KEY_INVALID, Reason.OUTSIDE_WINDOW, Reason.BOOK_BELOW_LOT_SIZE}
