@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from conformance.checks import AtLeast, Deviation, Each, Maybe
+from conformance.checks import WHOLE, AtLeast, Deviation, Each, Maybe
 from conformance.rules import Ask, expect, told
 from conformance.signing import Ed25519Signer, HmacSigner, RsaSigner, Signer, frame_payload, query_of
 from conformance.transport import Answer, Socket, Wire
@@ -84,7 +84,9 @@ class User:
     def order(self, market: Market, side: str, kind: str, **parameters: Any) -> dict[str, Any]:
         """A new order that is accepted, as RESULT or FULL. Raises Deviation when it is refused."""
         asked = {"symbol": market.symbol, "side": side, "type": kind} | parameters
-        return accepted(self.post("/order", **{"newOrderRespType": "FULL"} | asked))
+        answer = self.post("/order", **{"newOrderRespType": "FULL"} | asked)
+        placed: dict[str, Any] = expect(answer, AtLeast({"orderId": WHOLE}))
+        return placed
 
     def limit(self, market: Market, side: str, quantity: str, price: str, **parameters: Any) -> dict[str, Any]:
         """A LIMIT order, GTC unless it is said otherwise."""
@@ -93,7 +95,8 @@ class User:
 
     def found(self, market: Market, order_id: int) -> dict[str, Any]:
         """What GET order says. Raises Deviation."""
-        return accepted(self.get("/order", symbol=market.symbol, orderId=order_id))
+        row: dict[str, Any] = accepted(self.get("/order", symbol=market.symbol, orderId=order_id))
+        return row
 
     def balance(self, asset: str) -> tuple[str, str]:
         """Free and locked. Raises Deviation."""

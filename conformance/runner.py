@@ -39,9 +39,8 @@ def own_exchange() -> Iterator[tuple[str, Path]]:
         process.stop()
 
 
-def run(areas: Iterable[Area], url: str, sim_token: str, tell: Callable[[Outcome], None] = lambda _: None) -> Results:
-    """All rules of the areas, by the key of the area. Raises ValueError for an address that is none."""
-    wire = Wire(url)
+def run(areas: Iterable[Area], wire: Wire, sim_token: str, tell: Callable[[Outcome], None] = lambda _: None) -> Results:
+    """All rules of the areas, by the key of the area; the wire is closed at the end."""
     results: Results = {}
     try:
         for number, area in enumerate(areas, 11):

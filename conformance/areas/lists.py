@@ -5,7 +5,7 @@ from typing import Any, Final
 from conformance.areas.shapes import RESULT
 from conformance.checks import CLIENT_ID, TIME, WHOLE, AtLeast, Maybe, hold, matches, same
 from conformance.lab import Lab, Market, accepted
-from conformance.rules import Area, expect, refused, signed
+from conformance.rules import Area, Ask, expect, refused, signed
 
 AREA: Final = Area("lists", "Order lists", lambda lab: lab.trade(lab.market(), "100"))
 OCO = AREA.by("rest-api.md: New Order list - OCO")
@@ -72,6 +72,11 @@ def _answers(
     words = " ".join(f"{key}={value}" for key, value in terms.items())
     told = ", ".join(" ".join(str(text) for text in report.values()) for report in reports)
     section.rule(name, f"POST {path[1:]} {words}", f"{contingency}, EXEC_STARTED, EXECUTING; {told}")(check)
+
+
+def oco(**terms: Any) -> Ask:
+    """alice's POST of an OCO."""
+    return signed("POST", "/orderList/oco", symbol="{symbol}", **terms)
 
 
 STOP_REPORT: Final = {"type": "STOP_LOSS_LIMIT", "status": "NEW", "stopPrice": "90.00000000", "workingTime": -1}
@@ -169,7 +174,6 @@ def locks_once(lab: Lab) -> None:
 
 BAD_PRICES: Final = (-2010, "The relationship of the prices for the orders is not correct.")
 PRICES = AREA.by("errors.md: Messages for -1010 ERROR_MSG_RECEIVED, -2010 NEW_ORDER_REJECTED")
-oco = lambda **terms: signed("POST", "/orderList/oco", symbol="{symbol}", **terms)  # noqa: E731
 PRICES.refuses("SELL OCO: the limit price must be above the last", oco(**SELL_OCO | {"abovePrice": "99"}), *BAD_PRICES)
 PRICES.refuses(
     "SELL OCO: the stop price must be below the last", oco(**SELL_OCO | {"belowStopPrice": "101"}), *BAD_PRICES
@@ -186,7 +190,10 @@ STOP_BELOW: Final = {"belowType": "STOP_LOSS", "belowStopPrice": "90"}
 PROFIT_ABOVE: Final = {"aboveType": "TAKE_PROFIT", "aboveStopPrice": "110"}
 PROFIT_BELOW: Final = {"belowType": "TAKE_PROFIT", "belowStopPrice": "90"}
 for code, name, text, side, pair in (
-    (-1158, "OCO_ORDER_TYPE_REJECTED", "Order type not supported in OCO.", "SELL", {"aboveType": "MARKET"} | STOP_BELOW),
+    (
+        -1158, "OCO_ORDER_TYPE_REJECTED", "Order type not supported in OCO.", "SELL",
+        {"aboveType": "MARKET"} | STOP_BELOW,
+    ),
     (
         -1165, "BUY_OCO_LIMIT_MUST_BE_BELOW", "A limit order in a buy OCO must be below.", "BUY",
         LIMIT_ABOVE | PROFIT_BELOW,

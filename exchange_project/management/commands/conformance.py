@@ -22,6 +22,7 @@ from conformance.report import as_json, as_markdown, counted, share
 from conformance.rules import Area, Verdict
 from conformance.runner import Results, own_exchange, run
 from conformance.table import AREAS
+from conformance.transport import Wire
 from qte.errors import ExchangeStartError
 
 
@@ -90,7 +91,7 @@ def _run(areas: Sequence[Area], url: str | None, token_file: Path | None) -> Res
         token = (token_file or folder / "sim.token").read_text().strip()
         progress = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
         task = progress.add_task("conformance", total=sum(map(len, areas)))
-        return run(areas, url, token, lambda outcome: progress.advance(task))
+        return run(areas, Wire(url), token, lambda outcome: progress.advance(task))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,94 @@
+"""The whole table of documented rules against one exchange: the committed report is what comes of it, and each rule
+that passes fails once the exchange answers wrongly.
+
+The fact a newcomer would get wrong: when the report differs, the exchange's behaviour has changed or the table has.
+`manage.py conformance --write docs/CONFORMANCE.md` writes it again; a drop of the passes is a mistake to be mended.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.report import as_markdown, counted
+from conformance.rules import Outcome, Verdict
+from conformance.runner import Results, own_exchange, run
+from conformance.table import AREAS
+from conformance.transport import Answer, Wire
+
+REPORT = Path(__file__).resolve().parents[2] / "docs" / "CONFORMANCE.md"
+
+
+class Asked:
+    """What each rule was told, in a run of the whole table."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url, self.token = url, token
+        self.answers: dict[str, int] = {}  # how many answers a rule got; names are those of _name
+        self._count = 0
+        wire = Wire(url)
+        wire.alter_answer = self._note
+        self.results = run(AREAS, wire, token, self._next)
+
+    def _note(self, answer: Answer) -> Answer:
+        self._count += 1
+        return answer
+
+    def _next(self, outcome: Outcome) -> None:
+        self.answers[_name(outcome)], self._count = self._count, 0
+
+
+def _name(outcome: Outcome) -> str:
+    return f"{outcome.rule.name} ({outcome.rule.source})"
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[Asked]:
+    with own_exchange() as (url, folder):
+        yield Asked(url, (folder / "sim.token").read_text().strip())
+
+
+def _passes(results: Results) -> set[str]:
+    return {_name(outcome) for outcomes in results.values() for outcome in outcomes if outcome.verdict is Verdict.PASS}
+
+
+@pytest.mark.timeout(300)
+def test_the_exchange_does_what_the_committed_report_says(asked: Asked) -> None:
+    committed, now = REPORT.read_text(), as_markdown(AREAS, asked.results)
+    total = re.search(r"^\| \*\*all\*\* \| \d+ \| (\d+) \|", committed, re.M)
+    assert total is not None
+    passes = counted(outcome for outcomes in asked.results.values() for outcome in outcomes)[Verdict.PASS]
+    changes = "\n".join(
+        difflib.unified_diff(committed.splitlines(), now.splitlines(), "committed", "now", n=0, lineterm="")
+    )
+    assert passes >= int(total[1]), f"fewer rules pass than were committed:\n{changes}"
+    assert now == committed, f"run manage.py conformance --write docs/CONFORMANCE.md:\n{changes}"
+
+
+@pytest.mark.timeout(300)
+def test_no_rule_passes_when_its_last_answer_is_something_else(asked: Asked) -> None:
+    wrong = WrongInTheEnd(asked)
+    blind = _passes(asked.results) & _passes(run(AREAS, wrong.wire, asked.token, wrong.next))
+    assert not blind
+
+
+class WrongInTheEnd:
+    """An exchange that answers each rule's last question with something else, and sends empty frames."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._left = [asked.answers[_name(outcome)] for outcomes in asked.results.values() for outcome in outcomes]
+        self._count = 0
+        self.wire = Wire(asked.url)
+        self.wire.alter_answer = self._alter
+        self.wire.alter_frame = lambda frame: {}
+
+    def next(self, outcome: Outcome) -> None:
+        """The next rule's answers are counted from here."""
+        self._left.pop(0)
+        self._count = 0
+
+    def _alter(self, answer: Answer) -> Answer:
+        self._count += 1
+        return Answer(200, {"wrong": True}) if self._count >= self._left[0] else answer
