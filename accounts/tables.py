@@ -8,6 +8,7 @@ from typing import Final
 import accounts.change_endpoints
 import accounts.endpoints
 import accounts.list_endpoints
+import accounts.user_events.endpoints
 import markets.endpoints
 import markets.ticker_endpoints
 import markets.trade_endpoints
@@ -19,4 +20,5 @@ TABLES: Final = (
     accounts.endpoints.ENDPOINTS,
     accounts.change_endpoints.ENDPOINTS,
     accounts.list_endpoints.ENDPOINTS,
+    accounts.user_events.endpoints.ENDPOINTS,
 )

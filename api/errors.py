@@ -73,6 +73,7 @@ GONE_PAGE: Final = (
     "<html>\r\n<head><title>410 Gone</title></head>\r\n<body>\r\n<center><h1>410 Gone</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
+PAGES: Final = {LISTEN_KEYS_GONE: GONE_PAGE.encode()}  # what is answered by HTTP in place of JSON
 BAD_KEY_FORMAT: Final = Answer(401, -2014, "API-key format invalid.")
 BAD_KEY: Final = Answer(401, -2015, "Invalid API-key, IP, or permissions for action.")
 BAD_SIGNATURE: Final = Answer(400, -1022, "Signature for this request is not valid.")

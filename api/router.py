@@ -18,7 +18,17 @@ import msgspec
 
 from api.callers import Caller, Permission, RawRequest
 from api.dialects import BARE, KNOWN, SIMULATION, V1, V3, Dialect
-from api.errors import BODY_TOO_LARGE, NO_SIM_TOKEN, UNKNOWN, Answer, Refused, answer_to, unknown_path, wrong_method
+from api.errors import (
+    BODY_TOO_LARGE,
+    NO_SIM_TOKEN,
+    PAGES,
+    UNKNOWN,
+    Answer,
+    Refused,
+    answer_to,
+    unknown_path,
+    wrong_method,
+)
 from api.parameters import RequestReader, gather
 from api.runtime import Runtime
 from api.time_units import TimeUnit, encoded_in_microseconds, time_unit_of
@@ -38,6 +48,7 @@ LARGEST_BODY: Final = 64 * 1024
 LARGEST_DRAINED: Final = 1024 * 1024  # read and thrown away, so that the sender gets to see why it was refused
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 CONTENT_TYPE: Final = (b"content-type", b"application/json;charset=UTF-8")
+PAGE_TYPE: Final = (b"content-type", b"text/html")
 
 
 class Nothing(msgspec.Struct, kw_only=True):
@@ -213,7 +224,9 @@ class Router:
         except Exception as error:
             status, data, extra = self._answer_to_error(scope, error)
         headers = [CONTENT_TYPE, (b"content-length", b"%d" % len(data))]
-        if extra is not None:
+        if extra is PAGE_TYPE:
+            headers[0] = extra
+        elif extra is not None:
             headers.append(extra)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": data})
@@ -279,6 +292,8 @@ class Router:
             answer = UNKNOWN
         if answer is UNKNOWN or isinstance(error, InvariantBroken):
             logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        if answer in PAGES:
+            return answer.status, PAGES[answer], PAGE_TYPE
         existing = error.existing_order_id if isinstance(error, Rejected) else None
         data = self._dialect_of(scope["path"]).error_body(answer.code, answer.text, existing_order_id=existing)
         return answer.status, data, self._extra_header(answer, scope["path"], existing)

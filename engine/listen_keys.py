@@ -68,6 +68,11 @@ class ListenKeys:
             ListenKeyHolder(int(account), digest.decode()) if account else None for account, digest in pairs
         ]
 
+    async def are_gone_now(self) -> bool:
+        """What a tester has said last, else what the exchange was started with."""
+        told = await self._runner.command("HGET", self._keys[1], "#gone")
+        return self.are_gone if told is None else told == b"1"
+
     async def serve(self, *, gone: bool) -> None:
         """From here on there are listenKeys, or there are none; on every worker."""
         await self._runner.run("serve_listen_keys", self._keys[1:2], ("1" if gone else "0",))

@@ -24,6 +24,7 @@ import api.health
 import simulation.endpoints
 import simulation.fee_endpoints
 import simulation.symbol_endpoints
+import simulation.user_stream_endpoints
 from accounts.auth import authenticate
 from api.door import SocketDoor
 from api.router import Receive, Router, Scope, Send
@@ -35,6 +36,7 @@ TABLES = (
     simulation.endpoints.ENDPOINTS,
     simulation.fee_endpoints.ENDPOINTS,
     simulation.symbol_endpoints.ENDPOINTS,
+    simulation.user_stream_endpoints.ENDPOINTS,
     api.health.ENDPOINTS,
 )
 
@@ -85,6 +87,7 @@ def build_application() -> Exchange:
         settings.REDIS_URL,
         settings.EXCHANGE_VENUE,
         durability=settings.EXCHANGE_DURABILITY,
+        has_listen_keys=settings.EXCHANGE_LISTEN_KEYS,
         version=settings.EXCHANGE_VERSION,
         sim_token_file=settings.EXCHANGE_SIM_TOKEN_FILE,
     )

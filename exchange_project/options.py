@@ -149,6 +149,13 @@ OPTIONS = (
     ),
     Option("EXCHANGE_MATCHING_RULES_DIR", Path, None, "a path", "matching rules of your own (docs/MATCHING_RULES.md)"),
     Option("EXCHANGE_ALLOW_UNSIGNED", truth, False, "true or false", "unsigned v1 keys also off loopback"),
+    Option(
+        "EXCHANGE_LISTEN_KEYS",
+        truth,
+        True,
+        "true or false",
+        "whether there are listenKeys for user streams; false: 410, as Binance answers since 2026-02-20",
+    ),
     Option("EXCHANGE_REDIS_SERVER", str, "", "a path, or none", "server binary to embed instead of the one from pip"),
     Option(
         "REDIS_URL",

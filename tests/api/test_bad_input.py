@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import pytest
 
+from api.dialects import V1
 from engine.venue import Venue
 from markets.endpoints import ENDPOINTS as MARKETS
 from tests.api.conftest import ACCOUNTS, Api, limit_order, state_of
@@ -343,14 +344,15 @@ def refusal(response: httpx.Response) -> int:
     return int(body["code"])
 
 
+# Rows of other dialects alone are tried by themselves: test_listen_keys.
+SHARED = tuple(row for table in (MARKETS, ACCOUNTS) for row in table if row.dialect in (None, V1))
+
+
 def test_every_endpoint_is_tried() -> None:
-    served = {(row.method, row.path) for table in (MARKETS, ACCOUNTS) for row in table}
+    served = {(row.method, row.path) for row in SHARED}
     assert served == {(method, path) for method, path, _ in GOOD} | WITHOUT_PARAMETERS
     parameters = {
-        (row.method, row.path, field.encode_name)
-        for table in (MARKETS, ACCOUNTS)
-        for row in table
-        for field in msgspec.structs.fields(row.request)
+        (row.method, row.path, field.encode_name) for row in SHARED for field in msgspec.structs.fields(row.request)
     }
     assert parameters == {(method, path, name) for method, path, good in GOOD for name in good}
     assert {name for _, _, parameters in GOOD for name in parameters} == set(BAD)
@@ -376,7 +378,7 @@ async def test_one_bad_parameter(caller: Api, venue: Venue, method: str, path: s
 async def test_a_missing_parameter_is_named(
     caller: Api, venue: Venue, method: str, path: str, good: dict[str, str]
 ) -> None:
-    (row,) = [row for table in (MARKETS, ACCOUNTS) for row in table if (row.method, row.path) == (method, path)]
+    (row,) = [row for row in SHARED if (row.method, row.path) == (method, path)]
     required = {field.encode_name for field in msgspec.structs.fields(row.request) if field.required}
     before = await state_of(venue)
     for name in required:

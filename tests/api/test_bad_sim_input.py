@@ -23,13 +23,18 @@ from api.router import Router
 from api.runtime import Runtime
 from engine.venue import Venue
 from markets.models import Asset, Conversion, Exchange, Symbol
-from simulation import endpoints, fee_endpoints, symbol_endpoints
+from simulation import endpoints, fee_endpoints, symbol_endpoints, user_stream_endpoints
 from tests.api.conftest import state_of
 from tests.api.test_bad_input import BAD_DECIMAL, BAD_INTEGER, NO_NUMBER, UNREADABLE, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SIM = (*endpoints.ENDPOINTS, *fee_endpoints.ENDPOINTS, *symbol_endpoints.ENDPOINTS)
+SIM = (
+    *endpoints.ENDPOINTS,
+    *fee_endpoints.ENDPOINTS,
+    *symbol_endpoints.ENDPOINTS,
+    *user_stream_endpoints.ENDPOINTS,
+)
 SAMPLE = Path(__file__).resolve().parents[2] / "simulation" / "recordings" / "sample_btcusdt.jsonl.gz"
 RULES = {"tickSize": "0.01", "lotSize": "0.001", "minPrice": "0.01", "maxPrice": "1000", "minQuantity": "0.001",
          "maxQuantity": "100", "minNotional": "5", "makerFee": "0.001", "takerFee": "0.001",
@@ -91,6 +96,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/fees", {"user": "alice"}),
     ("PUT", "/fees", {"user": "alice", "symbol": "BTCUSDT", **FEES, "usesDiscount": "true"}),
     ("PUT", "/conversions", {"discountAsset": "BTC", "asset": "USDT", "price": "50000"}),
+    ("PUT", "/listenKeys", {"served": "true"}),
     ("POST", "/credit", MONEY),
     ("POST", "/debit", MONEY),
     ("POST", "/clock", {"mode": "virtual", "nowMs": "4000000000000", "clear": "true"}),
@@ -100,7 +106,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
 ]
 IN_PATH = ("GET", "/orders/{orderId}/journal", "orderId")
 WITHOUT_PARAMETERS = {
-    ("GET", path) for path in ("/info", "/symbols", "/exchange", "/conversions", "/clock", "/replay")
+    ("GET", path) for path in ("/info", "/symbols", "/exchange", "/conversions", "/clock", "/replay", "/listenKeys")
 } | {("DELETE", "/replay")}
 FREE_TEXTS = ("name", "displayName", "label", "tradeGroup")  # may be called -1
 
@@ -120,6 +126,7 @@ BAD: dict[str, list[str]] = {
     "mode": ["", " ", "lunar", "REAL", "x" * 5000], "nowMs": [*BAD_INTEGER, str(10**18)],
     "file": ["", " ", "relative", "/nowhere", "/", "/" + "x" * 5000, "/a\x00", __file__],
     "speed": [*NO_NUMBER, "0", "1e3", "MAX", "1000001"],
+    "served": BAD_TRUTH,
     "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH, "usesDiscount": BAD_TRUTH,
     "killed": BAD_TRUTH, **dict.fromkeys(("maxOrder", "maxDaily", "maxPosition"), BAD_AMOUNTS),
     "maxOpenOrders": [*NO_NUMBER, "1.5", "1e3"], "status": ["", " ", "halt", "OPEN", "HALT\x00", "x" * 5000],
