@@ -26,10 +26,14 @@ class CannotUnseal(Exception):
     """The text was not sealed under this key and digest."""
 
 
-def seal(secret: str, *, digest: str) -> str:
-    """The secret of the API key with this digest as printable text; another text every time."""
+def seal(secret: str, *, digest: str, data_dir: Path | None = None) -> str:
+    """The secret of the API key with this digest as printable text; another text every time.
+
+    `data_dir`: that of another instance, which shall be able to open it.
+    """
     nonce = os.urandom(NONCE_BYTES)
-    sealed = _cipher().encrypt(nonce, secret.encode(), digest.encode())
+    cipher = _cipher() if data_dir is None else _cipher_from("", data_dir)
+    sealed = cipher.encrypt(nonce, secret.encode(), digest.encode())
     return VERSION + base64.urlsafe_b64encode(nonce + sealed).decode()
 
 

@@ -50,6 +50,22 @@ def split_frame(data: bytes) -> tuple[int, bytes, bytes] | None:
     return data[0] & 0x0F, data[start : start + size], data[start + size :]
 
 
+def shake_hands(connection: socket.socket, path: str) -> bytes:
+    """Make a WebSocket of a connection; what came behind the server's answer. Raises BenchFailed."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    connection.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        data = connection.recv(READ_BYTES)
+        answer += data
+        if not data or not b"HTTP/1.1 101".startswith(answer[:12]):
+            raise BenchFailed(f"a WebSocket handshake was answered with {answer.decode(errors='replace')!r}")
+    return answer.partition(b"\r\n\r\n")[2]
+
+
 class Audience:
     """`count` sockets to one port of this machine."""
 
@@ -112,19 +128,7 @@ class Audience:
         return heard
 
     def _shake_hands(self, connection: socket.socket) -> None:
-        key = base64.b64encode(os.urandom(16)).decode()
-        connection.sendall(
-            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            data = connection.recv(READ_BYTES)
-            answer += data
-            if not data or not b"HTTP/1.1 101".startswith(answer[:12]):
-                raise BenchFailed(f"a WebSocket handshake was answered with {answer.decode(errors='replace')!r}")
-        rest = answer.partition(b"\r\n\r\n")[2]
-        if rest:
+        if rest := shake_hands(connection, "/ws"):
             self._unread[connection] = rest
 
     def _next_text(self, connection: socket.socket) -> bytes:

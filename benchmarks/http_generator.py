@@ -11,7 +11,7 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -81,11 +81,16 @@ def is_whole(answer: bytes) -> bool:
     return True
 
 
+def open_sockets(port: int, count: int) -> list[socket.socket]:
+    return [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(count)]
+
+
 class Generator:
     """The connections, all of them idle between two stretches of load."""
 
-    def __init__(self, port: int, connections: int) -> None:
-        self._sockets = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(connections)]
+    def __init__(self, sockets: list[socket.socket], is_whole: Callable[[bytes], bool]) -> None:
+        self._sockets = sockets
+        self._is_whole = is_whole
         self._selector = selectors.DefaultSelector()
         for connection in self._sockets:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -99,7 +104,7 @@ class Generator:
     def run(self, requests: Iterator[bytes], seconds: float) -> list[float]:
         """Load for that long, then wait for the answers that are still to come; the seconds that each answer took.
 
-        Raises ValueError for an answer that is no 200.
+        Raises ValueError for an answer that is no 200 (`is_whole` does).
         """
         clock = time.perf_counter
         started = clock()
@@ -117,7 +122,7 @@ class Generator:
                     raise ValueError("the worker closed a connection")
                 if connection in answers:
                     data = answers.pop(connection) + data
-                if not is_whole(data):
+                if not self._is_whole(data):
                     answers[connection] = data
                     continue
                 now = clock()
@@ -168,7 +173,7 @@ def main(port: int, connections: int, worker_pid: int) -> None:
     prices = (f"{LOWEST_PRICE + number}.{number % 100:02d}" for number in range(PRICES))
     pings = itertools.repeat(ping_request(port))
     orders = itertools.cycle([order_request(port, api_key, price) for price in prices])
-    generator = Generator(port, connections)
+    generator = Generator(open_sockets(port, connections), is_whole)
     print("ready", flush=True)
     for line in sys.stdin:
         ping, order = Tally(pings, worker_pid), Tally(orders, worker_pid)

@@ -47,12 +47,13 @@ class HttpRates(NamedTuple):
         return [order.p99_us / order.p50_us for order in self.orders]
 
 
-async def open_account(redis_url: str, api_key: str) -> None:
+async def open_account(redis_url: str, api_key: str, *, sealed_secret: str = "") -> None:
     """BTCUSDT, and a user with that key and money for any number of orders."""
+    key = KeyRecord(account=ACCOUNT, user_name="alice", sealed_secret=sealed_secret)
     async with opened(redis_url, VENUE) as venue:
         await venue.registry.define_symbol(SYMBOL)
         await venue.registry.define_account(ACCOUNT, "alice")
-        await venue.registry.define_key(key_digest(api_key), KeyRecord(account=ACCOUNT, user_name="alice"))
+        await venue.registry.define_key(key_digest(api_key), key)
         await venue.gateway.credit(Transfer(account=ACCOUNT, asset=SYMBOL.quote, atoms=MONEY_ATOMS))
 
 
@@ -76,7 +77,7 @@ def measure_http(
             for _ in range(rounds):
                 measured.append(_round(generator, slices))
                 on_round()
-        asyncio.run(_check_book(server.url, sum(each.order.requests for each in (warm_up, *measured))))
+        asyncio.run(check_book(server.url, sum(each.order.requests for each in (warm_up, *measured))))
         server.stop(save=False)
     return HttpRates([each.ping for each in measured], [each.order for each in measured])
 
@@ -85,7 +86,8 @@ def _round(generator: Helper, slices: int) -> Round:
     return msgspec.json.decode(generator.ask(str(slices)), type=Round)
 
 
-async def _check_book(redis_url: str, orders: int) -> None:
+async def check_book(redis_url: str, orders: int) -> None:
+    """Every order that was answered stands there. Raises BenchFailed."""
     async with opened(redis_url, VENUE) as venue:
         resting = await venue.runner.command("ZCARD", venue.keys.book(SYMBOL.symbol, Side.BUY))
     if resting != orders:

@@ -17,6 +17,7 @@ from benchmarks.http_load import CONNECTIONS, measure_http
 from benchmarks.order_costs import CpuRatio, measure_against_trivial, measure_books, measure_fills
 from benchmarks.processes import BenchFailed, StartWorker
 from benchmarks.ratios import GOALS, GOALS_BY_ID, Outcome
+from benchmarks.socket_load import measure_sockets
 from engine.errors import ExchangeError
 
 FAILURES: Final = (BenchFailed, ExchangeError, OSError)
@@ -68,6 +69,7 @@ class Run:
             ({"P4"}, self._books),
             ({"P5"}, self._memory),
             ({"P6", "P7"}, self._http),
+            ({"P8"}, self._sockets),
             ({"P9", "P10"}, self._fan_out),
         ]
         found: dict[str, Outcome] = {}
@@ -154,6 +156,17 @@ class Run:
             "order_p99_us": median(load.p99_us for load in rates.orders),
         }
         return [_outcome("P6", rates.rate_ratios, pings | orders), _outcome("P7", rates.tail_ratios, latencies)]
+
+    def _sockets(self) -> list[Outcome]:
+        size = self._size
+        costs = measure_sockets(
+            self._start_worker,
+            rounds=size.rounds,
+            slices=size.http_slices,
+            connections=size.connections,
+            on_round=self._rounds("P8: one web worker, signed orders by HTTP and by WebSocket"),
+        )
+        return [_outcome("P8", costs.ratios, _of_loads("post", costs.posts) | _of_loads("socket_order", costs.sockets))]
 
     def _fan_out(self) -> list[Outcome]:
         size = self._size

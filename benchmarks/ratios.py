@@ -60,6 +60,8 @@ GOALS: Final = (
          Unit.SHARE, Direction.AT_LEAST, 0.35, 0.50),
     Goal("P7", "POST /api/v1/order at 32 connections: p99 against p50",
          Unit.TIMES, Direction.AT_MOST, 4, 3),
+    Goal("P8", "order.place over the WebSocket API against POST /api/v3/order, both signed, CPU time of the worker",
+         Unit.TIMES, Direction.AT_LEAST, 0.8, 1.1),
     Goal("P9", "fan-out of a stream to its sockets against a bare loop of socket.send",
          Unit.SHARE, Direction.AT_LEAST, 0.20, 0.50),
     Goal("P10", "fan-out of a stream to its sockets against channels_redis group_send",

@@ -16,6 +16,8 @@ from benchmarks.http_generator import is_whole, percentile
 from benchmarks.http_load import measure_http
 from benchmarks.measure import QUICK, Run
 from benchmarks.processes import ROOT, BenchFailed, helper
+from benchmarks.socket_generator import is_answered
+from benchmarks.socket_load import measure_sockets
 from exchange_project.lone_worker import lone_worker
 
 TINY = msgspec.structs.replace(QUICK, rounds=1, http_slices=1, frames=2, sockets=5, connections=4)
@@ -44,6 +46,12 @@ def test_http_load_and_fan_out_of_one_worker():
     result = measure_fan_out(lone_worker, rounds=2, frames=2, sockets=5, on_round=lambda: None)
     assert len(result.against_bare) == len(result.against_channels) == 2
     assert min(result.against_bare + result.against_channels) > 0
+
+
+def test_orders_over_both_ways():
+    costs = measure_sockets(lone_worker, rounds=1, slices=1, connections=4, on_round=lambda: None)
+    assert costs.ratios[0] > 0
+    assert min(costs.posts[0].requests, costs.sockets[0].requests) > 0
 
 
 def test_without_channels_redis_the_others_are_still_measured(monkeypatch):
@@ -99,6 +107,17 @@ def test_answers_are_whole_with_their_last_byte():
     assert not is_whole(answer[:20])
     with pytest.raises(ValueError, match="503"):
         is_whole(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n\r\n{}")
+
+
+def test_an_answer_over_a_socket_is_whole_with_its_last_byte_also_behind_a_ping():
+    answer = text_frame('{"id":1,"status":200,"result":{}}')
+    ping = b"\x89\x04abcd"
+    for frames in (answer, ping + answer, ping + ping + answer):
+        assert is_answered(frames)
+        assert not is_answered(frames[:-1])
+    assert not is_answered(ping)
+    with pytest.raises(ValueError, match="400"):
+        is_answered(text_frame('{"id":1,"status":400,"error":{}}'))
 
 
 def test_percentiles_are_values_that_occurred():
