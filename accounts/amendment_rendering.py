@@ -9,7 +9,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from accounts.list_rendering import list_view
-from accounts.rendering import SpecialFields, list_of, stp_of, with_special_fields
+from accounts.rendering import (
+    SpecialFields,
+    iceberg_quantity_of,
+    list_of,
+    stop_price_of,
+    stp_of,
+    with_special_fields,
+)
 from engine.events import Amendment
 from engine.gateway import Reduced
 from engine.records import OrderListRecord
@@ -17,7 +24,7 @@ from engine.types import OrderStatus, OrderType, Side, StpMode, SymbolSpec, Time
 from markets.rendering import price_text, quantity_text, quote_text
 
 
-class AmendedOrderView(SpecialFields, rename="camel", kw_only=True):
+class AmendedOrderView(SpecialFields, rename="camel"):
     """An order that was just amended; Binance writes some of its names otherwise than elsewhere."""
 
     symbol: str
@@ -35,6 +42,8 @@ class AmendedOrderView(SpecialFields, rename="camel", kw_only=True):
     time_in_force: TimeInForce
     type: OrderType
     side: Side
+    stop_price: str | UnsetType
+    iceberg_qty: str | UnsetType
     working_time: int | UnsetType
     self_trade_prevention_mode: StpMode
 
@@ -77,6 +86,8 @@ def amended_view(spec: SymbolSpec, reduced: Reduced, execution_id: int) -> Amend
         time_in_force=order.time_in_force,
         type=order.type,
         side=order.side,
+        stop_price=stop_price_of(spec, order),
+        iceberg_qty=iceberg_quantity_of(spec, order),
         working_time=order.working_ms or UNSET,
         self_trade_prevention_mode=stp_of(order),
     )

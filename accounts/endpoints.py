@@ -48,7 +48,7 @@ from engine.errors import BadParameter, EngineUnavailable
 from engine.filters import check_order
 from engine.runner import Stale
 from engine.types import BALANCE_LIMIT, OrderStatus, OrderType, SymbolSpec
-from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
+from markets.endpoints import MOST_ROWS, OfSymbol, check_span, check_times, spec_of
 from markets.rendering import atoms_text, exchange_filters_view, filters_view
 
 ENDPOINTS: Final = EndpointTable()
@@ -230,7 +230,7 @@ async def _canceled_list(runtime: Runtime, spec: SymbolSpec, caller: Caller, lis
 async def get_all_orders(request: AllOrdersRequest, caller: Caller, runtime: Runtime) -> list[OrderView]:
     """Orders in all states, oldest first."""
     spec = await spec_of(runtime, request.symbol)
-    span = _span(request, from_id=request.order_id)
+    span = _span(request, caller, from_id=request.order_id)
     orders = await all_orders(runtime.venue, caller.account, spec.symbol, span)
     return [order_view(spec, order) for order in orders]
 
@@ -239,7 +239,10 @@ async def get_all_orders(request: AllOrdersRequest, caller: Caller, runtime: Run
 async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
     """The account's trades, oldest first."""
     spec = await spec_of(runtime, request.symbol)
-    span = _span(request, from_id=request.from_id)
+    has_times = request.start_time is not None or request.end_time is not None
+    if caller.dialect.limits_history and has_times and (request.order_id is not None or request.from_id is not None):
+        raise BadParameter("startTime", "BAD_COMBINATION")
+    span = _span(request, caller, from_id=request.from_id)
     trades = await trades_of(runtime.venue, caller.account, spec.symbol, span, order_id=request.order_id)
     views = [own_trade_view(spec, trade, caller.account, request.order_id) for trade in trades]
     lists = await list_ids_of(runtime.venue, caller.account, spec.symbol, {view["orderId"] for view in views})
@@ -272,8 +275,10 @@ async def my_prevented_matches(
     return [prevented_match_view(spec, prevented) for prevented in found]
 
 
-def _span(request: AllOrdersRequest, *, from_id: int | None) -> Span:
+def _span(request: AllOrdersRequest, caller: Caller, *, from_id: int | None) -> Span:
     check_times(request.start_time, request.end_time)
+    if caller.dialect.limits_history:
+        check_span(request.start_time, request.end_time)
     return Span(
         from_id=from_id,
         start_ms=request.start_time,

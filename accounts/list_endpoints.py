@@ -37,10 +37,9 @@ from api.runtime import Runtime
 from engine.commands import CancelOrderList
 from engine.errors import BadParameter, EngineUnavailable
 from engine.runner import Stale
-from markets.endpoints import MOST_ROWS, OfSymbol, check_times, spec_of
+from markets.endpoints import MOST_ROWS, OfSymbol, check_span, check_times, spec_of
 
 ENDPOINTS: Final = EndpointTable()
-DAY_MS: Final = 86_400_000
 
 
 class CancelListRequest(OfSymbol, kw_only=True, rename="camel"):
@@ -159,8 +158,7 @@ async def get_all_lists(request: AllListsRequest, caller: Caller, runtime: Runti
     check_times(start_ms, end_ms)
     if request.from_id is not None and (start_ms is not None or end_ms is not None):
         raise BadParameter("fromId", "BAD_COMBINATION")
-    if start_ms is not None and end_ms is not None and end_ms - start_ms > DAY_MS:
-        raise BadParameter("endTime", "TOO_LONG_A_SPAN")
+    check_span(start_ms, end_ms)
     found = await all_lists(
         runtime.venue, caller.account, from_id=request.from_id, start_ms=start_ms, end_ms=end_ms,
         limit=min(request.limit, MOST_ROWS),

@@ -43,7 +43,10 @@ def prevented_match_view(spec: SymbolSpec, prevented: PreventedAt) -> dict[str, 
 
 
 def own_trade_view(spec: SymbolSpec, trade: PublicTrade, account: int, order_id: int | None) -> dict[str, Any]:
-    """A trade from its owner's side; of one with himself the side of `order_id`, else the taker's."""
+    """A trade from its owner's side; of one with himself the side of `order_id`, else the taker's.
+
+    A fill does not know of lists: whoever shows it sets `orderListId`, which is that of an order without one.
+    """
     fill = trade.fill
     is_maker = fill.taker_account != account or (
         order_id is not None and fill.maker_account == account and fill.maker_order_id == order_id
@@ -54,6 +57,7 @@ def own_trade_view(spec: SymbolSpec, trade: PublicTrade, account: int, order_id:
         "symbol": spec.symbol,
         "id": fill.trade_id,
         "orderId": fill.maker_order_id if is_maker else fill.taker_order_id,
+        "orderListId": -1,
         "price": price_text(spec, fill.price_ticks),
         "qty": quantity_text(spec, fill.lots),
         "quoteQty": quote_text(spec, fill.quote_atoms),

@@ -28,10 +28,11 @@ _UNFILLED = {
 
 
 class SpecialFields(msgspec.Struct, rename="camel", kw_only=True):
-    """What only some orders show, wherever they are shown."""
+    """What only some orders show, wherever they are shown, behind the rest.
 
-    stop_price: str | UnsetType = UNSET
-    iceberg_qty: str | UnsetType = UNSET
+    Stop price and iceberg's quantity are not among them: each view has them where Binance's examples do.
+    """
+
     trailing_delta: int | UnsetType = UNSET
     trailing_time: int | UnsetType = UNSET
     strategy_id: int | UnsetType = UNSET
@@ -92,13 +93,15 @@ class PlacedView(SpecialFields, rename="camel"):
     time_in_force: TimeInForce
     type: OrderType
     side: Side
+    stop_price: str | UnsetType
     working_time: int
+    iceberg_qty: str | UnsetType
     self_trade_prevention_mode: StpMode
     fills: list[FillView] | UnsetType
     prevented_matches: list[PreventedView] | UnsetType = UNSET
 
 
-class OrderView(SpecialFields, rename="camel", kw_only=True):
+class OrderView(SpecialFields, rename="camel"):
     """An order as queries show it."""
 
     symbol: str
@@ -113,6 +116,8 @@ class OrderView(SpecialFields, rename="camel", kw_only=True):
     time_in_force: TimeInForce
     type: OrderType
     side: Side
+    stop_price: str
+    iceberg_qty: str
     time: int
     update_time: int
     is_working: bool
@@ -121,7 +126,7 @@ class OrderView(SpecialFields, rename="camel", kw_only=True):
     self_trade_prevention_mode: StpMode
 
 
-class CanceledView(SpecialFields, rename="camel", kw_only=True):
+class CanceledView(SpecialFields, rename="camel"):
     """An order that was just cancelled."""
 
     symbol: str
@@ -139,6 +144,8 @@ class CanceledView(SpecialFields, rename="camel", kw_only=True):
     time_in_force: TimeInForce
     type: OrderType
     side: Side
+    stop_price: str | UnsetType
+    iceberg_qty: str | UnsetType
     self_trade_prevention_mode: StpMode
 
 
@@ -164,7 +171,9 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
         order.time_in_force,
         order.type,
         order.side,
+        stop_price_of(spec, order),
         order.created_ms if terms is None else terms.working_ms or NEVER,
+        iceberg_quantity_of(spec, order),
         StpMode.NONE if terms is None else terms.stp,
         [_fill_view(spec, fill) for fill in placed.fills] if in_full else UNSET,
     )
@@ -187,6 +196,18 @@ def list_of(order: OrderRecord) -> int:
     return NO_LIST if order.terms is None else order.terms.list_id
 
 
+def stop_price_of(spec: SymbolSpec, order: OrderRecord) -> str | UnsetType:
+    """Of an order that waits for a trigger, or has waited for one."""
+    terms = order.terms
+    return UNSET if terms is None or not order.type.is_contingent else price_text(spec, terms.stop_ticks)
+
+
+def iceberg_quantity_of(spec: SymbolSpec, order: OrderRecord) -> str | UnsetType:
+    """What an iceberg shows of itself at a time."""
+    terms = order.terms
+    return UNSET if terms is None or not terms.iceberg_lots else quantity_text(spec, terms.iceberg_lots)
+
+
 def stp_of(order: OrderRecord) -> StpMode:
     return StpMode.NONE if order.terms is None else order.terms.stp
 
@@ -204,10 +225,6 @@ def with_special_fields(view: AnyView, spec: SymbolSpec, order: OrderRecord) -> 
 
 
 def _show_terms(view: SpecialFields, spec: SymbolSpec, order: OrderRecord, terms: OrderTerms) -> None:
-    if order.type.is_contingent:
-        view.stop_price = price_text(spec, terms.stop_ticks)
-    if terms.iceberg_lots:
-        view.iceberg_qty = quantity_text(spec, terms.iceberg_lots)
     if terms.trailing_bips:
         view.trailing_delta, view.trailing_time = terms.trailing_bips, terms.trailing_ms or NEVER
     view.strategy_id, view.strategy_type = terms.strategy_id or UNSET, terms.strategy_type or UNSET
@@ -287,8 +304,8 @@ def order_view(spec: SymbolSpec, order: OrderRecord) -> OrderView:
         time_in_force=order.time_in_force,
         type=order.type,
         side=order.side,
-        stop_price=nothing,
-        iceberg_qty=nothing,
+        stop_price=stop_price_of(spec, order) or nothing,
+        iceberg_qty=iceberg_quantity_of(spec, order) or nothing,
         time=order.created_ms,
         update_time=order.updated_ms,
         is_working=order.working_ms > 0,
@@ -316,6 +333,8 @@ def canceled_view(spec: SymbolSpec, order: OrderRecord, cancel_client_id: str) -
         time_in_force=order.time_in_force,
         type=order.type,
         side=order.side,
+        stop_price=stop_price_of(spec, order),
+        iceberg_qty=iceberg_quantity_of(spec, order),
         self_trade_prevention_mode=stp_of(order),
     )
     return with_special_fields(view, spec, order)

@@ -8,6 +8,8 @@ from typing import Final
 import accounts.change_endpoints
 import accounts.endpoints
 import accounts.list_endpoints
+import accounts.sapi_endpoints
+import accounts.sor_endpoints
 import accounts.user_events.endpoints
 import markets.endpoints
 import markets.ticker_endpoints
@@ -21,4 +23,7 @@ TABLES: Final = (
     accounts.change_endpoints.ENDPOINTS,
     accounts.list_endpoints.ENDPOINTS,
     accounts.user_events.endpoints.ENDPOINTS,
+    accounts.sor_endpoints.ENDPOINTS,
+    accounts.sapi_endpoints.ENDPOINTS,
+    accounts.sapi_endpoints.FUTURES,
 )

@@ -15,7 +15,7 @@ from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
 from engine.types import SymbolSpec, SymbolStatus
 from markets import weights
-from markets.candles import INTERVALS
+from markets.candles import DAY_MS, INTERVALS
 from markets.exchange_info import SYMBOL_PERMISSIONS, exchange_info
 from markets.execution_rules import execution_rules_view, reference_calculation_view, reference_price_view
 from markets.klines import read_klines, read_time_zone
@@ -238,3 +238,9 @@ def check_times(start_ms: int | None, end_ms: int | None) -> None:
     """Raises BadParameter for a range that ends before it begins."""
     if start_ms is not None and end_ms is not None and start_ms > end_ms:
         raise BadParameter("endTime", "BAD_COMBINATION", detail="startTime is later than endTime.")
+
+
+def check_span(start_ms: int | None, end_ms: int | None) -> None:
+    """Raises BadParameter for a range of more than 24 hours."""
+    if start_ms is not None and end_ms is not None and end_ms - start_ms > DAY_MS:
+        raise BadParameter("endTime", "TOO_LONG_A_SPAN")

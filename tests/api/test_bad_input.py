@@ -24,6 +24,10 @@ STOP_ORDER = limit_order("SELL", "38000", "0.001", timeInForce="GTC", stopPrice=
     "type": "STOP_LOSS_LIMIT", "trailingDelta": "100", "icebergQty": "0.0005", "strategyId": "7",
     "strategyType": "1000000", "selfTradePreventionMode": "EXPIRE_BOTH", "newOrderRespType": "ACK",
 }  # fmt: skip
+SOR_ORDER = LIMIT_ORDER | {
+    name: STOP_ORDER[name]
+    for name in ("icebergQty", "strategyId", "strategyType", "selfTradePreventionMode", "newOrderRespType")
+}
 REPLACEMENT = {name: value for name, value in STOP_ORDER.items() if name != "newClientOrderId"} | {
     "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1", "cancelOrigClientOrderId": "resting",
     "cancelNewClientOrderId": "bye", "cancelRestrictions": "ONLY_NEW", "NewClientOrderId": "new",
@@ -109,6 +113,12 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/order", PEGGED_ORDER),
     ("POST", "/order/test", PEGGED_ORDER),
     ("POST", "/order/cancelReplace", PEGGED_REPLACEMENT),
+    ("POST", "/sor/order", SOR_ORDER),  # refused by every symbol: none has SOR
+    ("POST", "/sor/order", SOR_ORDER | {"quoteOrderQty": "10"}),
+    ("POST", "/sor/order/test", SOR_ORDER | {"computeCommissionRates": "true"}),
+    ("POST", "/sor/order/test", SOR_ORDER | {"quoteOrderQty": "10"}),
+    ("GET", "/myAllocations", {"symbol": "BTCUSDT", "startTime": "0", "endTime": "1", "limit": "10"}),
+    ("GET", "/myAllocations", {"symbol": "BTCUSDT", "orderId": "1", "fromAllocationId": "0"}),
     ("POST", "/order/test", QUOTE_ORDER),
     ("POST", "/order/test", STOP_ORDER | {"computeCommissionRates": "true"}),
     ("GET", "/account/commission", {"symbol": "BTCUSDT"}),
@@ -190,6 +200,7 @@ BAD["timeZone"].remove("1")
 BAD["windowSize"] = [*BAD_WORD, "0m", "60m", "24h", "8d", "1d2h", "1s", "1M", "01m", "-1m", "1 m"]
 BAD["cancelReplaceMode"] = BAD["symbolStatus"] = BAD_WORD
 BAD["cancelOrderId"] = BAD_INTEGER
+BAD["fromAllocationId"] = BAD_INTEGER
 BAD["orderListId"] = BAD["fromExecutionId"] = BAD_INTEGER
 BAD |= {  # of one order in a list: what the same is in POST order
     f"{leg}{name[0].upper()}{name[1:]}": BAD[name]
@@ -236,6 +247,13 @@ WRONG_COMBINATIONS: list[tuple[str, str, dict[str, str], int]] = [
     ("GET", "/aggTrades", {"symbol": "BTCUSDT", "fromId": "1", "startTime": "1"}, -1128),
     ("GET", "/aggTrades", {"symbol": "BTCUSDT", "fromId": "1", "endTime": "1"}, -1128),
     ("GET", "/aggTrades", {"symbol": "BTCUSDT", "startTime": "2", "endTime": "1"}, -1128),
+    ("POST", "/sor/order", SOR_ORDER, -1013),
+    ("POST", "/sor/order/test", SOR_ORDER, -1013),
+    ("POST", "/sor/order", SOR_ORDER | {"quoteOrderQty": "10"}, -1106),
+    ("POST", "/sor/order", SOR_ORDER | {"type": "LIMIT_MAKER"}, -1116),
+    ("GET", "/myAllocations", {"symbol": "BTCUSDT", "startTime": "0", "endTime": "86400001"}, -1127),
+    ("GET", "/myAllocations", {"symbol": "BTCUSDT", "startTime": "0", "orderId": "1"}, -1128),
+    ("GET", "/myAllocations", {"symbol": "BTCUSDT", "endTime": "0", "fromAllocationId": "1"}, -1128),
     ("POST", "/order", LIMIT_ORDER | {"quoteOrderQty": "10"}, -1106),
     ("POST", "/order", LIMIT_ORDER | {"stopPrice": "49000"}, -1106),
     ("POST", "/order", LIMIT_ORDER | {"icebergQty": "0.0001", "timeInForce": "IOC"}, -1128),
@@ -344,7 +362,7 @@ def refusal(response: httpx.Response) -> int:
     return int(body["code"])
 
 
-# Rows of other dialects alone are tried by themselves: test_listen_keys.
+# Rows of other dialects alone are tried by themselves: test_listen_keys, test_sapi.
 SHARED = tuple(row for table in (MARKETS, ACCOUNTS) for row in table if row.dialect in (None, V1))
 
 
