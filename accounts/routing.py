@@ -1,4 +1,4 @@
-"""Which consumer answers a WebSocket: the guide's dialect on / and /ws, Binance's WebSocket API on /ws-api/v3."""
+"""Which consumer answers a WebSocket, by its path: market streams, or Binance's WebSocket API on /ws-api/v3."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.urls import re_path
 
-from accounts.sockets.guide import GuideConsumer
+from accounts.sockets.consumers import MarketSocket
 from accounts.tables import TABLES
 from accounts.websocket_api import sessions, user_streams
 from accounts.websocket_api.consumer import WebSocketApiConsumer
@@ -29,7 +29,9 @@ class NobodyHere(AsyncWebsocketConsumer):
 
 websocket_application = URLRouter(
     [
-        re_path(r"^(?:ws/?)?$", GuideConsumer.as_asgi()),
+        re_path(r"^(?:ws/?)?$", MarketSocket.as_asgi(speaks_guide=True)),
+        re_path(r"^ws/(?P<names>.+)$", MarketSocket.as_asgi()),
+        re_path(r"^stream/?$", MarketSocket.as_asgi(is_combined=True)),
         re_path(r"^ws-api/v3/?$", WebSocketApiConsumer.as_asgi(methods=METHODS)),
         re_path(r"", NobodyHere.as_asgi()),
     ]

@@ -47,6 +47,22 @@ def socket_count(text: str) -> int:
     return count
 
 
+def message_count(text: str) -> int:
+    """A number of messages, 0 to 1,000,000. Raises ValueError."""
+    count = int(text)
+    if not 0 <= count <= 1_000_000:
+        raise ValueError(text)
+    return count
+
+
+def seconds(text: str) -> float:
+    """A time in seconds, above 0 and at most thirty days. Raises ValueError."""
+    number = float(text)
+    if not 0 < number <= 30 * 86_400:
+        raise ValueError(text)
+    return number
+
+
 def truth(text: str) -> bool:
     """Yes or no in the usual spellings. Raises ValueError: a misspelt `true` must not quietly mean no."""
     word = text.strip().lower()
@@ -207,6 +223,17 @@ OPTIONS = (
         "WebSockets that one address may have open in each web process; "
         f"empty: {SOCKETS_PER_ADDRESS}, from loopback {SOCKETS_PER_LOOPBACK_ADDRESS}",
     ),
+    Option(
+        "EXCHANGE_SOCKET_MESSAGES",
+        message_count,
+        5,
+        "0 to 1000000",
+        "pings, pongs and requests that a socket of market streams may send in any second; 0: as many as it likes",
+    ),
+    Option("EXCHANGE_SOCKET_STREAMS", socket_count, 1_024, "1 to 1000000", "streams that one socket may listen to"),
+    Option("EXCHANGE_SOCKET_PING_S", seconds, 20.0, "seconds", "between two pings to a socket"),
+    Option("EXCHANGE_SOCKET_PONG_S", seconds, 60.0, "seconds", "until the answer to a ping must be there"),
+    Option("EXCHANGE_SOCKET_LIFE_S", seconds, 86_400.0, "seconds", "until a socket is closed, however well it behaves"),
     Option(
         "EXCHANGE_LOG_LEVEL",
         one_of("DEBUG", "INFO", "WARNING", "ERROR"),

@@ -15,7 +15,7 @@ from websockets.protocol import State
 
 from api.dialects import V1
 from api.router import CONTENT_TYPE
-from api.subscriptions import WRITE_TEXT
+from api.subscriptions import POLICY_VIOLATION, WRITE_TEXT
 
 CLOSE_SECONDS = 10.0  # what a peer has to answer our close frame, however slowly it reads
 REQUEST_SECONDS = 15.0  # twice that is what a request may take to come
@@ -92,6 +92,10 @@ class HttpProtocol(HttpToolsProtocol):
 class CuttingProtocol(WebSocketsSansIOProtocol):
     """A WebSocket that is cut, not waited for, when it is closed while its peer reads nothing."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._extension: dict[Any, Any] = {}
+
     async def send(self, message: Any) -> None:
         """As uvicorn's, but a text costs little, and `websocket.close` never waits for a stalled peer."""
         if message["type"] != "websocket.close":
@@ -107,9 +111,25 @@ class CuttingProtocol(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     async def run_asgi(self) -> None:
-        """As uvicorn's; the application finds `write_text` in the scope."""
-        self.scope["extensions"][WRITE_TEXT] = {"write": self.write_text}
+        """As uvicorn's; the application finds `write_text` in the scope, and leaves there what it wants to be asked.
+
+        "on_control" is called for every ping and pong, "farewell" for a text to send when the worker ends.
+        """
+        self._extension["write"] = self.write_text
+        self.scope["extensions"][WRITE_TEXT] = self._extension
         await super().run_asgi()
+
+    def _ask_application(self, name: str) -> Any:
+        ask = self._extension.get(name)
+        return None if ask is None else ask()
+
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        self._ask_application("on_control")
+
+    def handle_pong(self, event: Frame) -> None:
+        super().handle_pong(event)
+        self._ask_application("on_control")
 
     def write_text(self, text: str) -> bool:
         """Send a text at once. False, with nothing sent, if it would have to wait or cannot go as one plain frame."""
@@ -120,27 +140,31 @@ class CuttingProtocol(WebSocketsSansIOProtocol):
         return True
 
     def send_receive_event_to_app(self) -> None:
-        """As uvicorn's, which writes a traceback into our log for every text that is not UTF-8."""
-        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
-            self.conn.send_close(1007, "text frames are UTF-8")
-            self.handle_parser_exception()
-        else:
-            super().send_receive_event_to_app()
+        """As uvicorn's, but a text that is not UTF-8 does not end the connection: it comes as bytes, to be refused."""
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            self.curr_msg_data_type = "bytes"
+        super().send_receive_event_to_app()
 
     def shutdown(self) -> None:
         """The worker ends: say so to those who listen, cut those who do not."""
-        if self.writable.is_set():
-            super().shutdown()
-        else:
+        if not self.writable.is_set():
             self.transport.abort()
+            return
+        farewell = self._ask_application("farewell")
+        if farewell is not None:
+            self.write_text(farewell)
+        super().shutdown()
 
     def keepalive_timeout(self) -> None:
-        """No pong: a close frame for a peer that still reads, and then the end either way."""
-        if self.writable.is_set():
-            super().keepalive_timeout()
-            self._cut_later()
-        else:
+        """No pong: a close frame for a peer that still reads, in Binance's words, and then the end either way."""
+        if not self.writable.is_set():
             self.transport.abort()
+        elif not self.close_sent and not self.transport.is_closing():
+            self.conn.fail(POLICY_VIOLATION, "Pong timeout")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.transport.close()
+            self._cut_later()
 
     def _cut_later(self) -> None:
         """A peer that reads a little is always writable soon: bound its good-bye too. Cutting twice is harmless."""

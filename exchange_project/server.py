@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import uvicorn
+from django.conf import settings
 
 from exchange_project.protocols import CuttingProtocol, HttpProtocol
 
-LARGEST_FRAME = 65_536
+LARGEST_FRAME = 262_144  # one that is larger ends the connection; from 64 KiB on it is refused in words
 OPEN_FILES = 10_240  # macOS grants no process more
 GARBAGE_OBJECTS = 10_000  # new ones before the youngest are looked through; 700 by default, the objects of a few orders
 
@@ -42,8 +43,8 @@ def server_of(application: Any) -> uvicorn.Server:
         http=HttpProtocol,
         ws=CuttingProtocol,
         ws_max_size=LARGEST_FRAME,
-        ws_ping_interval=20.0,
-        ws_ping_timeout=60.0,
+        ws_ping_interval=settings.EXCHANGE_SOCKET_PING_S,
+        ws_ping_timeout=settings.EXCHANGE_SOCKET_PONG_S,
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,

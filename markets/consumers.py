@@ -6,17 +6,25 @@ the events that follow from it, and a client that asks without reading is cut li
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
+from api.dialects import V3
+from api.errors import Answer
+from api.router import CONTENT_TYPE
 from api.runtime import Runtime, current
 from api.subscriptions import MAX_BYTES, MAX_MESSAGES, POLICY_VIOLATION, WRITE_TEXT, Subscriber
 from engine.errors import EngineUnavailable
 
-GOING_AWAY = 1012  # the exchange's own word: "service restart"
+LARGEST_FRAME = 65_536  # that is looked into; the server takes a little more, so that the refusal can be told
+SERVICE_RESTART = 1012
+GOING_AWAY = 1001
+FAREWELL_S = 10.0  # before its end a connection is told that it comes; half its life if that is shorter
 
 
 class StreamConsumer(AsyncWebsocketConsumer):
@@ -45,38 +53,80 @@ class StreamConsumer(AsyncWebsocketConsumer):
         """Accept, and begin to send what the queue holds."""
         self._sending: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._idle: asyncio.TimerHandle | None = None
+        self._reason = ""
+        self._timers: list[asyncio.TimerHandle] = []
         try:
             self.runtime = current()
         except EngineUnavailable:
-            await self.close(GOING_AWAY)
+            await self.close(SERVICE_RESTART)
             return
         await self.accept()
         extension = self.scope.get("extensions", {}).get(WRITE_TEXT, {})
+        extension |= {"on_control": self.on_control, "farewell": self.farewell}
         self.subscriber = self.runtime.feed.subscribe(
             self._on_cut, max_messages=self.max_messages, max_bytes=self.max_bytes, write=extension.get("write")
         )
         self._sending = asyncio.create_task(self._send_queued())
-        self._idle = asyncio.get_running_loop().call_later(self.idle_limit_s, self.subscriber.cut, POLICY_VIOLATION)
+        self._idle = self._later(self.idle_limit_s, lambda: self.subscriber.cut(POLICY_VIOLATION))
+        life_s = settings.EXCHANGE_SOCKET_LIFE_S
+        self._later(max(life_s - FAREWELL_S, life_s / 2), self._say_farewell)
+        self._later(life_s, lambda: self.hang_up(f"a connection lasts {life_s:g} seconds", GOING_AWAY))
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
+        timer = asyncio.get_running_loop().call_later(seconds, act)
+        self._timers.append(timer)
+        return timer
+
+    async def refuse(self, answer: Answer) -> None:
+        """End the handshake with an HTTP answer, or where the server has none for sockets, without a word."""
+        self._sending = None
+        self._timers = []
+        if "websocket.http.response" not in self.scope.get("extensions", {}):
+            await self.close()
+            return
+        body = V3.error_body(answer.code, answer.text)
+        start = {"type": "websocket.http.response.start", "status": answer.status, "headers": [CONTENT_TYPE]}
+        await self.base_send(start)
+        await self.base_send({"type": "websocket.http.response.body", "body": body})
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the handshake has been accepted."""
+        return self._sending is not None
 
     async def websocket_disconnect(self, message: Any) -> None:
         """The socket is gone: give everything back."""
-        if self._idle is not None:
-            self._idle.cancel()
+        for timer in self._timers:
+            timer.cancel()
         if self._sending is not None:
             self._sending.cancel()
             self.runtime.feed.leave(self.subscriber)
             self.forget()
         raise StopConsumer
 
+    def on_control(self) -> None:
+        """A ping or a pong came."""
+
+    def farewell(self) -> str | None:
+        """What to send before the exchange ends the connection of its own accord."""
+        return None
+
+    def _say_farewell(self) -> None:
+        text = self.farewell()
+        if text is not None:
+            self.subscriber.push(text)
+
+    def hang_up(self, reason: str, code: int = POLICY_VIOLATION) -> None:
+        """End the connection, and say why in the close frame."""
+        self._reason = reason
+        self.subscriber.cut(code)
+
     def forget(self) -> None:
         """Give back subscriptions and sessions; called once, when the socket has gone or was cut."""
 
     def is_in_use(self) -> None:
         """The socket has authenticated or subscribed: it may stay."""
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+        self._idle.cancel()
 
     async def _send_queued(self) -> None:
         send = self.base_send
@@ -94,4 +144,4 @@ class StreamConsumer(AsyncWebsocketConsumer):
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._sending
         with contextlib.suppress(Exception):
-            await self.close(code)
+            await self.close(code, self._reason)

@@ -9,27 +9,21 @@ from typing import Any, NamedTuple
 import msgspec
 
 from accounts.digests import key_digest
+from accounts.sockets.dialogue import Dialogue
+from accounts.sockets.frames import Frame, Request
 from accounts.streams import USER_KINDS, UserStreams
 from api.callers import Permission
-from api.subscriptions import named_envelope
+from api.subscriptions import Listener, Place, named_envelope
 from engine.errors import EngineUnavailable
 from engine.registry import KeyRecord
-from markets.consumers import StreamConsumer
+from markets.consumers import LARGEST_FRAME, StreamConsumer
 from markets.streams.hub import MarketStreams, read_guide_kind
 from markets.streams.stream import StreamName, Subscription
 
 MAX_STREAMS = 1_024
 MAX_NAME = 200
-BINANCE_METHODS = frozenset({"list_subscriptions", "set_property", "get_property"})
-NOT_SPOKEN_HERE = "Binance's form of requests (params as a list, LIST_SUBSCRIPTIONS, SET_PROPERTY) is not spoken here"
-
-
-class Request(msgspec.Struct, frozen=True):
-    """A frame from the client; everything is looked at by hand, so that a wrong type gets an answer with its id."""
-
-    method: Any = None
-    params: Any = msgspec.UNSET
-    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+METHODS = frozenset({"auth", "subscribe", "unsubscribe", "ping"})
+AnyId = msgspec.Raw | msgspec.UnsetType
 
 
 class Session(NamedTuple):
@@ -40,26 +34,26 @@ class Session(NamedTuple):
     key_digest: str
 
 
-class UserSubscription(NamedTuple):
-    """A private stream this socket listens to."""
+class UserPlace:
+    """A place in a private stream (api.subscriptions.Place)."""
 
-    account: int
-    kind: str
+    def __init__(self, streams: UserStreams, account: int, kind: str, name: str) -> None:
+        self._streams = streams
+        self._where = account, kind
+        self._envelope = named_envelope(name)
+        self._listener: Listener | None = None
+
+    def start(self, listener: Listener) -> None:
+        self._listener = listener
+        self._streams.join(*self._where, listener, self._envelope)
+
+    def end(self) -> None:
+        if self._listener is not None:
+            self._streams.leave(*self._where, self._listener, self._envelope)
 
 
 class Refusal(Exception):
     """The request cannot be met; the text says why and what to do."""
-
-
-_decoder = msgspec.json.Decoder(Request)
-
-
-def read_request(text: str) -> Request:
-    """Raises Refusal for anything but a JSON object."""
-    try:
-        return _decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Refusal('not a JSON object: send {"method": ..., "params": {...}, "id": ...}') from error
 
 
 def stream_names(params: dict[str, Any]) -> list[str] | None:
@@ -80,21 +74,28 @@ def _folded(name: str) -> str:
     return f"{symbol.upper()}{at}{kind}"
 
 
-class GuideConsumer(StreamConsumer):
-    """One socket of the guide's dialect."""
+def readable(frame: Frame) -> Request:
+    """The request in a frame. Raises Refusal where there is none."""
+    if frame.request is not None:
+        return frame.request
+    if frame.text is None:
+        raise Refusal("binary frames are not understood: send JSON as text, in UTF-8")
+    if frame.is_too_large:
+        raise Refusal(f"the frame is larger than {LARGEST_FRAME} bytes: send several")
+    raise Refusal('not a JSON object: send {"method": ..., "params": {...}, "id": ...}')
 
-    async def websocket_connect(self, message: Any) -> None:
+
+class GuideDialogue(Dialogue):
+    """One socket's talk in the guide's form."""
+
+    def __init__(self, socket: StreamConsumer) -> None:
+        super().__init__(socket)
         self._session: Session | None = None
-        self._subscriptions: dict[str, Subscription | UserSubscription] = {}
-        await super().websocket_connect(message)
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """One frame, one answer."""
-        id_: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    async def hear(self, frame: Frame) -> None:
+        id_: AnyId = msgspec.UNSET
         try:
-            if text_data is None:
-                raise Refusal("binary frames are not understood: send JSON as text")
-            request = read_request(text_data)
+            request = readable(frame)
             id_ = request.id
             await self._meet(request)
         except Refusal as refusal:
@@ -106,8 +107,6 @@ class GuideConsumer(StreamConsumer):
         if not isinstance(request.method, str):
             raise Refusal("method is missing: use auth, subscribe, unsubscribe or ping")
         method = request.method.lower()
-        if isinstance(request.params, list) or method in BINANCE_METHODS:
-            raise Refusal(f'{NOT_SPOKEN_HERE}: use {{"method": "subscribe", "params": {{"streams": [...]}}}}')
         params = {} if request.params in (msgspec.UNSET, None) else request.params
         if not isinstance(params, dict):
             raise Refusal('params must be an object, such as {"streams": [...]}')
@@ -122,24 +121,24 @@ class GuideConsumer(StreamConsumer):
         else:
             raise Refusal(f"unknown method {request.method[:MAX_NAME]!r}: use auth, subscribe, unsubscribe or ping")
 
-    def _answer(self, members: dict[str, Any], id_: msgspec.Raw | msgspec.UnsetType) -> None:
+    def _answer(self, members: dict[str, Any], id_: AnyId) -> None:
         if id_ is not msgspec.UNSET:
             members["id"] = id_
-        self.subscriber.push(msgspec.json.encode(members).decode())
+        self.answer(members)
 
-    async def _authenticate(self, params: dict[str, Any], id_: msgspec.Raw | msgspec.UnsetType) -> None:
+    async def _authenticate(self, params: dict[str, Any], id_: AnyId) -> None:
         api_key = params.get("api_key")
         if not isinstance(api_key, str) or not api_key:
             raise Refusal('api_key is missing: send {"method": "auth", "params": {"api_key": "..."}}')
         session = await self._session_of(api_key)
         if self._session is not None and self._session.account != session.account:
-            for name, subscription in list(self._subscriptions.items()):
-                if isinstance(subscription, UserSubscription):
-                    self._end(name)
+            for name, place in list(self.places.items()):
+                if isinstance(place, UserPlace):
+                    self.end(name)
         self._end_session()
         self._session = session
         self.runtime.feed.handler(UserStreams).open_session(session.account, session.key_digest, self.subscriber)
-        self.is_in_use()
+        self._socket.is_in_use()
         self._answer({"result": "success", "user_id": session.user_name}, id_)
 
     async def _session_of(self, api_key: str) -> Session:
@@ -150,16 +149,16 @@ class GuideConsumer(StreamConsumer):
             raise Refusal("invalid API key")
         return Session(record.account, record.user_name, digest)
 
-    async def _subscribe(self, params: dict[str, Any], id_: msgspec.Raw | msgspec.UnsetType) -> None:
+    async def _subscribe(self, params: dict[str, Any], id_: AnyId) -> None:
         names = stream_names(params)
         if not names:
             raise Refusal('streams is missing: send {"params": {"streams": ["BTCUSDT@trade"]}}')
-        if len({*self._subscriptions, *names}) > MAX_STREAMS:
+        if len({*self.places, *names}) > MAX_STREAMS:
             raise Refusal(f"a connection can listen to {MAX_STREAMS} streams: unsubscribe from some first")
-        opened: dict[str, Subscription | UserSubscription] = {}
+        opened: dict[str, Place | None] = {}
         errors: dict[str, str] = {}
         for name in names:
-            if name in self._subscriptions:
+            if name in self.places:
                 continue
             try:
                 opened[name] = await self._open(name)
@@ -174,12 +173,10 @@ class GuideConsumer(StreamConsumer):
         if errors:
             answer["errors"] = [{"stream": name[:MAX_NAME], "error": why} for name, why in errors.items()]
         self._answer(answer, id_)
-        # From the answer to the last start nothing waits: no event can come between, and none is missed.
-        for name, subscription in opened.items():
-            self._start(name, subscription)
-        self.is_in_use()
+        self.start(opened)
+        self._socket.is_in_use()
 
-    async def _open(self, name: str) -> Subscription | UserSubscription:
+    async def _open(self, name: str) -> Place:
         """A place in the stream of that name. Raises Refusal or EngineUnavailable."""
         owner, at, kind = name.partition("@")
         if not at or not owner or len(name) > MAX_NAME:
@@ -199,30 +196,14 @@ class GuideConsumer(StreamConsumer):
         if kind not in USER_KINDS:
             raise Refusal(f"unknown stream type {kind!r}: use account, order or trade")
         await self.runtime.feed.until_ready()
-        return UserSubscription(self._session.account, kind)
+        return UserPlace(self.runtime.feed.handler(UserStreams), self._session.account, kind, name)
 
-    def _start(self, name: str, subscription: Subscription | UserSubscription) -> None:
-        self._subscriptions[name] = subscription
-        if isinstance(subscription, Subscription):
-            subscription.start(self.subscriber)
-        else:
-            self.runtime.feed.handler(UserStreams).join(*subscription, self.subscriber, named_envelope(name))
-
-    def _end(self, name: str) -> None:
-        subscription = self._subscriptions.pop(name)
-        if isinstance(subscription, Subscription):
-            subscription.end()
-        else:
-            self.runtime.feed.handler(UserStreams).leave(*subscription, self.subscriber, named_envelope(name))
-
-    def _unsubscribe(self, params: dict[str, Any], id_: msgspec.Raw | msgspec.UnsetType) -> None:
+    def _unsubscribe(self, params: dict[str, Any], id_: AnyId) -> None:
         """Without streams: all. A stream that was not subscribed is none of our worries."""
-        wanted = stream_names(params) or list(self._subscriptions)
-        public = {_folded(name): name for name, known in self._subscriptions.items() if isinstance(known, Subscription)}
+        wanted = stream_names(params) or list(self.places)
+        public = {_folded(name): name for name, known in self.places.items() if isinstance(known, Subscription)}
         for name in wanted:
-            known_name = name if name in self._subscriptions else public.get(_folded(name))
-            if known_name in self._subscriptions:
-                self._end(known_name)
+            self.end(name if name in self.places else public.get(_folded(name), name))
         self._answer({"result": "success"}, id_)
 
     def _end_session(self) -> None:
@@ -232,6 +213,5 @@ class GuideConsumer(StreamConsumer):
             self._session = None
 
     def forget(self) -> None:
-        for name in list(self._subscriptions):
-            self._end(name)
+        super().forget()
         self._end_session()

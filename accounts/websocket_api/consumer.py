@@ -19,14 +19,15 @@ import msgspec
 from accounts.user_events.answers_first import AnswersFirst
 from accounts.websocket_api.connection import Connection
 from accounts.websocket_api.credentials import SessionRevoked, caller_of
-from accounts.websocket_api.frames import NO_ID, Frame, Response, Unreadable, encode, read_frame
+from accounts.websocket_api.frames import Frame, Response, Unreadable, encode, read_frame
 from accounts.websocket_api.methods import Method, find
 from accounts.websocket_api.preferences import read_preferences
-from api.errors import INVALID_JSON, UNKNOWN, Answer, Refused, answer_to
+from api.errors import INVALID_JSON, UNKNOWN, Refused, answer_to
+from api.request_ids import NO_ID
 from api.router import Reply
 from api.time_units import TimeUnit, encoded_in_microseconds
 from engine.errors import BadParameter, EngineUnavailable, ExchangeError, InvariantBroken, Rejected
-from markets.consumers import StreamConsumer
+from markets.consumers import LARGEST_FRAME, StreamConsumer
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ class WebSocketApiConsumer(StreamConsumer):
         try:
             preferences = read_preferences(self.scope["query_string"])
         except ExchangeError as error:
-            await self._refuse(answer_to(error))
+            await self.refuse(answer_to(error))
             return
         await super().websocket_connect(message)
-        if self._sending is not None:
+        if self.is_open:
             self.is_in_use()  # who only waits for an occasion to trade may stay
             client = self.scope.get("client") or ("",)  # a unix socket has no peer address
             self._connection = Connection(
@@ -68,21 +69,10 @@ class WebSocketApiConsumer(StreamConsumer):
         except EngineUnavailable:
             return time.time_ns() // 1_000_000
 
-    async def _refuse(self, answer: Answer) -> None:
-        """End the handshake with an HTTP answer, or where the server has none for sockets, without a word."""
-        self._sending = self._idle = None
-        if "websocket.http.response" not in self.scope.get("extensions", {}):
-            await self.close()
-            return
-        headers = [(b"content-type", b"application/json;charset=UTF-8")]
-        body = encode({"code": answer.code, "msg": answer.text})
-        await self.base_send({"type": "websocket.http.response.start", "status": answer.status, "headers": headers})
-        await self.base_send({"type": "websocket.http.response.body", "body": body})
-
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """One frame, one answer, now or later."""
         try:
-            if text_data is None:
+            if text_data is None or len(text_data) > LARGEST_FRAME:
                 raise Unreadable(Refused(INVALID_JSON))
             frame = read_frame(text_data)
             method = find(self._methods, frame)

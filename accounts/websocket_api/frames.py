@@ -1,18 +1,16 @@
 """Requests and answers of the WebSocket API as JSON text (web-socket-api.md, "Request format", "Response format").
 
-The fact a newcomer would get wrong: an id is echoed as the bytes it came as, so a number of 64 bits stays what it was.
+The fact a newcomer would get wrong: parameters stay text here, as the client spelt them. The endpoint reads them.
 """
 
-import re
 from typing import Any, Final
 
 import msgspec
 
 from api.errors import INVALID_ID, INVALID_JSON, INVALID_METHOD, INVALID_PARAMS, Refused
 from api.parameters import Texts, read_json
+from api.request_ids import NO_ID, is_request_id
 
-NO_ID: Final = msgspec.Raw(b"null")
-_ID: Final = re.compile(rb'-?[0-9]{1,20}|"[A-Za-z0-9_-]{1,36}"|null')
 _OBJECT: Final = ord("{")
 
 
@@ -64,7 +62,7 @@ def read_frame(data: str) -> Frame:
         found = _members.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Unreadable(Refused(INVALID_JSON)) from None
-    if not _ID.fullmatch(found.id):
+    if not is_request_id(found.id):
         raise Unreadable(Refused(INVALID_ID))
     try:
         return Frame(found.id, _method(found.method), _texts(bytes(found.params)))

@@ -21,6 +21,7 @@ from api.runtime import Runtime
 from engine.registry import KeyRecord
 from engine.venue import Venue
 from exchange_project.protocols import CuttingProtocol
+from exchange_project.server import LARGEST_FRAME
 
 PATIENCE_S = 10.0
 Application = Callable[..., Awaitable[None]]
@@ -102,7 +103,7 @@ async def serving(
     if send_buffer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     config = uvicorn.Config(
-        application, ws=CuttingProtocol, ws_max_size=65_536, ws_per_message_deflate=False, lifespan="off",
+        application, ws=CuttingProtocol, ws_max_size=LARGEST_FRAME, ws_per_message_deflate=False, lifespan="off",
         log_config=None, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)

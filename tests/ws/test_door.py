@@ -91,7 +91,7 @@ async def test_what_was_refused_or_went_elsewhere_takes_no_room(guarded_url: str
     for _ in range(MOST + 1):
         await refusal(guarded_url, additional_headers={"Origin": "http://evil.example"})
         with pytest.raises(InvalidStatus):
-            await connect(f"{guarded_url}/nowhere")
+            await connect(f"{guarded_url}nowhere")
     async with connected(guarded_url) as client:
         assert (await client.raw('{"method": "ping"}'))["result"] == "pong"
 

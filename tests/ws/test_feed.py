@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from accounts.digests import key_digest
-from accounts.sockets.guide import GuideConsumer
+from accounts.sockets.consumers import MarketSocket
 from api.runtime import Runtime
 from engine.embedded import EmbeddedServer
 from engine.types import Side
@@ -89,7 +89,7 @@ async def test_a_killed_feeds_name_is_removed_by_the_next_one(redis_url: str, ve
 async def test_a_reader_that_stops_is_cut_and_the_others_hear_everything(
     redis_url: str, venue: Venue, alice: int, bob: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GuideConsumer, "max_messages", 100)
+    monkeypatch.setattr(MarketSocket, "max_messages", 100)
     runtime = Runtime(redis_url, venue.name)
     async with serving(runtime, send_buffer=8_192) as url:
         narrow = socket.socket()
@@ -212,7 +212,7 @@ async def test_who_neither_authenticates_nor_subscribes_may_not_stay(
     ws_url: str, venue: Venue, alice: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await give_key(venue, alice, "alice", "k")
-    monkeypatch.setattr(GuideConsumer, "idle_limit_s", 0.3)
+    monkeypatch.setattr(MarketSocket, "idle_limit_s", 0.3)
     async with connected(ws_url) as idle, connected(ws_url) as listener, connected(ws_url) as user:
         await listener.subscribe("BTCUSDT@trade")
         await user.auth("k")

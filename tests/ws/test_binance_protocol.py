@@ -1,0 +1,319 @@
+"""Binance's requests on its stream paths, to the letter of web-socket-streams.md; nothing a client sends ends them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from pytest_django import Settings
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from engine.types import Side
+from engine.venue import Venue
+from tests.conftest import limit
+from tests.ws.binance import PATIENCE_S, StreamClient, streaming
+from tests.ws.conftest import connected
+
+METHODS = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`"
+TRADE, BOOK = "btcusdt@trade", "btcusdt@bookTicker"
+
+
+@pytest.fixture
+def patient(settings: Settings) -> None:
+    """Requests are not counted."""
+    settings.EXCHANGE_SOCKET_MESSAGES = 0
+
+
+@pytest.fixture
+async def raw(ws_url: str, patient: None) -> AsyncIterator[StreamClient]:
+    async with streaming(ws_url, "/ws/0") as client:
+        yield client
+
+
+@pytest.fixture
+async def combined(ws_url: str, patient: None) -> AsyncIterator[StreamClient]:
+    async with streaming(ws_url, "/stream") as client:
+        yield client
+
+
+async def trade(venue: Venue, symbol: str = "BTCUSDT", price_ticks: int = 6_000_000) -> None:
+    await venue.gateway.place_order(limit(1, Side.SELL, price_ticks, 1_000, symbol=symbol))
+    await venue.gateway.place_order(limit(2, Side.BUY, price_ticks, 1_000, symbol=symbol))
+
+
+async def test_the_worked_examples_of_the_document(combined: StreamClient) -> None:
+    """web-socket-streams.md, "Live Subscribing/Unsubscribing to streams"."""
+    for request, answer in (
+        ({"method": "SUBSCRIBE", "params": ["btcusdt@aggTrade", "btcusdt@depth"], "id": 1}, {"result": None, "id": 1}),
+        ({"method": "UNSUBSCRIBE", "params": ["btcusdt@depth"], "id": 312}, {"result": None, "id": 312}),
+        ({"method": "LIST_SUBSCRIPTIONS", "id": 3}, {"result": ["btcusdt@aggTrade"], "id": 3}),
+        ({"method": "SET_PROPERTY", "params": ["combined", True], "id": 5}, {"result": None, "id": 5}),
+        ({"method": "GET_PROPERTY", "params": ["combined"], "id": 2}, {"result": True, "id": 2}),
+    ):
+        assert await combined.raw(msgspec.json.encode(request).decode()) == answer
+
+
+async def test_an_answer_is_written_as_binance_writes_it(raw: StreamClient) -> None:
+    await raw.socket.send('{"method": "SUBSCRIBE", "params": [], "id": 7}')
+    assert await raw.socket.recv() == '{"result":null,"id":7}'
+    await raw.socket.send('{"method": "DANCE", "id": 8}')
+    text = f'{{"error":{{"code":2,"msg":"Invalid request: unknown variant `DANCE`, expected one of {METHODS} at line 1 '
+    assert await raw.socket.recv() == text + 'column 18"},"id":8}'
+
+
+@pytest.mark.parametrize(
+    "id_",
+    ["0", "-7", "9223372036854775807", "-9223372036854775808", '"a"', '"e2a85d9f-07a5-4f94-8d5f-789dc3deb097"', "null"],
+)
+async def test_an_id_is_echoed_as_it_came(raw: StreamClient, id_: str) -> None:
+    await raw.socket.send(f'{{"method":"SUBSCRIBE","params":["{TRADE}"],"id":{id_}}}')
+    assert await raw.socket.recv() == f'{{"result":null,"id":{id_}}}'
+
+
+@pytest.mark.parametrize("id_", ["1.5", "1e3", '""', '"' + "x" * 37 + '"', '"a b"', "[]", "{}", "true", "1" * 30, ""])
+async def test_an_id_of_another_kind_is_refused_and_nothing_is_done(raw: StreamClient, id_: str) -> None:
+    member = f',"id":{id_}' if id_ else ""
+    answer = await raw.raw(f'{{"method":"SUBSCRIBE","params":["{TRADE}"]{member}}}')
+    error = {"code": 2, "msg": "Invalid request: request ID must be an unsigned integer"}
+    assert answer == {"error": error, "id": None}
+    assert await raw.names() == ["0"]
+
+
+ONE_OF = f"expected one of {METHODS}"
+FAULTS: list[tuple[str | bytes, int, str, Any]] = [
+    (
+        '{"method":"SUB","params":[],"id":1}',
+        2,
+        f"Invalid request: unknown variant `SUB`, {ONE_OF} at line 1 column 15",
+        1,
+    ),
+    ('{"id":1,\n "method" : "sub"}', 2, f"Invalid request: unknown variant `sub`, {ONE_OF} at line 2 column 17", 1),
+    ('{"params":["a"],"id":3}', 2, "Invalid request: missing field `method` at line 1 column 23", 3),
+    ('{\n"params":[],\n"id":3\n}', 2, "Invalid request: missing field `method` at line 4 column 1", 3),
+    ("{}", 2, "Invalid request: missing field `method` at line 1 column 2", None),
+    ("[]", 2, "Invalid request: missing field `method` at line 1 column 2", None),
+    ("7", 2, "Invalid request: missing field `method` at line 1 column 1", None),
+    ('{"method":7,"id":1}', 3, "Invalid JSON: expected value at line 1 column 11", 1),
+    ('{"method":null,"id":1}', 3, "Invalid JSON: expected value at line 1 column 11", 1),
+    ("hello", 3, "Invalid JSON: expected value at line 1 column 1", None),
+    ("", 3, "Invalid JSON: expected value at line 1 column 0", None),
+    ('{"method":', 3, "Invalid JSON: expected value at line 1 column 10", None),
+    ('{"method": SUBSCRIBE}', 3, "Invalid JSON: expected value at line 1 column 12", None),
+    ("[" * 30_000 + "]" * 30_000, 3, "Invalid JSON: expected value at line 1 column 1", None),
+    (b'{"method":"SUBSCRIBE","id":1}', 3, "Invalid JSON: expected value at line 1 column 0", None),
+    (b"\xff\xfe", 3, "Invalid JSON: expected value at line 1 column 0", None),
+    ("x" * 65_537, 2, "Invalid request: the frame is larger than 65536 bytes", None),
+    (
+        '{"method":"SUBSCRIBE","params":"btcusdt@trade","id":1}',
+        2,
+        "Invalid request: invalid type, expected a sequence",
+        1,
+    ),
+    ('{"method":"SUBSCRIBE","params":{"a":1},"id":1}', 2, "Invalid request: invalid type, expected a sequence", 1),
+    ('{"method":"SUBSCRIBE","params":[1],"id":1}', 2, "Invalid request: stream name must be a string", 1),
+    ('{"method":"UNSUBSCRIBE","params":[null],"id":1}', 2, "Invalid request: stream name must be a string", 1),
+    ('{"method":"LIST_SUBSCRIPTIONS","params":["a"],"id":1}', 2, "Invalid request: too many parameters", 1),
+    ('{"method":"GET_PROPERTY","params":["combined",1],"id":1}', 2, "Invalid request: too many parameters", 1),
+    ('{"method":"SET_PROPERTY","params":["combined",true,1],"id":1}', 2, "Invalid request: too many parameters", 1),
+    ('{"method":"GET_PROPERTY","id":1}', 2, "Invalid request: property name must be a string", 1),
+    ('{"method":"GET_PROPERTY","params":[],"id":1}', 2, "Invalid request: property name must be a string", 1),
+    ('{"method":"SET_PROPERTY","params":[1,true],"id":1}', 2, "Invalid request: property name must be a string", 1),
+    ('{"method":"GET_PROPERTY","params":["speed"],"id":"a"}', 0, "Unknown property", "a"),
+    ('{"method":"SET_PROPERTY","params":["speed",true],"id":1}', 0, "Unknown property", 1),
+    ('{"method":"SET_PROPERTY","params":["combined","true"],"id":1}', 1, "Invalid value type: expected Boolean", 1),
+    ('{"method":"SET_PROPERTY","params":["combined",1],"id":1}', 1, "Invalid value type: expected Boolean", 1),
+    ('{"method":"SET_PROPERTY","params":["combined"],"id":1}', 1, "Invalid value type: expected Boolean", 1),
+]
+
+
+async def test_what_cannot_be_met_has_the_documented_error_and_the_connection_lives(raw: StreamClient) -> None:
+    for sent, code, text, id_ in FAULTS:
+        answer = await raw.raw(sent)
+        assert set(answer) == {"error", "id"}, sent[:80]
+        assert (answer["error"]["code"], answer["id"]) == (code, id_), (sent[:80], answer)
+        assert answer["error"]["msg"].startswith(text), (sent[:80], answer)
+    assert await raw.names() == ["0"]
+
+
+async def test_a_text_that_is_not_utf8_has_an_answer(raw: StreamClient) -> None:
+    await raw.socket.send(b'{"method":"SUBSCRIBE","id":"\xc3"}', text=True)
+    assert (await raw.receive())["error"]["code"] == 3
+    assert await raw.names() == ["0"]
+
+
+async def test_subscribing_again_and_unsubscribing_what_was_not_is_no_error(
+    combined: StreamClient, venue: Venue, alice: int, bob: int
+) -> None:
+    for _ in range(2):
+        await combined.subscribe(TRADE, TRADE, "nosuch@trade")
+        assert (await combined.ask("UNSUBSCRIBE", ["never@heard"]))["result"] is None
+    assert await combined.names() == [TRADE, "nosuch@trade"]
+    await trade(venue)
+    await combined.next(TRADE)
+    assert await combined.silence() == []
+    for _ in range(2):
+        assert (await combined.ask("UNSUBSCRIBE", [TRADE]))["result"] is None
+    assert await combined.names() == ["nosuch@trade"]
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/ws/btcusdt@trade", [TRADE]),
+        ("/ws/btcusdt%40trade", [TRADE]),
+        ("/ws/btcusdt@trade/ethusdt@trade", [TRADE, "ethusdt@trade"]),
+        ("/ws/0", ["0"]),
+        ("/ws/stream/what@ever", ["stream", "what@ever"]),
+        ("/stream?streams=btcusdt@trade/ethusdt@trade", [TRADE, "ethusdt@trade"]),
+        ("/stream?streams=btcusdt%40trade%2Fethusdt%40trade&x=y", [TRADE, "ethusdt@trade"]),
+        ("/stream?streams=btcusdt@kline_1d@+08:00", ["btcusdt@kline_1d@+08:00"]),
+        ("/stream?streams=", []),
+        ("/stream", []),
+        ("/stream/", []),
+    ],
+)
+async def test_streams_of_the_url_are_subscribed(ws_url: str, patient: None, path: str, names: list[str]) -> None:
+    async with streaming(ws_url, path) as client:
+        assert await client.names() == names
+        assert (await client.ask("GET_PROPERTY", ["combined"]))["result"] is path.startswith("/stream")
+
+
+async def test_raw_and_combined_events(ws_url: str, venue: Venue, alice: int, bob: int) -> None:
+    async with (
+        streaming(ws_url, f"/ws/{TRADE}") as raw,
+        streaming(ws_url, f"/stream?streams={TRADE}/ethusdt@trade") as combined,
+    ):
+        await raw.subscribe("ethusdt@trade", TRADE)  # the second is there already
+        await trade(venue)
+        await trade(venue, "ETHUSDT")
+        first, second = await raw.next(), await raw.next()
+        assert (first["s"], second["s"]) == ("BTCUSDT", "ETHUSDT")
+        assert await combined.receive() == {"stream": TRADE, "data": first}
+        assert await combined.receive() == {"stream": "ethusdt@trade", "data": second}
+
+
+async def test_the_form_changes_between_two_events_and_none_is_lost(
+    raw: StreamClient, venue: Venue, alice: int, bob: int
+) -> None:
+    await raw.subscribe(TRADE)
+    await trade(venue)
+    assert (await raw.next())["t"] == 1
+    assert (await raw.ask("SET_PROPERTY", ["combined", True]))["result"] is None
+    assert (await raw.ask("GET_PROPERTY", ["combined"]))["result"] is True
+    await trade(venue)
+    assert (await raw.next(TRADE))["t"] == 2
+    assert (await raw.ask("SET_PROPERTY", ["combined", True]))["result"] is None
+    assert (await raw.ask("SET_PROPERTY", ["combined", False]))["result"] is None
+    await trade(venue)
+    assert (await raw.next())["t"] == 3
+    assert len(raw.events) == 3
+
+
+async def test_a_symbol_in_capitals_is_no_stream_as_with_binance(
+    combined: StreamClient, venue: Venue, alice: int, bob: int
+) -> None:
+    """web-socket-streams.md: "All symbols for streams are lowercase"."""
+    await combined.subscribe("BTCUSDT@trade", "btcusdt@TRADE", "btcusdt@kline_1x", "btcusdt@depth7", TRADE)
+    await trade(venue)
+    await combined.next(TRADE)
+    assert [name for name, _ in combined.events] == [TRADE]
+
+
+async def test_times_are_in_microseconds_where_the_url_says_so(ws_url: str, venue: Venue, alice: int, bob: int) -> None:
+    await venue.clock.set_virtual(1_723_075_200_123)
+    async with (
+        streaming(ws_url, f"/stream?streams={TRADE}&timeUnit=MICROSECOND") as fine,
+        streaming(ws_url, f"/ws/{TRADE}?timeUnit=microsecond") as fine_raw,
+        streaming(ws_url, f"/ws/{TRADE}?timeUnit=MILLISECOND") as usual,
+    ):
+        await usual.names()  # all three are subscribed
+        await trade(venue)
+        found = [await fine.next(TRADE), await fine_raw.next(), await usual.next()]
+        assert [(data["E"], data["T"], data["t"]) for data in found] == [
+            (1_723_075_200_123_000, 1_723_075_200_123_000, 1),
+            (1_723_075_200_123_000, 1_723_075_200_123_000, 1),
+            (1_723_075_200_123, 1_723_075_200_123, 1),
+        ]
+
+
+async def test_another_unit_of_time_is_refused_before_the_handshake(ws_url: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"{ws_url}/{TRADE}?timeUnit=NANOSECOND")
+    assert refused.value.response.status_code == 400
+    assert msgspec.json.decode(refused.value.response.body or b"")["code"] == -1194
+
+
+async def test_one_socket_speaks_both_forms_on_the_shared_paths(
+    ws_url: str, patient: None, venue: Venue, alice: int, bob: int
+) -> None:
+    for path in ("/ws", ""):
+        async with connected(ws_url.removesuffix("/ws") + path) as client:
+            assert "not a JSON object" in (await client.raw("hello"))["error"]
+            assert await client.raw(f'{{"method":"SUBSCRIBE","params":["{TRADE}"],"id":1}}') == {
+                "result": None,
+                "id": 1,
+            }
+            assert (await client.raw("hello"))["error"]["code"] == 3, "the form that was spoken last"
+            assert (await client.raw('{"method":"DANCE","id":1}'))["error"]["code"] == 2
+            guide = await client.raw('{"method":"subscribe","params":{"streams":["BTCUSDT@trade"]},"id":2}')
+            assert guide == {"result": "success", "streams": ["BTCUSDT@trade"], "id": 2}
+            assert "unknown method" in (await client.raw('{"method":"DANCE"}'))["error"]
+            assert await client.raw('{"method":"LIST_SUBSCRIPTIONS","id":3}') == {"result": [TRADE], "id": 3}
+            await trade(venue)
+            bare, named = sorted([await client.receive(), await client.receive()], key=len, reverse=True)
+            assert named == {"stream": "BTCUSDT@trade", "data": bare}
+
+
+async def test_a_socket_listens_to_so_many_streams(ws_url: str, patient: None, settings: Settings) -> None:
+    settings.EXCHANGE_SOCKET_STREAMS = 4
+    async with streaming(ws_url, "/ws/a@b") as client:
+        await client.subscribe("a@b", "1", "2", "3")
+        error = {"code": 4, "msg": "Too many subscriptions"}
+        assert (await client.ask("SUBSCRIBE", ["3", "4"]))["error"] == error
+        assert await client.names() == ["a@b", "1", "2", "3"]
+        await client.ask("UNSUBSCRIBE", ["1"])
+        await client.subscribe("4")
+    async with streaming(ws_url, "/ws/1/2/3/4/5") as client:
+        assert await client.receive() == {"error": error, "id": None}
+        assert await client.names() == []
+
+
+async def closed(socket: ClientConnection) -> tuple[int | None, str | None]:
+    """The code and the reason with which the server ends the connection."""
+    await asyncio.wait_for(socket.wait_closed(), PATIENCE_S)
+    return socket.close_code, socket.close_reason
+
+
+@pytest.mark.parametrize("kind", ["request", "ping", "pong"])
+async def test_who_sends_more_than_five_messages_in_a_second_is_closed(ws_url: str, kind: str) -> None:
+    """web-socket-streams.md, "WebSocket Limits": pings, pongs and requests count."""
+    async with streaming(ws_url, "/stream") as client:
+        for number in range(5):
+            await client.socket.send(f'{{"method":"LIST_SUBSCRIPTIONS","id":{number}}}')
+        assert [(await client.receive())["id"] for _ in range(5)] == list(range(5))
+        if kind == "request":
+            await client.socket.send('{"method":"LIST_SUBSCRIPTIONS","id":6}')
+        else:
+            await (client.socket.ping() if kind == "ping" else client.socket.pong())
+        assert await closed(client.socket) == (1008, "Too many requests")
+
+
+async def test_five_messages_in_every_second_are_no_offence(ws_url: str, settings: Settings) -> None:
+    settings.EXCHANGE_SOCKET_MESSAGES = 2
+    async with streaming(ws_url, "/stream") as client:
+        for _ in range(3):
+            await client.names()
+            await client.names()
+            await asyncio.sleep(1.05)
+
+
+async def test_a_socket_ends_after_its_time_and_is_told_before(ws_url: str, settings: Settings) -> None:
+    settings.EXCHANGE_SOCKET_LIFE_S = 1.0
+    async with streaming(ws_url, "/stream?timeUnit=MICROSECOND") as combined, streaming(ws_url, "/ws/0") as raw:
+        frame, data = await combined.receive(), await raw.receive()
+        assert (frame["stream"], frame["data"]["e"], data["e"]) == ("!serverShutdown", *["serverShutdown"] * 2)
+        assert set(data) == {"e", "E"}
+        assert frame["data"]["E"] // 10**15 == data["E"] // 10**12 == 1
+        assert (await closed(combined.socket))[0] == (await closed(raw.socket))[0] == 1001
