@@ -21,6 +21,7 @@ from engine.events import (
     AuctionMatched,
     BalanceCredited,
     BalanceDebited,
+    ExternalLockChanged,
     ListChanged,
     ListPlaced,
     MarketEvent,
@@ -52,9 +53,9 @@ REJECTIONS: Final[dict[str, str]] = {  # user-data-stream.md, "Order Reject Reas
 class Report(NamedTuple):
     """One event for a user, `data` as JSON text.
 
-    `kind` is "order" (executionReport, listStatus), "trade" (an executionReport once more, for who hears trades alone),
-    "account" (outboundAccountPosition), "funds" (balanceUpdate) or "rejection" (an executionReport of what never became
-    an order); the last two are Binance's alone.
+    `kind` is "order" (executionReport, listStatus), "trade" (an executionReport once more, for who hears trades alone)
+    or "account" (outboundAccountPosition). Binance alone has "funds" (balanceUpdate, externalLockUpdate) and
+    "rejection" (an executionReport of what never became an order).
     """
 
     kind: str
@@ -63,7 +64,7 @@ class Report(NamedTuple):
 
 def accounts_of(event: AnyEvent) -> set[int]:
     """Everybody who has something to hear of the event."""
-    if isinstance(event, BalanceCredited | BalanceDebited):
+    if isinstance(event, BalanceCredited | BalanceDebited | ExternalLockChanged):
         return {event.balance.account}
     if isinstance(event, OrderRejected):
         return {event.account}
@@ -86,6 +87,8 @@ def reports_for(
         balances = [change for change in event.balances if change.account == account]
     elif isinstance(event, BalanceCredited | BalanceDebited) and event.balance.account == account:
         reports, balances = [Report("funds", _balance_update(event, asset_decimals))], [event.balance]
+    elif isinstance(event, ExternalLockChanged) and event.balance.account == account:
+        reports, balances = [Report("funds", _external_lock(event, asset_decimals))], [event.balance]
     elif isinstance(event, OrderRejected) and event.account == account:
         return [Report("rejection", _rejection(event, specs[event.symbol], form))]
     else:
@@ -120,6 +123,13 @@ def _balance_update(event: BalanceCredited | BalanceDebited, asset_decimals: Map
     sign = "-" if isinstance(event, BalanceDebited) else ""
     delta = to_text(event.atoms, decimals=asset_decimals.get(asset, 8))
     return f'{{"e":"balanceUpdate","E":{now_ms},"a":"{asset}","d":"{sign}{delta}","T":{now_ms}}}'
+
+
+def _external_lock(event: ExternalLockChanged, asset_decimals: Mapping[str, int]) -> str:
+    """The data of an externalLockUpdate: by how much more is locked now, below zero when it is less."""
+    asset, atoms = event.balance.asset, event.balance.locked_delta
+    delta = ("-" if atoms < 0 else "") + to_text(abs(atoms), decimals=asset_decimals.get(asset, 8))
+    return f'{{"e":"externalLockUpdate","E":{event.now_ms},"a":"{asset}","d":"{delta}","T":{event.now_ms}}}'
 
 
 def account_position(changes: Iterable[BalanceChange], now_ms: int, asset_decimals: Mapping[str, int]) -> str:

@@ -81,7 +81,7 @@ class _Market(msgspec.Struct, frozen=True):
         }
 
 
-Balances = dict[str, int]  # "<account>:free", "<account>:locked", "#fees", "#credited", "#debited" -> atoms
+Balances = dict[str, int]  # "<account>:free", ":locked", ":external" (of it), "#fees", "#credited", "#debited" -> atoms
 
 
 async def audit(venue: Venue) -> AuditReport:
@@ -296,7 +296,12 @@ def _money_differences(asset: str, decimals: int, held: Balances) -> Iterator[st
 
 
 def _locked_differences(markets: list[_Market], money: dict[str, Balances], decimals: dict[str, int]) -> Iterator[str]:
+    """What open orders hold, and those outside of the exchange, must be what is locked."""
     expected: dict[tuple[str, str], int] = defaultdict(int)
+    for asset, held in money.items():
+        for field, atoms in held.items():
+            if field.endswith(":external"):
+                expected[asset, f"{field.removesuffix(':external')}:locked"] += atoms
     for market in markets:
         for order in market.orders.values():
             asset = market.spec.quote if order.side is Side.BUY else market.spec.base

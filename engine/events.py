@@ -187,6 +187,12 @@ class BalanceDebited(Event, frozen=True, tag="balance_debited"):
     atoms: int
 
 
+class ExternalLockChanged(Event, frozen=True, tag="external_lock_changed"):
+    """Somebody outside of the exchange locked free money of an account, or gave it free again."""
+
+    balance: BalanceChange
+
+
 class SymbolDefined(Event, frozen=True, tag="symbol_defined"):
     """A symbol is new, or its rules or status changed."""
 
@@ -285,6 +291,7 @@ AnyEvent = (
     | OrderRejected
     | BalanceCredited
     | BalanceDebited
+    | ExternalLockChanged
     | SymbolDefined
     | SymbolHalted
     | AccountChanged

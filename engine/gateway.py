@@ -258,6 +258,20 @@ class Gateway:
         """Rejected INSUFFICIENT_BALANCE, UNKNOWN_ASSET."""
         return await self._transfer("debit", transfer)
 
+    async def lock_externally(self, transfer: Transfer) -> Transferred:
+        """Free money becomes locked, for somebody outside. Rejected INSUFFICIENT_BALANCE, UNKNOWN_ASSET."""
+        return await self._change_external_lock(transfer, "lock")
+
+    async def unlock_externally(self, transfer: Transfer) -> Transferred:
+        """The other way round, of what was locked so. Rejected INSUFFICIENT_BALANCE, UNKNOWN_ASSET."""
+        return await self._change_external_lock(transfer, "unlock")
+
+    async def _change_external_lock(self, transfer: Transfer, direction: str) -> Transferred:
+        keys = [self._keys.meta, self._keys.events, self._keys.assets, self._keys.balance(transfer.asset)]
+        arguments = (transfer.account, transfer.asset, transfer.atoms, direction)
+        seq, free, locked = await self._runner.run("change_external_lock", keys, arguments)
+        return Transferred(transfer_id=seq, free_atoms=int(free), locked_atoms=int(locked))
+
     async def _transfer(self, name: str, transfer: Transfer) -> Transferred:
         keys = [
             self._keys.meta, self._keys.events, self._keys.keys, self._keys.assets, self._keys.balance(transfer.asset),

@@ -39,7 +39,8 @@
     {venue}:candles:BTCUSDT      hash    "<interval>:<open_ms>" -> packed candle, "#first", "#last"; kept by clockwork
     {venue}:tape:BTCUSDT:asks    hash    price_ticks -> "recorded,taken,left there,order ids" of a replay
     {venue}:tape:BTCUSDT:touched set     "<side>:<price_ticks>" levels to put back with the next frame
-    {venue}:balance:USDT         hash    "<account>:free", "<account>:locked", "#fees", "#credited", "#debited" -> atoms
+    {venue}:balance:USDT         hash    "<account>:free", "<account>:locked", "#fees", "#credited", "#debited",
+                                         "<account>:external" (locked for somebody outside) -> atoms
     {venue}:open                 zset    "<account>|<symbol>|<order id><marks>", score 0; marks are what limits count:
                                          A contingent orders, I icebergs, L<list id>; most orders have none
     {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id

@@ -177,15 +177,15 @@ async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[
 @ENDPOINTS.endpoint("POST", "/credit")
 async def credit(request: Money, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Money in, for any user."""
-    transfer, decimals = await _transfer(request, runtime)
-    return _transferred(request, await runtime.venue.gateway.credit(transfer), decimals)
+    transfer, decimals = await read_transfer(request, runtime)
+    return transferred(request, await runtime.venue.gateway.credit(transfer), decimals)
 
 
 @ENDPOINTS.endpoint("POST", "/debit")
 async def debit(request: Money, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Money out, for any user."""
-    transfer, decimals = await _transfer(request, runtime)
-    return _transferred(request, await runtime.venue.gateway.debit(transfer), decimals)
+    transfer, decimals = await read_transfer(request, runtime)
+    return transferred(request, await runtime.venue.gateway.debit(transfer), decimals)
 
 
 @ENDPOINTS.endpoint("GET", "/orders/{orderId}/journal")
@@ -266,7 +266,7 @@ async def _clock(runtime: Runtime) -> dict[str, Any]:
     return {"mode": clock.mode, "nowMs": clock.now_ms, "epoch": clock.epoch, "seq": clock.seq}
 
 
-async def _transfer(request: Money, runtime: Runtime) -> tuple[Transfer, int]:
+async def read_transfer(request: Money, runtime: Runtime) -> tuple[Transfer, int]:
     """The command and the asset's decimals. Raises Rejected and BadParameter; nothing is changed by then."""
     registry = runtime.venue.registry
     account = await registry.account_number(request.user)
@@ -277,7 +277,7 @@ async def _transfer(request: Money, runtime: Runtime) -> tuple[Transfer, int]:
     return Transfer(account=account, asset=request.asset, atoms=atoms), decimals
 
 
-def _transferred(request: Money, done: Any, decimals: int) -> dict[str, Any]:
+def transferred(request: Money, done: Any, decimals: int) -> dict[str, Any]:
     return {
         "user": request.user,
         "asset": request.asset,

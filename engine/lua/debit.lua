@@ -8,12 +8,7 @@ Event  balance_debited
 Cost   O(1)
 ]]
 --- @include "lib/transfer"
-
--- Is free >= atoms, both whole numbers as text? Compared as text, since a debit may be above 2^53.
-local function covers(free, atoms)
-  if #free ~= #atoms then return #free > #atoms end
-  return free >= atoms
-end
+--- @include "lib/covers"
 
 -- Read.
 local venue = read_venue(KEYS[1])

@@ -99,6 +99,8 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("PUT", "/listenKeys", {"served": "true"}),
     ("POST", "/credit", MONEY),
     ("POST", "/debit", MONEY),
+    ("POST", "/externalLock", MONEY),
+    ("POST", "/externalUnlock", MONEY),
     ("POST", "/clock", {"mode": "virtual", "nowMs": "4000000000000", "clear": "true"}),
     ("POST", "/replay", {"file": str(SAMPLE), "symbol": "BTCUSDT", "speed": "1", "clear": "true"}),
     ("PUT", "/replay", {"speed": "2", "paused": "true"}),  # none runs: refused anyhow

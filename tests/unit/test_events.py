@@ -39,6 +39,7 @@ BODIES: dict[type[events.Event], bytes] = {
     events.AuctionMatched: MARKET + b"100,true",
     events.BalanceCredited: b'["USDT",4,50,20,0,0],20',
     events.BalanceDebited: b'["USDT",4,50,-20,0,0],20',
+    events.ExternalLockChanged: b'["USDT",4,50,-20,0,20]',
     events.SymbolDefined: msgspec.json.encode(SPEC),
     events.SymbolHalted: b'"BTCUSDT",112,100',
     events.AccountLimitsSet: b'4,{"max_open_orders":5,"max_order":{"USDT":100}}',

@@ -154,3 +154,16 @@ async def test_a_revoked_key_closes_what_it_has_opened(ear: Ear, runtime: Runtim
         while not ear.codes:
             await asyncio.sleep(0.01)
     assert ear.codes == [POLICY_VIOLATION]
+
+
+async def test_an_external_lock_is_told_with_its_sign(ear: Ear, runtime: Runtime, venue: Venue, alice: int) -> None:
+    await hear(ear, runtime, venue, alice)
+    money = Transfer(account=alice, asset="BTC", atoms=10 * 10**8)
+    await venue.gateway.lock_externally(money)
+    lock, account = await ear.event(), await ear.event()
+    assert list(lock) == ["e", "E", "a", "d", "T"]
+    assert lock == {"e": "externalLockUpdate", "E": lock["E"], "a": "BTC", "d": "10.00000000", "T": lock["E"]}
+    assert account["B"] == [{"a": "BTC", "f": "999990.00000000", "l": "10.00000000"}]
+    await venue.gateway.unlock_externally(money)
+    assert (await ear.event())["d"] == "-10.00000000"
+    assert (await ear.event())["B"] == [{"a": "BTC", "f": "1000000.00000000", "l": "0.00000000"}]
