@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from accounts.journal import journal_of
+from accounts.journal.asking import journal_of
 from accounts.models import LiveOrder, Trader
 from archive.admin import moment
 from engine.amounts import to_short_text

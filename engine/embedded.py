@@ -40,8 +40,8 @@ DURABILITY_OPTIONS = {
 # glibc keeps seven freed pieces of a size at hand; a script frees and asks for hundreds. With more of them at hand the
 # server needs a tenth less CPU time for an order. At most 33 MB stay unused; other C libraries ignore it.
 TUNABLES = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000"}
-# A small hash is a list that is searched from its start, by every command for the venue's counters, levels and balances.
-# Lists of at most 32 entries instead of 128: a tenth fewer instructions for an order (callgrind).
+# A small hash is a list that is searched from its start, by every command, for the venue's counters, for levels and
+# balances. Lists of at most 32 entries instead of 128: a tenth fewer instructions for an order (callgrind).
 SEARCHED_HASHES = ("--hash-max-listpack-entries", "32")
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107  # bytes; the kernel's field, less its final zero
 READY_SECONDS = 30.0

@@ -25,7 +25,7 @@ from django.db.models import Count
 from msgspec import Meta, Struct
 
 from accounts import services as accounts
-from accounts.journal import Journal, journal_of, journal_of_client_id
+from accounts.journal.asking import Journal, journal_of, journal_of_client_id
 from accounts.models import LARGEST_GROUP, LIMIT_FIELDS, NO_GROUP, Trader
 from api.callers import Caller
 from api.errors import Refused, answer_to

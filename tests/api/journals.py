@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from asgiref.sync import sync_to_async
 
-from accounts.journal import Journal
-from accounts.journal_words import Line
+from accounts.journal.asking import Journal
+from accounts.journal.words import Line
 from archive.writer import store
 from engine.events import decode_entry
 from engine.types import Side

@@ -7,7 +7,7 @@ each fill.
 import msgspec
 import pytest
 
-from accounts.journal import journal_of
+from accounts.journal.asking import journal_of
 from accounts.reports import reports_for
 from archive.models import ArchivedOrder, ArchivedTrade
 from engine.types import OrderStatus, OrderType, Side, SymbolStatus

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from accounts.journal import journal_of
-from accounts.journal_words import Line
+from accounts.journal.asking import journal_of
+from accounts.journal.words import Line
 from engine.commands import CancelAllOrders, PlaceOrder, PlaceOrderList, ReduceOrder
 from engine.errors import Rejected
 from engine.events import ListChanged, MarketEvent, OrderActivated, OrderContinued, OrderTriggered

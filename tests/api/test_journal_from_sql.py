@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.journal import journal_of, journal_of_client_id
+from accounts.journal.asking import journal_of, journal_of_client_id
 from engine.commands import ReduceOrder
 from engine.errors import Reason, Rejected
 from engine.keys import order_member
@@ -66,8 +66,8 @@ async def test_an_ended_order_whose_events_are_gone_is_not_searched_for(
 async def test_a_journal_reads_few_events_and_an_unknown_order_has_none(
     venue: Venue, rich: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accounts.journal_scan.PAGE", 5)
-    for module in ("accounts.journal_scan", "accounts.journal"):  # where it bounds, and where it is told
+    monkeypatch.setattr("accounts.journal.scan.PAGE", 5)
+    for module in ("accounts.journal.scan", "accounts.journal"):  # where it bounds, and where it is told
         monkeypatch.setattr(f"{module}.MOST_EVENTS", 10)
     order_id = await place(venue, ALICE, SELL, 6_000_000, 500)
     for _ in range(20):

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from accounts.journal_refusals import SENTENCES, why
-from accounts.journal_words import Words
+from accounts.journal.refusals import SENTENCES, why
+from accounts.journal.words import Words
 from api.runtime import Runtime
 from engine.errors import Reason
 from engine.refusals import Refusal, read_refusals

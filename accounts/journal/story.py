@@ -6,8 +6,8 @@ or that an iceberg was refilled, is read from the difference to what the events 
 
 from collections.abc import Iterable, Sequence
 
-from accounts.journal_triggers import Followed
-from accounts.journal_words import Line, Numbers, Words
+from accounts.journal.triggers import Followed
+from accounts.journal.words import Line, Numbers, Words
 from engine.events import (
     Amendment,
     Event,

@@ -8,7 +8,7 @@ import asyncio
 import re
 from typing import Final
 
-from accounts.journal_triggers import Step
+from accounts.journal.triggers import Step
 from engine.events import (
     Event,
     ListPlaced,

@@ -7,7 +7,7 @@ entry that an older process wrote may lack them, and is then told by its reason 
 from collections.abc import Callable
 from typing import Final
 
-from accounts.journal_words import Line, Numbers, Words
+from accounts.journal.words import Line, Numbers, Words
 from engine.amounts import to_short_text
 from engine.errors import Reason
 from engine.filters import max_notional_atoms

@@ -15,11 +15,11 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from msgspec import Struct
 
-from accounts.journal_refusals import refusal_line, refusals_about, refusals_of_name
-from accounts.journal_scan import MOST_EVENTS, Scan
-from accounts.journal_story import Story
-from accounts.journal_triggers import Followed, follow
-from accounts.journal_words import Line, Words
+from accounts.journal.refusals import refusal_line, refusals_about, refusals_of_name
+from accounts.journal.scan import MOST_EVENTS, Scan
+from accounts.journal.story import Story
+from accounts.journal.triggers import Followed, follow
+from accounts.journal.words import Line, Words
 from accounts.orders import is_client_id
 from archive import queries as archive
 from archive import traces
