@@ -85,6 +85,11 @@ class ApiClient(Client):
         assert self.events == []
 
 
+def api_url_of(ws_url: str) -> str:
+    """The WebSocket API beside the guide's protocol."""
+    return ws_url.removesuffix("/ws") + "/ws-api/v3"
+
+
 @asynccontextmanager
 async def api_connected(url: str) -> AsyncIterator[ApiClient]:
     async with connect(url, max_size=None, compression=None) as socket:
