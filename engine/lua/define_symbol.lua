@@ -52,6 +52,7 @@ redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "f
   "min_lots", ARGV[20], "min_market_lots", ARGV[21])
 if ARGV[16] ~= "" then redis.call("HSET", KEYS[5], "limits", ARGV[16]) else redis.call("HDEL", KEYS[5], "limits") end
 if old_rule and old_rule ~= new_rule then redis.call("HDEL", KEYS[5], "allocation") end -- an unfinished order goes on
+if not known[6] then redis.call("HDEL", KEYS[5], "pending_range") end -- an unfinished order began without a range
 if ARGV[18] ~= "" then redis.call("HSET", KEYS[5], "rates", ARGV[18]) else redis.call("HDEL", KEYS[5], "rates") end
 if is_halted and reopens then redis.call("HSET", KEYS[5], "halted_ms", "", "price_window", "") end
 if not known[1] then

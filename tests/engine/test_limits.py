@@ -215,6 +215,32 @@ async def test_before_the_first_trade_no_price_is_too_far_and_a_market_order_has
     assert await refused(venue, limit(alice, BUY, 1_000, 1)) is Reason.FILTER_PERCENT_PRICE
 
 
+async def test_a_position_beyond_2_to_the_53_is_judged_to_the_atom(venue: Venue, bob: int) -> None:
+    """As doubles what is held and its bound would be one number."""
+    held = 2**60 + 1
+    await fund(venue, bob, BTC=held - RICH_ATOMS)
+    await limited(venue, bob, max_position={"BTC": held + LOT - 1})
+    assert await refused(venue, limit(bob, BUY, 1_000, 1)) is Reason.RISK_POSITION
+    await limited(venue, bob, max_position={"BTC": held + LOT})
+    await place(venue, limit(bob, BUY, 1_000, 1))
+    await limited(venue, bob)
+    await rule(venue, max_position_lots=2**60 // LOT)
+    assert await refused(venue, limit(bob, BUY, 1_000, 1)) is Reason.FILTER_MAX_POSITION
+
+
+async def test_a_day_beyond_2_to_the_53_is_counted_to_the_atom(venue: Venue, bob: int) -> None:
+    await rule(venue, min_notional_atoms=0)
+    await fund(venue, bob, USDT=2**54)
+    await limited(venue, bob, max_daily={"USDT": 2**53 + 7})
+    await place(venue, limit(bob, BUY, 1_000, 900_719_925_474))  # worth 9,007,199,254,740,000
+    await place(venue, limit(bob, BUY, 99, 1))
+    assert await refused(venue, limit(bob, BUY, 1, 1)) is Reason.RISK_DAILY_NOTIONAL  # 2^53 + 8 as a day
+    await limited(venue, bob, max_daily={"USDT": 2**53 + 18})
+    await place(venue, limit(bob, BUY, 1, 1))  # 2^53 + 8
+    await place(venue, limit(bob, BUY, 1, 1))  # 2^53 + 18
+    assert await refused(venue, limit(bob, BUY, 1, 1)) is Reason.RISK_DAILY_NOTIONAL
+
+
 def bare_trailing(account: int, lots: int) -> PlaceOrder:
     return replace(market(account, SELL, lots=lots), type=OrderType.STOP_LOSS, trailing_bips=100)
 

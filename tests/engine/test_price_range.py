@@ -15,10 +15,23 @@ from engine.commands import PlaceOrder, PlaceOrderList, TapeTrade
 from engine.errors import Reason
 from engine.events import ReferencePriceSet
 from engine.gateway import Placed
-from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, SymbolSpec, TimeInForce
+from engine.records import decode_order
+from engine.types import (
+    TAPE_MAKER,
+    TAPE_TAKER,
+    ListKind,
+    OrderStatus,
+    OrderType,
+    PegPrice,
+    Side,
+    StpMode,
+    SymbolSpec,
+    TimeInForce,
+)
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, balance, cancel, fund, limit, market
 from tests.engine.checks import events_of, refused_without_a_trace
+from tests.engine.steps import place_first_step
 from tests.model.small_steps import shorten_steps
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -161,6 +174,23 @@ async def test_the_range_is_set_once_for_all_steps_of_a_taker(rules: Rules) -> N
     assert [fill.price_ticks for fill in again.fills] == [899]
 
 
+async def test_a_rule_that_comes_while_an_order_is_unfinished_is_not_that_order_s(rules: Rules) -> None:
+    """Nor does it find the range of another order that was unfinished once."""
+    await rules.define(reference_external_id=0, range_bid_up_e4=10_000)
+    await rules.venue.registry.set_reference_price("BTCUSDT", 10 * UNIT)
+    for price in (999, 1_000, 1_000, 1_500, 1_600):
+        await rules.place(limit(1, SELL, price, 1))
+    shorten_steps(rules.venue, 1)
+    await place_first_step(rules.venue, await rules.now(limit(2, BUY, 1_000, 3)))
+    await rules.define()
+    await rules.place(limit(1, BUY, 1, 1))
+    _, record, *_ = await place_first_step(rules.venue, await rules.now(limit(2, BUY, 1_600, 5)))
+    await rules.define(reference_external_id=0, range_bid_up_e4=10_000)
+    await rules.place(limit(1, BUY, 1, 1))
+    found = await rules.venue.queries.order(2, "BTCUSDT", order_id=decode_order(record).order_id)
+    assert (found.filled_lots, found.status) == (2, "PARTIALLY_FILLED")
+
+
 async def test_a_triggered_order_and_one_of_a_list_have_a_range_of_their_own(external: Rules) -> None:
     stop = await external.place(
         limit(2, SELL, 1, 20), type=OrderType.STOP_LOSS_LIMIT, stop_ticks=700, client_order_id="stop"
@@ -225,6 +255,33 @@ async def test_the_tape_counts_towards_the_mean_and_is_not_bound_by_the_range(ru
             )
         )  # fmt: skip
     assert await rules.reference() == 3_500 * 10**6 // 3
+
+
+@pytest.mark.parametrize(("best_ask", "status"), [(1_000, "NEW"), (999, "EXPIRED")])
+async def test_a_stop_that_the_tape_triggers_is_judged_by_filters_as_any_other(
+    external: Rules, best_ask: int, status: str
+) -> None:
+    for account, name in ((900, TAPE_MAKER), (901, TAPE_TAKER)):
+        await external.venue.registry.define_account(account, name)
+        await fund(external.venue, account, BTC=10**9, USDT=10**12)
+    spec = await external.define(reference_external_id=0, ask_price_down_e4=10_000)
+    stop = limit(2, SELL, 0, 1)
+    changes = {"type": OrderType.STOP_LOSS_LIMIT, "stop_ticks": 700, "peg": PegPrice.PRIMARY_PEG}
+    placed = await external.place(stop, **changes)
+    if best_ask < 1_000:
+        spec = await external.define(reference_external_id=0)
+        await external.place(limit(1, SELL, best_ask, 1))
+        spec = await external.define(reference_external_id=0, ask_price_down_e4=10_000)
+    else:
+        await external.place(limit(1, SELL, best_ask, 1))
+    await external.venue.gateway.play_trade(
+        TapeTrade(
+            symbol="BTCUSDT", rules_version=spec.rules_version, now_ms=START_MS + 1, maker_account=900,
+            taker_account=901, price_ticks=600, lots=1, is_buyer_maker=True,
+        )
+    )  # fmt: skip
+    found = await external.venue.queries.order(2, "BTCUSDT", order_id=placed.order.order_id)
+    assert found.status == status
 
 
 async def test_random_windows_have_the_mean_that_fractions_give(rules: Rules) -> None:

@@ -408,14 +408,14 @@ MUTANTS = [
     ),
     Mutant(
         "lib/limits.lua",
-        'if side_and_price(order) == "BUY" then atoms',
-        'if side_and_price(order) == "SELL" then atoms',
+        'if side_and_price(order) == "BUY" then',
+        'if side_and_price(order) == "SELL" then',
         "a position counts open sales",
     ),
     Mutant(
         "lib/limits.lua",
-        "if known_day == day then total = total + tonumber(spent) end",
-        "",
+        "known_day == day and wide.sum(ordered, wide.of_text(spent)) or ordered",
+        "ordered",
         "every order has a day of its own",
     ),
     Mutant(

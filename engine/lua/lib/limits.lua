@@ -92,43 +92,55 @@ local function refusal_by_price(market, orders)
   end
 end
 
--- Base atoms that a new order buys; of one by quote amount what that buys at the last price.
-local function bought_by(market, order)
-  if order.side ~= "BUY" then return 0 end
-  local lots = order.lots
-  if order.quote_order > 0 then
-    local price = market.last_price * market.multiplier
-    lots = price > 0 and math.floor(order.quote_order * market.divisor / price) or 0
-  end
-  return lots * market.base_atoms_per_lot
+-- The number of a limit that may be beyond 2^53, as a wide one.
+local function wide_limit_of(limits, name)
+  local digits = limits and string.match(limits, " " .. name .. "=(%d+)")
+  return digits and wide.of_text(digits)
 end
 
--- What the account has of the base asset, free and locked, and what its open orders of the symbol would still buy.
+-- Base atoms that a new order buys, a wide number; of one by quote amount what that buys at the last price.
+local function bought_by(market, order)
+  if order.side ~= "BUY" then return {} end
+  local lots, price = wide.of(order.lots), market.last_price
+  if order.quote_order > 0 and price == 0 then return {} end
+  if order.quote_order > 0 then
+    local worth = wide.product(wide.of(order.quote_order), wide.of(market.divisor))
+    lots = wide.quotient(worth, wide.product(wide.of(price), wide.of(market.multiplier)))
+  end
+  return wide.product(lots, wide.of(market.base_atoms_per_lot))
+end
+
+-- What the account has of the base asset, free and locked, and what its open orders of the symbol would still buy; a
+-- wide number.
 local function position_of(market, account, start)
-  local held = redis.call("HMGET", BASE, account .. ":free", account .. ":locked")
-  local atoms, members = tonumber(held[1] or "0") + tonumber(held[2] or "0"), {}
+  local held, members = redis.call("HMGET", BASE, account .. ":free", account .. ":locked"), {}
+  local atoms = wide.sum(wide.of_text(held[1] or "0"), wide.of_text(held[2] or "0"))
   for i, name in ipairs(read_members(start)) do members[i] = string.sub(name, #start + 1, #start + 16) end
   for _, record in ipairs(read_many(ORDERS, members)) do
     local order = read_record(record)
-    if side_and_price(order) == "BUY" then atoms = atoms + order.left * market.base_atoms_per_lot end
+    if side_and_price(order) == "BUY" then
+      atoms = wide.sum(atoms, wide.of(order.left * market.base_atoms_per_lot))
+    end
   end
   return atoms
 end
 
 local function refusal_by_position(market, account, start, orders)
-  local of_symbol = limit_of(market.limits, "position")
-  local of_account = limit_of(market.account_limits, "position:" .. market.base_asset)
+  local of_symbol = wide_limit_of(market.limits, "position")
+  local of_account = wide_limit_of(market.account_limits, "position:" .. market.base_asset)
   if not of_symbol and not of_account then return nil end
-  local bought, buys = 0, false
+  local bought, buys = {}, false
   for _, order in ipairs(orders) do
-    buys, bought = buys or order.side == "BUY", bought + bought_by(market, order)
+    buys, bought = buys or order.side == "BUY", wide.sum(bought, bought_by(market, order))
   end
   if not buys then return nil end
   local position = position_of(market, account, start)
-  local is_filter = of_symbol and position + bought > of_symbol
-  if is_filter or of_account and position + bought > of_account then
-    return refused(is_filter and "FILTER_MAX_POSITION" or "RISK_POSITION", nil, "position_base_atoms", int(position),
-      "bought_base_atoms", int(bought), "max_base_atoms", int(is_filter and of_symbol or of_account))
+  local after = wide.sum(position, bought)
+  local is_filter = of_symbol and wide.less(of_symbol, after)
+  if is_filter or of_account and wide.less(of_account, after) then
+    return refused(is_filter and "FILTER_MAX_POSITION" or "RISK_POSITION", nil, "position_base_atoms",
+      wide.text(position), "bought_base_atoms", wide.text(bought), "max_base_atoms",
+      wide.text(is_filter and of_symbol or of_account))
   end
 end
 
@@ -140,13 +152,26 @@ local function worth_of(market, order)
   return notional_ceil(market, price, order.lots)
 end
 
--- The limits of the account on single orders and on what it orders in a day of the venue's clock.
+-- Why an account may not order so much in a day of the venue's clock; else notes what the day comes to.
+local function refusal_by_day(market, account, ordered)
+  local most = wide_limit_of(market.account_limits, "day:" .. market.quote_asset)
+  if not most then return nil end
+  local day, field = int(math.floor(market.now_ms / DAY_MS)), "day:" .. account .. "|" .. market.quote_asset
+  local known_day, spent = string.match(redis.call("HGET", META, field) or "", "^(%d+):(%d+)$")
+  local total = known_day == day and wide.sum(ordered, wide.of_text(spent)) or ordered
+  if wide.less(most, total) then
+    return refused("RISK_DAILY_NOTIONAL", nil, "order_quote_atoms", wide.text(ordered), "day_quote_atoms",
+      wide.text(total), "max_quote_atoms", wide.text(most))
+  end
+  market.day_field, market.day_text = field, day .. ":" .. wide.text(total)
+end
+
+-- The limits of the account on single orders and on what it orders in a day.
 local function refusal_by_worth(market, account, orders)
-  local limits, total = market.account_limits, 0
+  local limits, total = market.account_limits, {}
   local most_base = limit_of(limits, "order:" .. market.base_asset)
   local most_quote = limit_of(limits, "order:" .. market.quote_asset)
-  local most_a_day = limit_of(limits, "day:" .. market.quote_asset)
-  if not most_base and not most_quote and not most_a_day then return nil end
+  if not most_base and not most_quote and not limit_of(limits, "day:" .. market.quote_asset) then return nil end
   for i, order in ipairs(orders) do
     local worth, base, leg = worth_of(market, order), order.lots * market.base_atoms_per_lot, #orders > 1 and i
     if not worth then return refused("AMOUNT_TOO_LARGE", leg, "lots", int(order.lots)) end
@@ -156,18 +181,9 @@ local function refusal_by_worth(market, account, orders)
     if most_quote and worth > most_quote then
       return refused("FILTER_MAX_ASSET", leg, "order_quote_atoms", int(worth), "max_quote_atoms", int(most_quote))
     end
-    total = total + worth
+    total = wide.sum(total, wide.of(worth))
   end
-  if not most_a_day then return nil end
-  local ordered = total
-  local day, field = int(math.floor(market.now_ms / DAY_MS)), "day:" .. account .. "|" .. market.quote_asset
-  local known_day, spent = string.match(redis.call("HGET", META, field) or "", "^(%d+):(%d+)$")
-  if known_day == day then total = total + tonumber(spent) end
-  if total > most_a_day then
-    return refused("RISK_DAILY_NOTIONAL", nil, "order_quote_atoms", int(ordered), "day_quote_atoms", int(total),
-      "max_quote_atoms", int(most_a_day))
-  end
-  market.day_field, market.day_text = field, day .. ":" .. int(total)
+  return refusal_by_day(market, account, total)
 end
 
 local function refusal_by_account(market, account, new, orders)

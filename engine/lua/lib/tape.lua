@@ -338,8 +338,10 @@ function commit_changes(market, removals, additions, quiet, blocked)
   return refusal
 end
 
--- The end of a command: levels to be put back with the next frame, and how far the tape is.
+-- The end of a command: levels to be put back with the next frame, and how far the tape is. What follows is done by
+-- users' orders, and what was recorded is not what they are.
 function commit_tape(market, touched_before)
+  market.limits = market.execution_rules
   if touched_before > 0 then redis.call("DEL", TOUCHED) end
   commit_pages("SADD", TOUCHED, market.touched)
   redis.call("HSET", META, "tape", ARGV[5])
