@@ -20,18 +20,22 @@ from engine.commands import (
     PlaceOrderList,
     ReduceOrder,
     ReplaceOrder,
+    TapeCommand,
+    TapeFrame,
+    TapeTrade,
     Transfer,
 )
 from engine.errors import Rejected
 from engine.gateway import Placed
 from engine.registry import KeyRecord
 from engine.runner import Stale
-from engine.types import MAX_FILLS, AccountRates, Side, SymbolSpec
+from engine.types import MAX_FILLS, TAPE_MAKER, TAPE_TAKER, AccountRates, Side, SymbolSpec
 from engine.venue import Venue
 from tests.model.aggregates import Aggregates
 from tests.model.coverage import Coverage
 from tests.model.reference import PRECISE, Exchange
 from tests.model.small_steps import shorten_steps
+from tests.model.tape import MAKER, TAKER
 from tests.model.translation import (
     SPECS,
     account_rules_of,
@@ -46,6 +50,7 @@ from tests.model.translation import (
 from tests.model.words import ATOM, Market, Purse, Refused, Terms
 
 ACCOUNTS = range(1, 8)
+EVERYBODY = (*ACCOUNTS, MAKER, TAKER)
 ASSETS = ("BTC", "ETH", "USDT")
 LONGEST_MESSAGE = 6_000
 START_MS = 1_700_000_000_000
@@ -85,6 +90,8 @@ class Pair:
             await venue.registry.define_symbol(spec)
         for account in ACCOUNTS:
             await venue.registry.define_account(account, f"user{account}")
+        for account, name in ((MAKER, TAPE_MAKER), (TAKER, TAPE_TAKER)):
+            await venue.registry.define_account(account, name)
         await venue.clock.set_virtual(START_MS)
         seq = (await venue.queries.clock()).seq
         markets = {symbol: _market(spec) for symbol, spec in (await venue.registry.specs()).items()}
@@ -152,7 +159,7 @@ class Pair:
         reference, queries = self.reference, self.venue.queries
         next_order_id = await self.venue.runner.command("HGET", self.venue.keys.meta, "next_order_id")
         assert int(next_order_id or 1) == reference.next_order_id
-        for account in ACCOUNTS:
+        for account in EVERYBODY:
             for balance in await queries.balances(account, ASSETS):
                 engine = Purse(balance.free_atoms * ATOM, balance.locked_atoms * ATOM)
                 assert engine == reference.purse(balance.asset, account), (balance.asset, account)
@@ -175,8 +182,28 @@ class Pair:
             engine[key] = list_of(records.decode_list(engine[key]), symbol)
         assert engine == expected, symbol
 
+    async def _compare_tape(self, symbol: str, spec: SymbolSpec) -> None:
+        """What both remember of a recording's levels, and which of them the next frame puts back."""
+        tick, lot, engine = spec.tick_units * ATOM, spec.lot_units * ATOM, {}
+        for side in Side:
+            found = await self.venue.runner.command("HGETALL", self.venue.keys.tape(symbol, side))
+            for price, text in zip(found[::2], found[1::2], strict=True):
+                *amounts, ids = text.decode().split(",")
+                key = symbol, side.value, int(price) * tick
+                engine[key] = [int(lots) * lot for lots in amounts], [int(number) for number in ids.split()]
+        levels = self.reference.tape
+        assert engine == {
+            key: ([level.recorded, level.taken, level.left], [order.id for order in level.orders])
+            for key, level in levels.items()
+            if key[0] == symbol
+        }
+        touched = await self.venue.runner.command("SMEMBERS", self.venue.keys.tape_touched(symbol))
+        expected = self.reference.touched.get(symbol, set())
+        assert sorted(map(bytes.decode, touched)) == sorted(f"{side}:{int(price / tick)}" for side, price in expected)
+
     async def _compare_market(self, symbol: str, spec: SymbolSpec) -> None:
         await self._compare_lists(symbol)
+        await self._compare_tape(symbol, spec)
         depth, state = await self.venue.queries.depth(symbol, 100_000), await self.venue.queries.market_state(symbol)
         market, tick, lot = self.reference.markets[symbol], spec.tick_units * ATOM, spec.lot_units * ATOM
         for side, levels in (("BUY", depth.bids), ("SELL", depth.asks)):
@@ -282,6 +309,16 @@ async def _uncross(venue: Venue, symbol: str) -> Any:
     return done.price_ticks * spec.tick_units * ATOM, done.lots * spec.lot_units * ATOM
 
 
+async def _apply_frame(venue: Venue, frame: TapeFrame) -> None:
+    await venue.gateway.apply_frame(frame)
+    await venue.gateway._finish(frame.symbol)  # a replay leaves what it has triggered to whoever comes next
+
+
+async def _play_trade(venue: Venue, trade: TapeTrade) -> None:
+    await venue.gateway.play_trade(trade)
+    await venue.gateway._finish(trade.symbol)
+
+
 async def _kill(venue: Venue, account: int) -> Any:
     specs = {
         record.order_id: spec
@@ -294,6 +331,15 @@ async def _kill(venue: Venue, account: int) -> Any:
 async def _set_account_rates(venue: Venue, of: tuple[int, str, dict[str, int], bool | None]) -> None:
     account, symbol, rates, wish = of
     await venue.registry.set_account_rates(account, AccountRates(rates=rates, uses_discount=wish), symbol)
+
+
+async def _set_reference_price(venue: Venue, of: tuple[str, int | None]) -> None:
+    await venue.registry.set_reference_price(*of)
+
+
+def _reference_set(reference: Exchange, of: tuple[str, int | None]) -> None:
+    symbol, units = of
+    reference.set_reference_price(symbol, None if units is None else units * ATOM)
 
 
 async def _set_key(venue: Venue, of: tuple[str, int, bool]) -> None:
@@ -316,10 +362,13 @@ ENGINE: dict[str, Callable[[Venue, Any], Awaitable[Any]]] = {
     "kill_account": _kill,
     "define_symbol": _define,
     "uncross": _uncross,
+    "apply_frame": _apply_frame,
+    "play_trade": _play_trade,
     "set_limits": lambda venue, of: venue.registry.set_account_limits(*of),
     "set_account_rates": _set_account_rates,
     "set_conversion": lambda venue, of: venue.registry.set_conversion(*of),
     "set_key": _set_key,
+    "set_reference_price": _set_reference_price,
     "set_trade_group": lambda venue, of: venue.registry.set_trade_group(*of),
     "set_clock": lambda venue, now_ms: venue.clock.set_virtual(now_ms),
 }
@@ -394,6 +443,25 @@ def _reference_replace(reference: Exchange, of: ReplaceOrder) -> Any:
     )  # fmt: skip
 
 
+def _tape_head(of: TapeCommand) -> dict[str, Any]:
+    return {
+        "symbol": of.symbol, "rules_version": of.rules_version, "now_ms": of.now_ms, "after": of.after, "mark": of.mark
+    }  # fmt: skip
+
+
+def _reference_frame(reference: Exchange, of: TapeFrame) -> None:
+    tick, lot = _sizes(of)
+    levels = [(level.side.value, level.price_ticks * tick, level.lots * lot) for level in of.levels]
+    reference.apply_frame(**_tape_head(of), levels=levels)
+
+
+def _reference_trade(reference: Exchange, of: TapeTrade) -> None:
+    tick, lot = _sizes(of)
+    reference.play_trade(
+        **_tape_head(of), price=of.price_ticks * tick, quantity=of.lots * lot, is_buyer_maker=of.is_buyer_maker
+    )
+
+
 REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     "place_order": _reference_place,
     "place_order_list": _reference_list,
@@ -414,10 +482,13 @@ REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     "kill_account": lambda reference, account: reference.kill(account),
     "define_symbol": _reference_define,
     "uncross": lambda reference, symbol: reference.uncross(symbol),
+    "apply_frame": _reference_frame,
+    "play_trade": _reference_trade,
     "set_limits": lambda reference, of: reference.set_limits(of[0], account_rules_of(of[1])),
     "set_account_rates": lambda reference, of: reference.set_account_rates(of[0], of[1], decimal_rates(of[2]), of[3]),
     "set_conversion": lambda reference, of: reference.set_conversion(of[0], of[1], of[2] * ATOM),
     "set_key": lambda reference, of: reference.set_key(of[0], of[1], is_good=of[2]),
+    "set_reference_price": _reference_set,
     "set_trade_group": lambda reference, of: reference.set_trade_group(*of),
     "set_clock": lambda reference, now_ms: reference.set_clock(now_ms),
 }  # fmt: skip

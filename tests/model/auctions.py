@@ -91,7 +91,9 @@ class Auctions(Placing):
                 order.terms.queue_id = self.take_id()
         self._settle_debts(market, pairs, before)
         self.touch(market, pairs.orders)
-        self.trigger(market, last_price, [fill.price for fill in pairs.fills])
+        prices = [fill.price for fill in pairs.fills]
+        self.note_prices(market, prices)
+        self.trigger(market, last_price, prices)
         is_final = not pairs.todo
         market.status = "TRADING" if is_final else COLLECTING
         self.tell_market(

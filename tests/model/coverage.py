@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.model.matching import RECORDED
 from tests.model.translation import SPECS
 from tests.model.words import ATOM, UNFOUND, Order, OrderList
 
@@ -40,6 +41,9 @@ LEAST_PER_20_000 = {
     "shared out": 60, "rounds in steps, shared out": 5,
     "fee in the discount asset": 300, "too little of the discount asset": 30, "no price of the discount asset": 5,
     "special or tax fee": 500, "fee by a tester's price": 50,
+    "stopped by the price range": 40, "filter by the reference price": 800,
+    "tape_frame_applied": 80, "tape_trade_played": 50, "triggered by the tape": 5, "tape quotes that cross": 4,
+    "tape quotes that meet users": 20, "tape shared out by a rule": 3, "list after tape_trade_played": 1,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 6, "not replaced": 10,
 }  # fmt: skip
 
@@ -72,6 +76,8 @@ class Coverage:
         self.seen["auctions"] += kind == "auction_matched" and event["is_final"] and bool(event["fills"])
         self.seen["auctions in steps"] += kind == "auction_matched" and not event["is_final"]
         self.seen["auctions that trigger"] += (self.last_kind, kind) == ("auction_matched", "order_triggered")
+        self.seen[kind] += kind in RECORDED
+        self.seen["triggered by the tape"] += self.last_kind in RECORDED and kind == "order_triggered"
         if kind in ("order_placed", "order_continued", "order_triggered", "order_activated"):
             self._note_step(kind, event)
         if kind in ("list_placed", "list_changed"):

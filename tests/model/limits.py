@@ -82,12 +82,12 @@ class Limits(Triggers):
         return order.quote_amount or ceil(price * order.quantity)
 
     def _check_price(self, market: Market, side: str, price: Decimal) -> None:
-        rules, last = market.rules, market.last_price
-        if last is None:
+        rules, average = market.rules, self.average_price(market)
+        if average is None:
             return
-        if rules.price.excludes(price, last):
+        if rules.price.excludes(price, average):
             raise Refused("FILTER_PERCENT_PRICE")
-        if (rules.bid_price if side == "BUY" else rules.ask_price).excludes(price, last):
+        if (rules.bid_price if side == "BUY" else rules.ask_price).excludes(price, average):
             raise Refused("FILTER_PERCENT_PRICE_BY_SIDE")
 
     def _check_counts(self, most: Counts, standing: Counts, new: Counts, scope: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tests.model.matching import Matching, Step, copied
-from tests.model.words import EXACT, ZERO, Market, Order, OrderList, ceil
+from tests.model.words import EXACT, ZERO, Market, Order, OrderList, Refused, ceil
 
 FOREVER = Decimal("Infinity")
 BEGINS_BY_TAKING = ("LIMIT", "LIMIT_MAKER", "MARKET")
@@ -142,10 +142,16 @@ class Lists(Matching):
             return False
         if terms.iceberg and not terms.iceberg <= order.left <= terms.iceberg * sizes.iceberg_parts:
             return False
-        price = order.price or terms.stop or (ZERO if terms.peg else market.last_price or ZERO)
-        multiplier, divisor = market.steps()
-        is_exact = price / market.tick * (order.left / market.lot) * multiplier + divisor - 1 < EXACT
-        return not price or (is_exact and ceil(price * order.left) >= market.min_notional)
+        price = order.price or terms.stop
+        if not price and terms.peg:
+            return True
+        try:
+            if price:
+                self.check_product(market, price, order.left)
+            worth = price * order.left if price else self.worth_at_average(market, order.left)
+        except Refused:
+            return False
+        return worth is None or ceil(worth) >= market.min_notional
 
     def may_work_pegged(self, market: Market, order: Order) -> bool:
         """Of a pair the order beside this one locks no more than it needs beyond it, now that the price is known."""

@@ -12,6 +12,7 @@ from tests.model.meetings import Meeting, Plan, Taker, next_visible
 from tests.model.words import ATOM, EXACT, UNFOUND, ZERO, Fill, Market, Order, Prevented, ceil, floor
 
 UNFINISHED = ("steps", "too large")
+RECORDED = ("tape_frame_applied", "tape_trade_played")  # steps of recorded history: no breaker looks at them
 
 
 @dataclass
@@ -66,21 +67,21 @@ class Matching(Fees):
             fee = self.settle(market, debt, before)
             if not fee.asset:
                 self._receive(market, debt.order, debt.other, debt.asset, ZERO, fee.amount)
-            told = {f"{debt.role}_fee": fee.amount, f"{debt.role}_fee_asset": fee.asset}
-            fills[debt.fill] = replace(fills[debt.fill], **told)  # type: ignore[arg-type]
+            owed = {f"{debt.role}_fee": fee.amount, f"{debt.role}_fee_asset": fee.asset}
+            fills[debt.fill] = replace(fills[debt.fill], **owed)  # type: ignore[arg-type]
         self.touch(market, makers + [order] * (order.id not in self.open or order.filled > 0))
         prices = [fill.price for fill in fills]
-        halt = self.halting(market, last_price, prices)
+        self.note_prices(market, prices)
+        halt = None if kind in RECORDED else self.halting(market, last_price, prices)
         if halt:
             market.status, market.is_halted = "HALT", True
         if market.status == "TRADING":
             self.trigger(market, last_price, prices)
         makers = beside + makers + self._payees()
         step = Step(kind, copied(order), fills, prevented, len(plan.meetings), plan.stop not in UNFINISHED)
-        self.tell_market(
-            kind, market, before, fills=fills, makers=[copied(maker) for maker in makers], order=step.order,
-            is_final=step.is_final, prevented=prevented,
-        )  # fmt: skip
+        told = {"order": step.order, "is_final": step.is_final, "prevented": prevented}
+        told = {"takers": [step.order]} if kind in RECORDED else told
+        self.tell_market(kind, market, before, fills=fills, makers=[copied(maker) for maker in makers], **told)
         if halt:
             self.tell("symbol_halted", symbol=market.symbol, price=halt[0], other_price=halt[1])
         return step
@@ -113,7 +114,8 @@ class Matching(Fees):
         may_work = has_price or self.may_work_pegged(market, order)
         if not may_work or (order.type == "LIMIT_MAKER" and self.would_match(market, order)):
             order.terms.expiry, may_work = "REJECTED", False
-        taker, reserve = Taker(order, left=order.left), order.locked
+        order.range = self.range_for(market, order.side)
+        taker, reserve = Taker(order, left=order.left, range=order.range), order.locked
         if order.side == "BUY" and not order.has_limit:
             _, divisor = market.steps()  # a budget must stay exact when it is divided by a price
             most = (EXACT - 1) // divisor * ATOM
@@ -134,16 +136,17 @@ class Matching(Fees):
         if taker.order.time_in_force == "FOK":
             whole = self.plan(market, replace(taker), None)
             if whole.filled < taker.order.left:
-                return Plan(stop="killed")
+                return Plan(stop="range" if whole.stop == "range" else "killed")
         return self.plan(market, taker, room)
 
     def _rest_of(self, order: Order) -> Taker:
         """An order with the steps behind it: without a limit it has what it has set aside."""
         if not order.quote_amount:
             is_bound = order.side == "BUY" and not order.has_limit
-            return Taker(order, left=order.left, money=order.locked if is_bound else None)
+            return Taker(order, left=order.left, money=order.locked if is_bound else None, range=order.range)
         money = order.quote_amount - order.filled_quote - order.quote_prevented
-        return Taker(order, money=money, available=order.locked if order.side == "SELL" else None)
+        available = order.locked if order.side == "SELL" else None
+        return Taker(order, money=money, available=available, range=order.range)
 
     def take_id(self) -> int:
         self.next_order_id += 1
@@ -250,6 +253,9 @@ class Matching(Fees):
             self._lock(market, order, rest)
             return
         order.status = self._final_status(order, plan)
+        if plan.stop == "range" and order.status == "EXPIRED":
+            order.has_terms, order.terms.expiry = True, "EXECUTION_RULE_PRICE_RANGE_EXCEEDED"
+            self.met["stopped by the price range"] += 1
         if order.status in ("NEW", "PARTIALLY_FILLED"):
             self._rest(market, order)
         else:
@@ -260,7 +266,7 @@ class Matching(Fees):
             return "EXPIRED_IN_MATCH"
         if order.filled and plan.stop == "money" if order.quote_amount else not order.left:
             return "FILLED"
-        may_rest = order.has_limit and order.time_in_force == "GTC" and plan.stop != "killed"
+        may_rest = order.has_limit and order.time_in_force == "GTC" and plan.stop not in ("killed", "range")
         return order.open_status if may_rest else "EXPIRED"
 
     def _rest(self, market: Market, order: Order) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
 
-from tests.model.books import Books
+from tests.model.averages import Averages
 from tests.model.rounds import Rest, shared_out
 from tests.model.words import ATOM, EXACT, ZERO, Market, Order, floor
 
@@ -36,8 +36,9 @@ class Meeting:
 @dataclass
 class Plan:
     """One step's meetings in order. `stop` says why there are no more: "filled" (the taker has nothing left), "book"
-    (nobody is left within the limit), "money" (it buys no further lot), "prevented", "steps" (more follow in the next
-    step), "too large", "killed". `rest` is what an unfinished step leaves of a round.
+    (nobody is left within the limit), "range" (the next price is outside of where it may trade), "money" (it buys no
+    further lot), "prevented", "steps" (more follow in the next step), "too large", "killed". `rest` is what an
+    unfinished step leaves of a round.
     """
 
     meetings: list[Meeting] = field(default_factory=list)
@@ -68,10 +69,11 @@ class Taker:
     money: Decimal | None = None
     available: Decimal | None = None  # base that a sale by quote amount may sell
     rest: Rest | None = None  # of the round that its last step was amid
+    range: tuple[Decimal, Decimal] | None = None  # it may trade at no price outside
 
 
 @dataclass
-class Meetings(Books):
+class Meetings(Averages):
     """`cap` is how many meetings fit into one step."""
 
     cap: int = 500
@@ -83,6 +85,9 @@ class Meetings(Books):
             plan.stop = "filled"
             return plan
         for price, level in self._levels(market, taker.order):
+            if taker.range and not taker.range[0] <= price <= taker.range[1]:
+                plan.stop = "range"
+                return plan
             if market.rules.matching:
                 self._meet_level(market, taker, level, price, plan, tally, room)
             while level and not plan.stop:

@@ -37,13 +37,13 @@ class Placing(Lists):
             self._find_first_price(market, order)
         self.check_limits(market, [order])
         if order.is_contingent:
-            self._check_at_last_price(market, order)
+            self._check_at_average(market, order)
             return self._place_waiting(market, order), [], []
         if type == "LIMIT_MAKER" and self.would_match(market, order):
             raise Refused("WOULD_MATCH")
         order.terms.working_ms = self.now_ms
         self._check_size(market, order)
-        self._check_at_last_price(market, order)
+        self._check_at_average(market, order)
         self._check_liquidity(market, order)
         plan, reserve = self._plan_new(market, order)
         self.note_ordered(market, [order])
@@ -66,7 +66,8 @@ class Placing(Lists):
     def _plan_new(self, market: Market, order: Order) -> tuple[Plan, Decimal]:
         """A new order's first step, and what it sets aside should there be more. Refused what cannot be afforded."""
         left, money = (None, order.quote_amount) if order.quote_amount else (order.quantity, None)
-        taker = Taker(order, left=left, money=money)
+        order.range = self.range_for(market, order.side)
+        taker = Taker(order, left=left, money=money, range=order.range)
         collects = market.status == "AUCTION_MATCH"
         plan = Plan(stop="book") if collects else self.plan_unless_killed(market, replace(taker), self.cap)
         if plan.stop == "too large":
@@ -215,13 +216,13 @@ class Placing(Lists):
         if max(order.quantity / ATOM, order.quote_amount / ATOM * divisor) >= EXACT:
             raise Refused("AMOUNT_TOO_LARGE")
 
-    def _check_at_last_price(self, market: Market, order: Order) -> None:
-        """An order without any price must be worth minNotional at the price of the last trade, if there was one."""
-        has_price = order.price or order.quote_amount or order.terms.stop
-        if not has_price and market.last_price is not None:
-            self.check_product(market, market.last_price, order.quantity)
-            if ceil(market.last_price * order.quantity) < market.min_notional:
-                raise Refused("FILTER_NOTIONAL")
+    def _check_at_average(self, market: Market, order: Order) -> None:
+        """An order without any price must be worth minNotional at the average of prices, if there is one."""
+        if order.price or order.quote_amount or order.terms.stop:
+            return
+        worth = self.worth_at_average(market, order.quantity)
+        if worth is not None and ceil(worth) < market.min_notional:
+            raise Refused("FILTER_NOTIONAL")
 
     def _check_liquidity(self, market: Market, order: Order) -> None:
         """A market order by quote amount needs a book that shows the least quantity of an order (errors.md, -2010)."""

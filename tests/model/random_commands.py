@@ -19,12 +19,16 @@ from engine.commands import (
 )
 from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, TimeInForce
 from tests.model.agreement import ACCOUNTS, ASSETS, Step
+from tests.model.limits import count
 from tests.model.random_fees import Fees
-from tests.model.random_rules import POOR, Rules
+from tests.model.random_rules import KINDS, POOR, Rules
+from tests.model.random_tape import Recording
 from tests.model.reference import Exchange
+from tests.model.tape import MAKER, TAKER
 from tests.model.translation import SPECS
 from tests.model.words import Order
 
+TAPE = (MAKER, TAKER)
 RICH = ACCOUNTS[len(POOR) :]
 CENTRES = {"BTCUSDT": 1_000, "ETHUSDT": 77, "ETHBTC": 33_333}  # ticks
 LOTS = {"BTCUSDT": 60, "ETHUSDT": 90, "ETHBTC": 40}
@@ -47,14 +51,19 @@ class Commands:
         self._drawn = 0
         self._rules = Rules(random, reference)
         self._fees = Fees(random, reference, self._rules)
-        self._only_symbol = ""  # the one that every command drawn now is for
+        self._recording = Recording(random, reference, CENTRES)
+        self._only_symbol, self._only_account = "", 0  # those that every command drawn now is for
 
     def opening(self) -> list[Step]:
         """Money to begin with: little for the poor, more than 2**53 atoms for the rich. Some share a trade group."""
         groups = [Step("set_trade_group", (account, 7)) for account in (*POOR[:3], *RICH)]
         return groups + [
             Step("credit", Transfer(account=account, asset=asset, atoms=atoms * (7 + account)))
-            for accounts, purse in ((POOR, POOR_ATOMS), (RICH, dict.fromkeys(ASSETS, 2**54 + 1)))
+            for accounts, purse in (
+                (POOR, POOR_ATOMS),
+                (RICH, dict.fromkeys(ASSETS, 2**54 + 1)),
+                (TAPE, dict.fromkeys(ASSETS, 2**50)),
+            )
             for account in accounts
             for asset, atoms in purse.items()
         ]
@@ -65,10 +74,11 @@ class Commands:
             return fees
         kinds = (
             (50, self._limit), (8, self._market), (18, self._contingent), (3, self._maker_only), (8, self._cancel),
-            (12, self._list), (1, self._pegged_pair_behind), (3, self._replace),
+            (14, self._list), (2, self._pegged_pair_behind), (3, self._replace),
             (0.3, self._cancel_all), (7, self._reduce), (3, self._credit), (3, self._debit), (1, self._garbage),
             (0.5, self._rules.status), (1.2, self._rules.of_symbol), (0.8, self._rules.of_account), (6, self._pegged),
             (0.6, self._rules.of_matching), (0.8, self._rules.auction), (2, self._kill_among_icebergs),
+            (1.2, self._rules.of_reference), (4, self._recording.draw), (2.5, self._one_too_many),
             (0.5, self._key), (0.5, self._group), (1, self._clock), (2, self._some_fees),
         )  # fmt: skip
         if reopening := self._rules.reopening():
@@ -82,8 +92,11 @@ class Commands:
     def _limit(self) -> Step:
         symbol, account = self._symbol(), self._account()
         side = self._random.choice(list(Side))
-        away = -2 if self._reference.markets[symbol].status == "AUCTION_MATCH" else 4  # much crosses, of what collects
+        collects = self._reference.markets[symbol].status == "AUCTION_MATCH"
+        away = -2 if collects else 4  # much crosses, of what collects
         price_ticks = CENTRES[symbol] + round(self._random.gauss(-away if side is Side.BUY else away, 5))
+        if collects and CENTRES[symbol] % 2 == 0:
+            price_ticks -= price_ticks % 4  # prices at which nobody stands
         lots = self._random.randint(1, LOTS[symbol])
         if account in RICH and self._random.random() < 0.5:
             lots, price_ticks = self._huge(symbol)
@@ -289,6 +302,33 @@ class Commands:
         stp = self._random.choice((StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH, StpMode.DECREMENT))
         return Step("place_order", msgspec.structs.replace(step.of, stp=stp, credential=""))
 
+    def _one_too_many(self) -> Step:
+        """An order of an account that has as many of its kind open as a filter allows."""
+        full = []
+        for symbol, market in self._reference.markets.items():
+            for account in POOR:
+                own = [order for order in self._reference.open.values() if order.account == account]
+                here = [order for order in own if order.symbol == symbol]
+                for most, standing in ((market.rules.here, count(here)), (market.rules.anywhere, count(own))):
+                    full += [
+                        (symbol, account, kind) for kind in KINDS
+                        if 0 < getattr(most, kind) <= getattr(standing, kind)
+                    ]  # fmt: skip
+        if not full:
+            return self._rules.of_symbol()
+        self._only_symbol, self._only_account, kind = self._random.choice(full)
+        makes = {"orders": self._limit, "algos": self._contingent, "icebergs": self._iceberg, "lists": self._list}
+        step = makes[kind]()
+        self._only_symbol, self._only_account = "", 0
+        return step
+
+    def _iceberg(self) -> Step:
+        symbol, side, lots = self._symbol(), self._random.choice(list(Side)), self._random.randint(2, 20)
+        return self._place(
+            self._account(), symbol, side, OrderType.LIMIT, TimeInForce.GTC, lots=lots, iceberg_lots=1 + lots // 5,
+            price_ticks=CENTRES[symbol] + self._random.randint(-6, 6),
+        )  # fmt: skip
+
     def _level_of(self, order: Order) -> list[Order]:
         queue = self._reference.queue(order.symbol, order.side)
         return [other for other in queue if other.price == order.price]
@@ -361,6 +401,7 @@ class Commands:
     def _client_id(self, account: int) -> str:
         """A fresh one, or one that stands in an open order of the account, on this or another symbol."""
         used = [order.client_id for order in self._reference.open.values() if order.account == account]
+        used = [name for name in used if name]  # those of the tape have none
         return self._random.choice(used) if used and self._random.random() < 0.05 else f"c{self._drawn}"
 
     def _cancel(self) -> Step:
@@ -371,7 +412,7 @@ class Commands:
         account = order.account if self._random.random() < 0.95 else self._account()
         by = self._random.random()
         cancel = CancelOrder(
-            account=account, symbol=order.symbol, order_id=order.id if by < 0.7 else None,
+            account=account, symbol=order.symbol, order_id=order.id if by < 0.7 or not order.client_id else None,
             client_order_id=order.client_id if by > 0.5 else "", cancel_client_order_id=f"x{self._drawn}",
             credential=self._digest(), only_status=self._random.choice((*[None] * 8, *RESTRICTIONS)),
         )  # fmt: skip
@@ -384,8 +425,13 @@ class Commands:
         open_orders = list(self._reference.open.values())
         if not open_orders:
             return self._limit()
-        amended = [order for order in open_orders if order.terms.amends]  # once more, if they may
-        order = self._random.choice(amended if amended and self._random.random() < 0.3 else open_orders)
+        special = [
+            [order for order in open_orders if order.terms.amends],  # once more, if they may
+            [order for order in open_orders if self._reference.open_pair_of(order)],
+            [order for order in open_orders if not order.quantity],
+        ]
+        wanted = self._random.choice([*special, *[open_orders] * 4]) or open_orders
+        order = self._random.choice(wanted)
         lots = int(order.quantity / self._reference.markets[order.symbol].lot)
         reduce = ReduceOrder(
             account=order.account, symbol=order.symbol, order_id=order.id, lots=self._random.randint(0, lots + 1),
@@ -434,6 +480,8 @@ class Commands:
         return self._only_symbol or self._random.choice(list(SPECS))
 
     def _account(self) -> int:
+        if self._only_account:
+            return self._only_account
         return self._random.choice(POOR) if self._random.random() < 0.85 else self._random.choice(RICH)
 
     def _digest(self) -> str:

@@ -26,7 +26,8 @@ BANDS = (
 )  # fmt: skip
 LIMITS = (
     *HERE, *(f"exchange_{name}" for name in HERE), *(name for names in BANDS for name in names), "max_position_lots",
-    "halt_bips", "halt_seconds", "max_order_amends",
+    "halt_bips", "halt_seconds", "max_order_amends", "range_bid_up_e4", "range_bid_down_e4", "range_ask_up_e4",
+    "range_ask_down_e4",
 )  # fmt: skip
 MATCHING = (("price_time", 0), ("pro_rata", 0), ("price_time_pro_rata", 40), ("price_time_pro_rata", 75))
 STATUSES = (SymbolStatus.HALT, SymbolStatus.BREAK)
@@ -77,6 +78,7 @@ class Rules:
         symbol = self._random.choice(list(SPECS))
         rules = {name: getattr(SPECS[symbol], name) for name in LIMITS}
         makes = [self._counts] * 3 + [self._band, self._amends] * 2 + [self._position] + [self._breaker] * 2
+        makes += [self._range] * 3
         for make in self._random.sample(makes, k=self._random.choice((0, 1, 1, 2))):
             rules |= make(symbol)
         return self.define(symbol, rules, reopen=self._random.random() < 0.1)
@@ -127,6 +129,40 @@ class Rules:
         up, down = (-(-self._random.randint(1, 8) * 10_000 // last) for _ in "ud")  # often a whole tick
         names = self._random.choice(BANDS)
         return {names[0]: 10_000 + up, names[1]: max(0, 10_000 - down) if self._random.random() < 0.8 else 0}
+
+    def _range(self, symbol: str) -> dict[str, int]:
+        """Where takers trade: few ticks up and down from where they do, not always both."""
+        last = self._last(symbol)
+        up, down = (-(-self._random.randint(1, 6) * 10_000 // last) for _ in "ud")
+        names = {"bid": ("up", "down"), "ask": ("up", "down")}
+        found = {f"range_{side}_{way}_e4": 10_000 + up if way == "up" else 10_000 - down
+                 for side, ways in names.items() for way in ways}  # fmt: skip
+        return {name: max(0, number) for name, number in found.items() if self._random.random() < 0.8}
+
+    def of_reference(self) -> Step:
+        """How a symbol comes by its reference price, or a price from outside, at times for one that has none such."""
+        symbol = self._random.choice(list(SPECS))
+        is_external = self._reference.markets[symbol].rules.has_external_reference
+        if self._random.random() < (0.8 if is_external else 0.1):
+            return Step("set_reference_price", (symbol, self._told_price(symbol)))
+        changes = {"reference_bucket_ms": 0, "reference_buckets": 0, "reference_external_id": -1}
+        kind = self._random.choice(("mean", "mean", "external", "external", "none"))
+        if kind == "mean":
+            changes["reference_bucket_ms"] = self._random.choice((7, 500, 3_000))
+            changes["reference_buckets"] = self._random.choice((1, 3, 20))
+        if kind == "external":
+            changes["reference_external_id"] = 0
+        return self.define(symbol, changes, reopen=False)
+
+    def _told_price(self, symbol: str) -> int | None:
+        """In 1e-8: close to the last price and seldom a whole tick; seldom none."""
+        units = self._last(symbol) * SPECS[symbol].tick_units
+        around = round(units * self._random.uniform(0.99, 1.01))
+        return self._random.choice((units, around, around, around, around, None))
+
+    def _last(self, symbol: str) -> int:
+        market = self._reference.markets[symbol]
+        return int((market.last_price or market.tick) / market.tick)
 
     def _position(self, symbol: str) -> dict[str, int]:
         atoms = self._held(SPECS[symbol].base, self._random.choice(POOR))

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import Any
 
-from tests.model.auctions import COLLECTING, Auctions
+from tests.model.auctions import COLLECTING
 from tests.model.matching import copied
 from tests.model.rules import AccountRules, SymbolRules
+from tests.model.tape import Tape
 from tests.model.words import ATOM, EXACT, ZERO, Market, Order, Purse, Refused, ceil
 
 PRECISE = Context(prec=80)  # whoever calls works in this: products of two numbers of 2**53 steps must come out exact
@@ -21,7 +22,7 @@ BALANCE_LIMIT = 9 * 10**18 * ATOM
 
 
 @dataclass
-class Exchange(Auctions):
+class Exchange(Tape):
     """Every command raises Refused, and has then changed nothing."""
 
     def replace(

@@ -21,13 +21,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Band:
-    """A price between these multiples of the last price."""
+    """A price between these multiples of another."""
 
     up: Decimal = NONE
     down: Decimal = NONE
 
-    def excludes(self, price: Decimal, last: Decimal) -> bool:
-        return bool(self.up and price > last * self.up) or bool(self.down and price < last * self.down)
+    def excludes(self, price: Decimal, average: Decimal) -> bool:
+        return bool(self.up and price > average * self.up) or bool(self.down and price < average * self.down)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Sizes:
 @dataclass(frozen=True)
 class SymbolRules:
     """Binance's filters (filters.md), the matching rule, and the circuit breaker: a last price more than `halt_share`
-    from another one of the last `halt_seconds` halts the symbol.
+    from another one of the last `halt_seconds` halts the symbol. Takers trade in the range around the reference price:
+    the mean of the trades in `buckets` of `bucket_ms`, else what is told from outside where that `is_external`.
     """
 
     here: Counts = Counts()
@@ -61,6 +62,23 @@ class SymbolRules:
     rates: dict[str, Decimal] = field(default_factory=dict)  # of fees: "standard_maker", "tax_buyer" ...; none: zero
     discount_asset: str = ""  # in which fees may be paid, then at this share of the standard ones
     discount: Decimal = NONE
+    bid_range: Band = Band()
+    ask_range: Band = Band()
+    bucket_ms: int = 0
+    buckets: int = 0
+    is_external: bool = False
+
+    @property
+    def has_range(self) -> bool:
+        return self.bid_range != Band() or self.ask_range != Band()
+
+    @property
+    def has_mean_reference(self) -> bool:
+        return self.bucket_ms > 0 and self.buckets > 0
+
+    @property
+    def has_external_reference(self) -> bool:
+        return self.is_external and not self.has_mean_reference
 
     @property
     def has_breaker(self) -> bool:

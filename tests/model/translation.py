@@ -65,6 +65,9 @@ def rules_of(spec: SymbolSpec) -> SymbolRules:
         price=_band(spec.price_up_e4, spec.price_down_e4),
         bid_price=_band(spec.bid_price_up_e4, spec.bid_price_down_e4),
         ask_price=_band(spec.ask_price_up_e4, spec.ask_price_down_e4), halt_share=spec.halt_bips / WHOLE,
+        bid_range=_band(spec.range_bid_up_e4, spec.range_bid_down_e4),
+        ask_range=_band(spec.range_ask_up_e4, spec.range_ask_down_e4), bucket_ms=spec.reference_bucket_ms,
+        buckets=spec.reference_buckets, is_external=spec.reference_external_id >= 0,
         halt_seconds=spec.halt_seconds, sizes=_sizes(spec), rates=decimal_rates(spec.fee_rates),
         discount_asset=spec.discount_asset if spec.allows_discount else "", discount=spec.discount_e8 * ATOM,
         matching=f"{spec.matching_rule}/{spec.price_time_percent}" if spec.matching_rule != "price_time" else "",
@@ -145,6 +148,8 @@ def event_of(event: events.AnyEvent) -> dict[str, Any]:
             return told | {"account": account, "symbol": symbol, "rates": by_name, "wish": rates.uses_discount}
         case events.ConversionSet(discount_asset=discount_asset, asset=asset, price_e8=price_e8):
             return told | {"discount_asset": discount_asset, "asset": asset, "price": price_e8 * ATOM}
+        case events.ReferencePriceSet(symbol=symbol, price_units=units):
+            return told | {"symbol": symbol, "price": None if units is None else units * ATOM}
         case events.TradeGroupSet(account=account, trade_group=trade_group):
             return told | {"account": account, "trade_group": trade_group}
         case events.OrderRejected(symbol=symbol, account=account):
@@ -185,6 +190,8 @@ def _market_event(event: Any, spec: SymbolSpec) -> dict[str, Any]:
             }
         case events.OrderCanceled(order=order, cancel_client_order_id=own_id):
             return told | {"order": order_of(order, spec), "own_id": own_id}
+        case events.TapeFrameApplied(takers=takers) | events.TapeTradePlayed(takers=takers):
+            return told | {"takers": [order_of(record, spec) for record in takers]}
         case events.AuctionMatched(price_ticks=price_ticks, is_final=is_final):
             return told | {"price": price_ticks * tick, "is_final": is_final}
         case events.OrderStep(order=order, is_final=is_final, prevented=prevented):

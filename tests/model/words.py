@@ -46,6 +46,8 @@ class Market:
     definition: object = None  # all of its rules, as they were last defined
     is_halted: bool = False  # by the circuit breaker
     traded: list[tuple[int, Decimal]] = field(default_factory=list)
+    reference: Decimal | None = None  # the reference price as it was told from outside
+    buckets: Any = None  # of the mean (averages.Buckets)
 
     def steps(self) -> tuple[int, int]:
         """(multiplier, divisor): atoms of quote = ticks * lots * multiplier / divisor."""
@@ -103,6 +105,7 @@ class Order:
     is_in_book: bool = field(default=False, compare=False)
     is_waiting: bool = field(default=False, compare=False)  # for its price
     best: Decimal | None = field(default=None, compare=False)  # the price that a trailing order follows
+    range: tuple[Decimal, Decimal] | None = field(default=None, compare=False)  # within which it takes, unfinished
     quote_prevented: Decimal = field(default=ZERO, compare=False)  # of its quote amount, what prevention took
 
     @property
