@@ -6,6 +6,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis.strategies as st
 import msgspec
@@ -20,6 +21,9 @@ from engine.commands import (
     PlaceOrderList,
     ReduceOrder,
     ReplaceOrder,
+    TapeFrame,
+    TapeLevel,
+    TapeTrade,
     Transfer,
 )
 from engine.types import (
@@ -37,6 +41,7 @@ from engine.types import (
 from engine.venue import Venue
 from tests.conftest import finish
 from tests.model.agreement import ASSETS, Pair, Step
+from tests.model.tape import MAKER, TAKER
 from tests.model.translation import SPECS
 
 _names = itertools.count(1)
@@ -66,8 +71,19 @@ RULES = st.fixed_dictionaries(
         "price_up_e4": st.sampled_from([10_000, 10_100, 10_200]), "price_down_e4": st.sampled_from([9_800, 9_900]),
         "bid_price_up_e4": st.sampled_from([10_000, 10_300]), "ask_price_down_e4": st.sampled_from([9_700, 10_000]),
         "halt_bips": st.sampled_from([100, 200]), "halt_seconds": st.integers(1, 2),
+        "range_bid_up_e4": st.sampled_from([10_000, 10_150]), "range_ask_down_e4": st.sampled_from([9_850, 10_000]),
+        "range_bid_down_e4": st.sampled_from([9_700, 9_900]), "range_ask_up_e4": st.sampled_from([10_100, 10_300]),
     },
 )  # fmt: skip
+MATCHING = st.sampled_from([("price_time", 0), ("pro_rata", 0), ("price_time_pro_rata", 50)])
+REFERENCES = st.sampled_from(
+    [
+        {}, {"reference_external_id": 0}, {"reference_bucket_ms": 50, "reference_buckets": 2},
+        {"reference_bucket_ms": 1_000, "reference_buckets": 1},
+    ]
+)  # fmt: skip
+LEVELS = st.lists(st.tuples(SIDES, CLOSE_PRICES, st.integers(0, 12)), max_size=4)
+DELAYS_MS = st.integers(-5, 60)
 LIMITS = st.builds(
     AccountLimits, is_killed=st.sampled_from([False, False, True]), max_open_orders=SMALL,
     max_order=st.dictionaries(st.sampled_from(ASSETS), st.integers(1, 20_000), max_size=2),
@@ -84,18 +100,25 @@ class Agreement(RuleBasedStateMachine):
         self._loop = loop
         venue = loop.run(Venue.connect(redis_url, f"machine-{next(_names)}"))
         self._pair = loop.run(Pair.start(venue))
+        self._rules: dict[str, dict[str, Any]] = {}  # that are in force beside those of SPECS
 
     def _play(self, name: str, of: object) -> None:
         self._loop.run(self._pair.play(Step(name, of)))
 
     @initialize(
         atoms=st.lists(st.integers(0, 200_000), min_size=9, max_size=9), cap=st.sampled_from([MAX_FILLS, 1, 2]),
-        grouped=st.sets(ACCOUNTS),
+        grouped=st.sets(ACCOUNTS), matching=MATCHING, reference=REFERENCES,
     )  # fmt: skip
-    def begin(self, atoms: list[int], cap: int, grouped: set[int]) -> None:
+    def begin(
+        self, atoms: list[int], cap: int, grouped: set[int], matching: tuple[str, int], reference: dict[str, int]
+    ) -> None:
         self._pair.shorten_steps(cap)
+        for symbol in SPECS:
+            self._define(symbol, SymbolStatus.TRADING, {}, matching, reference)
         for account in sorted(grouped):
             self._play("set_trade_group", (account, 7))
+        for account, asset in itertools.product((MAKER, TAKER), ASSETS):
+            self._play("credit", Transfer(account=account, asset=asset, atoms=2**50))
         for (account, asset), amount in zip(itertools.product((1, 2, 3), ASSETS), atoms, strict=True):
             if amount:
                 self._play("credit", Transfer(account=account, asset=asset, atoms=amount))
@@ -172,14 +195,19 @@ class Agreement(RuleBasedStateMachine):
         prices=st.tuples(CLOSE_PRICES, CLOSE_PRICES, CLOSE_PRICES, CLOSE_PRICES), bips=st.sampled_from([0, 0, 0, 100]),
         lots=LOTS, tip=st.integers(0, 3), stp=MODES, is_swapped=st.booleans(), name=st.sampled_from(["", "", "list"]),
         working=st.none() | st.tuples(SIDES, CLOSE_PRICES, st.integers(1, 12), st.sampled_from(WORKING)),
-        single=st.none() | st.sampled_from(list(OrderType)),
+        single=st.none() | st.sampled_from(list(OrderType)), is_paid=st.booleans(),
+        peg=st.none() | st.tuples(st.sampled_from(PEGS), st.integers(0, 1), st.booleans()),
     )  # fmt: skip
     def place_list(
         self, account: int, symbol: str, side: Side, profit: OrderType, stop: OrderType,
         prices: tuple[int, int, int, int], bips: int, lots: int, tip: int, stp: StpMode, is_swapped: bool, name: str,
-        working: tuple[Side, int, int, OrderType] | None, single: OrderType | None,
+        working: tuple[Side, int, int, OrderType] | None, single: OrderType | None, is_paid: bool,
+        peg: tuple[PegPrice, int, bool] | None,
     ) -> None:  # fmt: skip
-        """A pair, or one or two orders behind a working one."""
+        """A pair, or one or two orders behind a working one, which may pay for them; what has a limit may be pegged."""
+        is_paid = is_paid and working is not None
+        if working and is_paid:
+            side, working = Side.SELL, (Side.BUY, *working[1:])
         kinds = [single] if working and single else [stop, profit] if is_swapped else [profit, stop]
         orders = []
         if working:
@@ -191,8 +219,15 @@ class Agreement(RuleBasedStateMachine):
                 terms |= {"stop_ticks": prices[2 + number], "trailing_bips": bips}
             if kind.has_limit and lots > 3:
                 terms["iceberg_lots"] = max(tip, tip and lots // 40)
-            orders.append(self._order(account, symbol, side, f"p{number}", "", type=kind, lots=lots, stp=stp, **terms))
+            if peg and kind.has_limit:
+                price_type = PegPrice.PRIMARY_PEG if kind is OrderType.LIMIT_MAKER else peg[0]
+                terms |= {"peg": price_type, "peg_offset": peg[1], "price_ticks": terms["price_ticks"] * peg[2]}
+            order = self._order(
+                account, symbol, side, f"p{number}", "", type=kind, lots=0 if is_paid else lots, stp=stp, **terms
+            )
+            orders.append(order)
         kind = ListKind.OCO if not working else ListKind.OTO if single else ListKind.OTOCO
+        kind = {ListKind.OTO: ListKind.OPO, ListKind.OTOCO: ListKind.OPOCO}[kind] if is_paid else kind
         self._play(
             "place_order_list",
             PlaceOrderList(kind=kind, client_order_id=name or f"l{self._pair.played}", orders=orders),
@@ -257,12 +292,56 @@ class Agreement(RuleBasedStateMachine):
         self._play("credit" if is_credit else "debit", Transfer(account=account, asset=asset, atoms=atoms))
 
     @rule(
-        symbol=SYMBOLS, status=st.sampled_from(["TRADING", "TRADING", "TRADING", "HALT", "BREAK"]), rules=RULES,
-        reopen=st.booleans(),
+        symbol=SYMBOLS, status=st.sampled_from(["TRADING", "TRADING", "TRADING", "HALT", "BREAK", "AUCTION_MATCH"]),
+        rules=RULES, matching=MATCHING, reference=REFERENCES, reopen=st.booleans(),
     )  # fmt: skip
-    def define_symbol(self, symbol: str, status: str, rules: dict[str, int], reopen: bool) -> None:
-        spec = msgspec.structs.replace(SPECS[symbol], status=SymbolStatus(status), **rules)
+    def define_symbol(
+        self, symbol: str, status: str, rules: dict[str, int], matching: tuple[str, int], reference: dict[str, int],
+        reopen: bool,
+    ) -> None:  # fmt: skip
+        self._define(symbol, SymbolStatus(status), rules, matching, reference, reopen=reopen)
+
+    def _define(
+        self, symbol: str, status: SymbolStatus, rules: dict[str, int], matching: tuple[str, int],
+        reference: dict[str, int], *, reopen: bool = False,
+    ) -> None:  # fmt: skip
+        self._rules[symbol] = {"matching_rule": matching[0], "price_time_percent": matching[1], **rules, **reference}
+        spec = msgspec.structs.replace(SPECS[symbol], status=status, **self._rules[symbol])
         self._play("define_symbol", (spec, reopen))
+
+    @rule(symbol=SYMBOLS, sizes=st.lists(st.tuples(ACCOUNTS, SIDES, CLOSE_PRICES, st.integers(1, 12)), max_size=8))
+    def collect_and_uncross(self, symbol: str, sizes: list[tuple[int, Side, int, int]]) -> None:
+        """An auction, without any other command if what it is to collect is not there yet."""
+        spec = msgspec.structs.replace(SPECS[symbol], status=SymbolStatus.AUCTION_MATCH, **self._rules[symbol])
+        if sizes:
+            self._play("define_symbol", (spec, True))
+        for account, side, price, lots in sizes:
+            self._place(account, symbol, side, "", "", type=OrderType.LIMIT, price_ticks=price, lots=lots)
+        self._play("uncross", symbol)
+
+    @rule(symbol=SYMBOLS, units=st.none() | st.integers(190, 208) | st.integers(1, 400))
+    def set_reference_price(self, symbol: str, units: int | None) -> None:
+        """In halves of a tick; none."""
+        price_units = None if units is None else units * SPECS[symbol].tick_units // 2
+        self._play("set_reference_price", (symbol, price_units))
+
+    @rule(symbol=SYMBOLS, levels=LEVELS, delay_ms=DELAYS_MS)
+    def apply_frame(self, symbol: str, levels: list[tuple[Side, int, int]], delay_ms: int) -> None:
+        frame = TapeFrame(levels=[TapeLevel(*level) for level in levels], **self._tape(symbol, delay_ms))
+        self._play("apply_frame", frame)
+
+    @rule(symbol=SYMBOLS, price=CLOSE_PRICES, lots=st.integers(1, 12), is_buyer_maker=st.booleans(), delay_ms=DELAYS_MS)
+    def play_trade(self, symbol: str, price: int, lots: int, is_buyer_maker: bool, delay_ms: int) -> None:
+        head = self._tape(symbol, delay_ms)
+        trade = TapeTrade(price_ticks=price, lots=lots, is_buyer_maker=is_buyer_maker, **head)
+        self._play("play_trade", trade)
+
+    def _tape(self, symbol: str, delay_ms: int) -> dict[str, Any]:
+        reference = self._pair.reference
+        return {
+            "symbol": symbol, "rules_version": reference.markets[symbol].rules_version, "maker_account": MAKER,
+            "taker_account": TAKER, "now_ms": reference.now_ms + delay_ms, "mark": f"m{self._pair.played}",
+        }  # fmt: skip
 
     @rule(account=ACCOUNTS, limits=LIMITS)
     def set_limits(self, account: int, limits: AccountLimits) -> None:
