@@ -13,6 +13,7 @@ import pytest
 
 from accounts.auth import authenticate
 from accounts.digests import key_digest
+from accounts.secrets import seal
 from accounts.tables import TABLES
 from api.health import ENDPOINTS as HEALTH
 from api.router import Router
@@ -20,6 +21,7 @@ from api.runtime import Runtime
 from engine.registry import KeyRecord
 from engine.venue import Venue
 from markets.endpoints import ENDPOINTS as MARKETS
+from tests.api.signing import SECRET, Signer
 from tests.conftest import fund
 
 ACCOUNTS = tuple(row for table in TABLES if table is not MARKETS for row in table)
@@ -131,3 +133,13 @@ async def state_of(venue: Venue) -> dict[str, Any]:
             content = await readers[kind](key)
             state[key] = sorted(zip(content[::2], content[1::2], strict=True)) if kind == b"hash" else content
     return state
+
+
+@pytest.fixture
+async def signer(alice: Api, venue: Venue, http: httpx.AsyncClient) -> Signer:
+    """Alice, whose key has a secret now."""
+    digest = key_digest(ALICE_KEY)
+    await venue.registry.define_key(
+        digest, KeyRecord(account=1, user_name="alice", sealed_secret=seal(SECRET, digest=digest))
+    )
+    return Signer(http, ALICE_KEY)

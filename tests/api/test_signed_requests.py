@@ -3,24 +3,18 @@
 The fact a newcomer would get wrong: the signature covers bytes, so these tests write queries and bodies themselves.
 """
 
-import hashlib
-import hmac
 import time
-from typing import Any
 
 import httpx
 import pytest
 
-from accounts.digests import key_digest
-from accounts.secrets import seal
 from accounts.signatures import HmacVerifier, cut_signature
-from engine.registry import KeyRecord
 from engine.venue import Venue
 from tests.api.conftest import ALICE_KEY, BOB_KEY, Api
+from tests.api.signing import Signer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SECRET = "alice-secret"
 # rest-api.md, "HMAC Keys": two payloads and their signatures.
 EXAMPLE_SECRET = b"NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 EXAMPLE_TAIL = b"&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
@@ -68,37 +62,6 @@ def test_the_signatures_pair_is_cut_wherever_it_stands(
     query: bytes, body: bytes, payload: bytes, signature: bytes | None
 ) -> None:
     assert cut_signature(query, body) == (payload, signature)
-
-
-class Signer:
-    """Signs a query, and asks."""
-
-    def __init__(self, http: httpx.AsyncClient, key: str = ALICE_KEY, secret: str = SECRET) -> None:
-        self.http = http
-        self.key = key
-        self.secret = secret
-
-    def signature(self, text: str) -> str:
-        return hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-    async def ask(
-        self, method: str, path: str, query: str = "", *, kind: str = "text/plain", **how: Any
-    ) -> httpx.Response:
-        headers = {"X-MBX-APIKEY": self.key, "Content-Type": kind}
-        return await self.http.request(method, f"{path}?{query}", headers=headers, **how)
-
-    async def signed(self, method: str, path: str, query: str = "", *, at_ms: int | None = None) -> httpx.Response:
-        text = f"{query}&timestamp={int(time.time() * 1000) if at_ms is None else at_ms}".removeprefix("&")
-        return await self.ask(method, path, f"{text}&signature={self.signature(text)}")
-
-
-@pytest.fixture
-async def signer(alice: Api, venue: Venue, http: httpx.AsyncClient) -> Signer:
-    digest = key_digest(ALICE_KEY)
-    await venue.registry.define_key(
-        digest, KeyRecord(account=1, user_name="alice", sealed_secret=seal(SECRET, digest=digest))
-    )
-    return Signer(http)
 
 
 def refusal(response: httpx.Response) -> tuple[int, int, str]:
