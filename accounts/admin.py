@@ -18,9 +18,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.balances import lines, read_balances, table
+from accounts.keys.public_keys import LONGEST_PEM, read_public_key
 from accounts.live import LiveOrderAdmin
 from accounts.models import ApiKey, Trader, TraderFees
-from accounts.services import create_api_key, credit, kill, read_amounts, release, revoke_api_key
+from accounts.services import CreatedUser, create_api_key, credit, kill, read_amounts, release, revoke_api_key
 from engine.errors import BadParameter, ExchangeError
 from markets.admin import PublishingAdmin
 from markets.models import Asset
@@ -48,6 +49,18 @@ class CreditForm(forms.Form):
         return cleaned
 
 
+class PublicKeyForm(forms.Form):
+    """The PEM of a public key."""
+
+    public_key = forms.CharField(max_length=LONGEST_PEM, widget=forms.Textarea(attrs={"rows": 12, "cols": 70}))
+
+    def clean_public_key(self) -> str:
+        try:
+            return read_public_key(self.cleaned_data["public_key"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
 class StateFilter(admin.SimpleListFilter):
     """Keys that work, or those that were revoked."""
 
@@ -63,7 +76,7 @@ class StateFilter(admin.SimpleListFilter):
 
 class KeyInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs alone
     model = ApiKey
-    fields = ("prefix", "label", "permissions", "signature", "created", "revoked_at")
+    fields = ("prefix", "label", "kind", "permissions", "addresses", "is_disabled", "created", "revoked_at")
     readonly_fields = fields
     extra = 0
     can_delete = False
@@ -97,12 +110,19 @@ class TraderAdmin(PublishingAdmin):
     not_told = "Saved, but the exchange does not know yet"
     list_per_page = 50
     inlines = [KeyInline]
-    actions = ["credit", "issue_key", "kill", "release"]
+    actions = ["credit", "issue_key", "register_key", "kill", "release"]
     readonly_fields = ["account", "balances", "state", "created"]
     limits = ["max_order", "max_daily", "max_position", "max_open_orders"]
 
     def get_fields(self, request: HttpRequest, obj: Trader | None = None) -> list[Any]:
-        return ["name", "display_name", "trade_group", *self.limits, *(self.readonly_fields if obj else [])]
+        return [
+            "name",
+            "display_name",
+            "trade_group",
+            "is_disabled",
+            *self.limits,
+            *(self.readonly_fields if obj else []),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Trader | None = None) -> list[str]:
         return ["name", *self.readonly_fields] if obj else []
@@ -119,6 +139,8 @@ class TraderAdmin(PublishingAdmin):
 
     @admin.display(description="may trade", ordering="is_killed")
     def state(self, trader: Trader) -> str:
+        if trader.is_disabled:
+            return "disabled"
         return "killed" if trader.is_killed else "yes"
 
     @admin.display(description="balances (live)")
@@ -197,8 +219,33 @@ class TraderAdmin(PublishingAdmin):
                 self.message_user(request, f"{trader}: {explain(error)}.", messages.ERROR)
                 continue
             self.log_change(request, trader, f"New API key {made[-1].api_key[:6]}….")
-        if not made:
-            return None
+        return self._show_once(request, made) if made else None
+
+    @admin.action(description="New API key for an Ed25519 or RSA key of selected traders", permissions=["change"])
+    def register_key(self, request: HttpRequest, queryset: QuerySet[Trader]) -> HttpResponse:
+        """The user keeps the private half; several traders may share a key."""
+        form = PublicKeyForm(request.POST if "public_key" in request.POST else None)
+        if form.is_valid():
+            made = []
+            for trader in queryset:
+                try:
+                    made.append(create_api_key(trader.name, label="from the admin", **form.cleaned_data))
+                except ExchangeError as error:
+                    self.message_user(request, f"{trader}: {explain(error)}.", messages.ERROR)
+                    continue
+                self.log_change(request, trader, f"New API key {made[-1].api_key[:6]}….")
+            return self._show_once(request, made)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Register a public key",
+            "opts": self.opts,
+            "form": form,
+            "traders": queryset,
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/accounts/trader/register_key.html", context)
+
+    def _show_once(self, request: HttpRequest, made: list[CreatedUser]) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": "New API keys", "opts": self.opts, "made": made}
         headers = {"Cache-Control": "no-store"}
         return TemplateResponse(request, "admin/accounts/trader/new_keys.html", context, headers=headers)
@@ -225,23 +272,17 @@ class TraderFeesAdmin(PublishingAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
-    list_display = ["prefix", "trader", "label", "permissions", "signature", "created", "revoked_at"]
-    list_filter = [StateFilter, "requires_signature"]
+class ApiKeyAdmin(PublishingAdmin):
+    list_display = ["prefix", "trader", "label", "kind", "permissions", "addresses", "is_disabled", "revoked_at"]
+    list_filter = [StateFilter, "is_disabled", "requires_signature"]
     list_select_related = ["trader"]
     search_fields = ["=prefix", "label", "trader__name"]
     search_help_text = "First six characters of a key, part of its label, or of a trader's name."
     empty_text = "A key is made in the list of traders: select the trader, then the action “New API key”."
-    fields = ("trader", "prefix", "label", "permissions", "signature", "created", "revoked_at")
-    readonly_fields = fields
+    may_change = ("label", "permissions", "addresses", "is_disabled", "requires_signature")
+    readonly_fields = ("trader", "prefix", "kind", "public_key", "created", "revoked_at")
+    fields = (*readonly_fields, *may_change)
     actions = ["revoke"]
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Without buttons: there is nothing to save, a key can only be revoked."""
-        context = {"show_save": False, "show_save_and_continue": False, **(extra_context or {})}
-        return super().changeform_view(request, object_id, form_url, context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A key is made by the action of its trader, which can show it."""

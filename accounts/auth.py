@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from accounts.digests import key_digest
+from accounts.keys.allow_lists import is_listed
 from accounts.signatures import NOBODY, Signed, cut_signature, read_window, verifier_of
 from api.callers import Caller, Permission, RawRequest
 from api.dialects import Dialect
@@ -25,8 +26,11 @@ AHEAD_US: Final = 1_000_000  # a timestamp may be less than this ahead of the ve
 
 
 async def authenticate(runtime: Runtime, request: RawRequest, route: Route) -> Caller:
-    """Whose key this is. Raises Refused: BAD_KEY_FORMAT for none or none that could be one, BAD_KEY for an unknown or
-    revoked one, for a missing permission, and for a key that wants every request signed; what `check_signed` raises.
+    """Whose key this is.
+
+    Raises Refused: BAD_KEY_FORMAT for none or none that could be one; BAD_KEY for one that is not in force, a missing
+    permission, an address that is not on its list, and for a key that wants every request signed; also what
+    `check_signed` raises.
     """
     api_key = b""
     for name in route.dialect.key_headers:
@@ -38,7 +42,7 @@ async def authenticate(runtime: Runtime, request: RawRequest, route: Route) -> C
         return await check_signed(runtime, _signed(api_key, request, route), route.permission, route.dialect)
     digest = key_digest(api_key.decode())
     record = await runtime.venue.registry.key(digest)
-    if record is None or not _may(record, route.permission):
+    if record is None or not may(record, route.permission, request.address):
         raise Refused(BAD_KEY)
     if record.requires_signature and not route.dialect.is_signed:
         signed = _signed(api_key, request, route)
@@ -62,9 +66,9 @@ async def check_signature(runtime: Runtime, signed: Signed, permission: Permissi
     """
     digest = key_digest(signed.api_key)
     record = await runtime.venue.registry.key(digest)
-    verifier = NOBODY if record is None else verifier_of(record.sealed_secret, digest)
+    verifier = NOBODY if record is None else verifier_of(record, digest)
     is_genuine = verifier.is_genuine(signed.payload, signed.signature or b"")
-    if record is None or not _may(record, permission):
+    if record is None or not may(record, permission, signed.address):
         raise Refused(BAD_KEY)
     if not signed.signature:
         raise BadParameter("signature", "MISSING" if signed.signature is None else "EMPTY")
@@ -89,16 +93,17 @@ async def check_time(runtime: Runtime, caller: Caller, timestamp: str | None, re
     return replace(caller, until_us=window.until_us)
 
 
-async def check_key(runtime: Runtime, digest: str, permission: Permission, dialect: Dialect) -> Caller:
+async def check_key(runtime: Runtime, digest: str, permission: Permission, dialect: Dialect, *, address: str) -> Caller:
     """Whose key has this digest, for one that has shown itself before. Raises Refused BAD_KEY."""
     record = await runtime.venue.registry.key(digest)
-    if record is None or not _may(record, permission):
+    if record is None or not may(record, permission, address):
         raise Refused(BAD_KEY)
     return Caller(dialect, record.account, record.user_name, digest)
 
 
-def _may(record: KeyRecord, permission: Permission) -> bool:
-    return permission in record.permissions
+def may(record: KeyRecord, permission: Permission, address: str) -> bool:
+    """Whether a key permits this, to a peer with this address."""
+    return permission in record.permissions and is_listed(record.addresses, address)
 
 
 def _signed(api_key: bytes, request: RawRequest, route: Route) -> Signed:

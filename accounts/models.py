@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 
+from accounts.keys.allow_lists import LONGEST, read_allow_list
+from accounts.keys.public_keys import public_key_verifier, read_public_key
 from engine.amounts import to_atoms
 from engine.errors import BadParameter
 from engine.records import OrderRecord
@@ -23,6 +25,7 @@ from markets.rules import FEE_FIELDS, BadRules, read_rates
 
 LONGEST_NAME = 36
 PREFIX_LENGTH = 6
+PERMISSIONS = "RTW"
 NO_GROUP = -1
 LARGEST_GROUP = 2**31 - 1
 LIMIT_FIELDS = ("max_order", "max_daily", "max_position")
@@ -91,6 +94,7 @@ class Trader(models.Model):
         help_text="Open orders on all symbols. Empty: any number.",
     )
     is_killed = models.BooleanField("killed", default=False, help_text="Places no orders until it is released.")
+    is_disabled = models.BooleanField("disabled", default=False, help_text="None of its keys works meanwhile.")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -110,9 +114,9 @@ class Trader(models.Model):
             read_limit_amounts(field, getattr(self, field))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, and make the account known once that is committed. Raises ExchangeError when only the second failed."""
+        """Save, and make account and keys known once that is committed. Raises ExchangeError when only that failed."""
         super().save(*args, **kwargs)
-        transaction.on_commit(lambda: publish([self], []))
+        transaction.on_commit(lambda: publish([self], self.keys.select_related("trader")))
 
 
 def _fee() -> "models.CharField[str, str]":
@@ -179,14 +183,26 @@ class TraderFees(models.Model):
 
 
 class ApiKey(models.Model):
-    """A key of a trader: what is needed to know it again and to check signatures, not the key itself."""
+    """A key of a trader: what is needed to know it again and to check signatures, not the key itself.
+
+    It is in force unless it is disabled, or its trader is, or it was revoked, which is for ever.
+    """
 
     trader = models.ForeignKey(Trader, on_delete=models.PROTECT, related_name="keys")
     label = models.CharField(max_length=100, blank=True)
     prefix = models.CharField(max_length=PREFIX_LENGTH, editable=False, help_text="The key's first characters.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    sealed_secret = models.TextField(editable=False)
+    sealed_secret = models.TextField(editable=False, blank=True)
+    public_key = models.TextField(
+        editable=False, blank=True, help_text="Made by the user, who signs with the other half."
+    )
     permissions = models.CharField(max_length=3, default="RTW", help_text="R read, T trade, W deposit and withdraw.")
+    addresses = models.CharField(
+        max_length=LONGEST,
+        blank=True,
+        help_text="From where it may be used: addresses and networks, like 127.0.0.1,10.0.0.0/8. Empty: anywhere.",
+    )
+    is_disabled = models.BooleanField("disabled", default=False, help_text="It does not work meanwhile.")
     requires_signature = models.BooleanField(default=False, help_text="Refuse unsigned requests also on /api/v1.")
     created = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -198,9 +214,27 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"{self.prefix}… of {self.trader}"
 
-    def signature(self) -> str:
-        """`requires_signature` in words, for the admin: the cross of a boolean would look like a fault."""
-        return "required" if self.requires_signature else "not required on /api/v1"
+    @property
+    def kind(self) -> str:
+        """What it signs with."""
+        return public_key_verifier(self.public_key).kind if self.public_key else "HMAC"
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.revoked_at is None and not self.is_disabled and not self.trader.is_disabled
+
+    def clean(self) -> None:
+        letters = self.permissions
+        if not letters or set(letters) - set(PERMISSIONS) or len(set(letters)) < len(letters):
+            text = f"permissions must be letters of {PERMISSIONS}, each at most once, not {letters[:20]!r}"
+            raise ValidationError({"permissions": text})
+        self.permissions = "".join(letter for letter in PERMISSIONS if letter in letters)
+        for field, read in (("addresses", read_allow_list), ("public_key", read_public_key)):
+            try:
+                setattr(self, field, read(getattr(self, field)) if getattr(self, field) else "")
+            except ValueError as error:
+                raise ValidationError({field: str(error)}) from error
+        self.requires_signature |= bool(self.public_key)  # it is known by nothing else
 
     def record(self) -> KeyRecord:
         """What the engine is told about the key."""
@@ -210,6 +244,8 @@ class ApiKey(models.Model):
             permissions=self.permissions,
             sealed_secret=self.sealed_secret,
             requires_signature=self.requires_signature,
+            public_key=self.public_key,
+            addresses=self.addresses,
         )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -252,7 +288,7 @@ def publish(traders: Iterable[Trader], keys: Iterable[ApiKey]) -> None:
     """Make the engine know these accounts and keys as SQL has them. Raises EngineUnavailable, OutcomeUnknown."""
 
     accounts = [(trader.account, trader.name, trader.trade_group, trader.limits()) for trader in traders]
-    records = [(key.digest, key.record(), key.revoked_at is None) for key in keys]
+    records = [(key.digest, key.record(), key.is_in_force) for key in keys]
 
     async def define(venue: Venue) -> None:
         for account, name, trade_group, limits in accounts:

@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.digests import key_digest
-from accounts.models import PREFIX_LENGTH, ApiKey, Trader, TraderFees, publish, publish_fees
+from accounts.keys.public_keys import read_public_key
+from accounts.models import PERMISSIONS, PREFIX_LENGTH, ApiKey, Trader, TraderFees, publish, publish_fees
 from accounts.secrets import seal
 from engine.amounts import to_atoms
 from engine.commands import Transfer
@@ -28,13 +29,15 @@ from markets.services import bad_parameter, publish_symbols
 
 KEY_LENGTH = 64
 KEY_ALPHABET = string.ascii_letters + string.digits
-PERMISSIONS = "RTW"
 Row = TypeVar("Row", Trader, ApiKey)
 
 
 @dataclass(frozen=True)
 class CreatedUser:
-    """A user and a new key of his. Key and secret are left out of repr: reprs end up in logs."""
+    """A user and a new key of his. Key and secret are left out of repr: reprs end up in logs.
+
+    `secret` is empty where the user has made the key himself.
+    """
 
     name: str
     account: int
@@ -42,13 +45,15 @@ class CreatedUser:
     secret: str = field(repr=False)
 
 
-def create_user(name: str, display_name: str = "", *, label: str = "") -> CreatedUser:
+def create_user(name: str, display_name: str = "", *, label: str = "", public_key: str = "") -> CreatedUser:
     """A user with a key; for a name that exists, one more key.
 
     Raises BadParameter for a name that cannot be, EngineUnavailable or OutcomeUnknown when the engine was not told.
     """
+    if public_key:
+        _checked_public_key(public_key)  # before anything is made
     ensure_trader(name, display_name)
-    return create_api_key(name, label=label)
+    return create_api_key(name, label=label, public_key=public_key)
 
 
 def ensure_trader(name: str, display_name: str = "") -> Trader:
@@ -144,24 +149,33 @@ def find(name: str) -> Trader | None:
 
 
 def create_api_key(
-    name: str, *, label: str = "", permissions: str = PERMISSIONS, requires_signature: bool = False
+    name: str,
+    *,
+    label: str = "",
+    permissions: str = PERMISSIONS,
+    requires_signature: bool = False,
+    public_key: str = "",
+    addresses: str = "",
 ) -> CreatedUser:
-    """One more key for a user. `permissions`: letters of RTW. Raises Rejected UNKNOWN_USER, BadParameter, as above."""
+    """One more key for a user. `permissions`: letters of RTW; `addresses`: from where, empty for anywhere.
+
+    With the PEM of a `public_key` the user has made it himself: there is no secret, and whatever it does is signed.
+    Raises Rejected UNKNOWN_USER, BadParameter, as above.
+    """
     trader = find(name)
     if trader is None:
         raise Rejected(Reason.UNKNOWN_USER, name)
-    if not permissions or set(permissions) - set(PERMISSIONS) or len(set(permissions)) < len(permissions):
-        detail = f"permissions must be letters of {PERMISSIONS}, each at most once, not {permissions[:20]!r}"
-        raise BadParameter("permissions", "UNKNOWN_VALUE", value=permissions, detail=detail)
-    api_key, secret = _random_key(), _random_key()
+    api_key, secret = _random_key(), "" if public_key else _random_key()
     digest = key_digest(api_key)
     key = ApiKey(
         trader=trader,
         label=label,
         prefix=api_key[:PREFIX_LENGTH],
         digest=digest,
-        sealed_secret=seal(secret, digest=digest),
+        sealed_secret=seal(secret, digest=digest) if secret else "",
+        public_key=public_key,
         permissions=permissions,
+        addresses=addresses,
         requires_signature=requires_signature,
     )
     _checked(key).save()
@@ -175,6 +189,34 @@ def _random_key() -> str:
 def find_api_key(api_key: str) -> ApiKey | None:
     """The row of a key by its text."""
     return ApiKey.objects.select_related("trader").filter(digest=key_digest(api_key)).first()
+
+
+def change_api_key(api_key: str, **fields: Any) -> ApiKey:
+    """Change what a key may do, from where, or whether it works; in force at once. The fields are those of ApiKey.
+
+    Raises BadParameter, also for a key that is not known, or as `create_user`.
+    """
+    with transaction.atomic():
+        key = known_api_key(api_key)
+        for name_of_field, value in fields.items():
+            setattr(key, name_of_field, value)
+        _checked(key).save()
+    return key
+
+
+def known_api_key(api_key: str) -> ApiKey:
+    """The row of a key by its text. Raises BadParameter, which does not repeat the text."""
+    key = find_api_key(api_key)
+    if key is None:
+        raise BadParameter("apiKey", "UNKNOWN_VALUE", detail="there is no such API key")
+    return key
+
+
+def _checked_public_key(text: str) -> str:
+    try:
+        return read_public_key(text)
+    except ValueError as error:
+        raise BadParameter("publicKey", "UNKNOWN_VALUE", detail=str(error)) from error
 
 
 def revoke_api_key(key: ApiKey) -> bool:

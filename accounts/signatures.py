@@ -14,10 +14,12 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from accounts.keys.public_keys import public_key_verifier
 from accounts.secrets import CannotUnseal, unseal
 from api.parameters import LARGEST_INTEGER, MOST_DIGITS
 from engine.amounts import to_atoms
 from engine.errors import BadParameter
+from engine.registry import KeyRecord
 
 logger = logging.getLogger(__name__)
 
@@ -103,9 +105,15 @@ class HmacVerifier:
 NOBODY: Final = HmacVerifier(secrets.token_bytes(32))  # an unknown key takes as long as a known one
 
 
-@lru_cache(maxsize=VERIFIERS_KEPT)
-def verifier_of(sealed_secret: str, digest: str) -> Verifier:
+def verifier_of(record: KeyRecord, digest: str) -> Verifier:
     """What knows the signatures of the key with this digest. NOBODY if its secret does not open."""
+    return (
+        public_key_verifier(record.public_key) if record.public_key else _secret_verifier(record.sealed_secret, digest)
+    )
+
+
+@lru_cache(maxsize=VERIFIERS_KEPT)
+def _secret_verifier(sealed_secret: str, digest: str) -> Verifier:
     try:
         return HmacVerifier(unseal(sealed_secret, digest=digest).encode())
     except CannotUnseal as error:

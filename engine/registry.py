@@ -21,6 +21,8 @@ class KeyRecord(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     user_name: str
     sealed_secret: str = ""  # the signing secret, sealed; opened only by accounts.secrets
     requires_signature: bool = False
+    public_key: str = ""  # PEM; of a key that was made by its user and has no secret here
+    addresses: str = ""  # networks with commas between, empty: anywhere; accounts.keys.allow_lists reads them
 
 
 class Registry:

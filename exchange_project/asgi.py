@@ -23,6 +23,7 @@ import accounts.tables
 import api.health
 import simulation.endpoints
 import simulation.fee_endpoints
+import simulation.key_endpoints
 import simulation.symbol_endpoints
 import simulation.user_stream_endpoints
 from accounts.auth import authenticate
@@ -35,6 +36,7 @@ TABLES = (
     *accounts.tables.TABLES,
     simulation.endpoints.ENDPOINTS,
     simulation.fee_endpoints.ENDPOINTS,
+    simulation.key_endpoints.ENDPOINTS,
     simulation.symbol_endpoints.ENDPOINTS,
     simulation.user_stream_endpoints.ENDPOINTS,
     api.health.ENDPOINTS,

@@ -1,10 +1,10 @@
 """`/_sim/...`: what is not the exchange, but what its owner may do to it. Callers show the text of `sim.token`.
 
     GET  info                   venue, version, clock
-    GET  users [name]           POST users {name, displayName?}        a user if there is none, and one more key
+    GET  users [name]           POST users {name, displayName?, publicKey?}   a user if there is none, and one more key
                                 PUT  users {name, tradeGroup?, maxOrder?, maxDaily?, maxPosition?, maxOpenOrders?,
-                                            killed?}      true: all its orders are cancelled, new ones refused
-    POST keys {user, ...}       one more key, with its secret
+                                            killed?, disabled?}   killed: all its orders are cancelled, new ones refused
+    keys                        see key_endpoints
     symbols, auction, exchange, referencePrice    see symbol_endpoints
     POST credit, debit {user, asset, amount}
     fees, conversions           see fee_endpoints
@@ -51,6 +51,7 @@ class UserQuery(Struct, kw_only=True):
 class NewUser(Struct, kw_only=True, rename="camel"):
     name: str
     display_name: str | None = None
+    public_key: str = ""
 
 
 class UserChange(Struct, kw_only=True, rename="camel"):
@@ -63,13 +64,7 @@ class UserChange(Struct, kw_only=True, rename="camel"):
     max_position: str | None = None
     max_open_orders: str | None = None
     killed: bool | None = None
-
-
-class NewKey(Struct, kw_only=True, rename="camel"):
-    user: str
-    label: str = ""
-    permissions: str = accounts.PERMISSIONS
-    requires_signature: bool = False
+    disabled: bool | None = None
 
 
 class Money(Struct, kw_only=True):
@@ -131,7 +126,8 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
 @ENDPOINTS.endpoint("POST", "/users")
 async def create_user(request: NewUser, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A user, if there is none of that name, and one more key."""
-    return key_shown(await in_sql(accounts.create_user, request.name, request.display_name or ""))
+    name, public_key = request.display_name or "", request.public_key
+    return key_shown(await in_sql(accounts.create_user, request.name, name, public_key=public_key))
 
 
 @ENDPOINTS.endpoint("PUT", "/users")
@@ -147,6 +143,8 @@ async def change_user(request: UserChange, caller: Caller, runtime: Runtime) -> 
         raise BadParameter("tradeGroup", "MISSING", detail="say what is to change: tradeGroup, maxOrder, killed ...")
     if request.killed is False:
         changes["is_killed"] = False
+    if request.disabled is not None:
+        changes["is_disabled"] = request.disabled
     row = await in_sql(accounts.change_trader, request.name, **changes)
     if not request.killed:
         return user_shown(row)
@@ -159,19 +157,6 @@ def _read_group(text: str) -> int:
         detail = "tradeGroup must be a number, or -1 for none"
         raise BadParameter("tradeGroup", "OUT_OF_RANGE", value=text, detail=detail)
     return int(text)
-
-
-@ENDPOINTS.endpoint("POST", "/keys")
-async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """One more key for a user."""
-    created = await in_sql(
-        accounts.create_api_key,
-        request.user,
-        label=request.label,
-        permissions=request.permissions,
-        requires_signature=request.requires_signature,
-    )
-    return key_shown(created)
 
 
 @ENDPOINTS.endpoint("POST", "/credit")

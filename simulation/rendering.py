@@ -5,7 +5,7 @@ The fact a newcomer would get wrong: a rule that a symbol does not have is shown
 
 from typing import Any
 
-from accounts.models import Trader, TraderFees
+from accounts.models import ApiKey, Trader, TraderFees
 from accounts.services import CreatedUser
 from engine.amounts import to_short_text, to_text
 from engine.queries import AuctionState
@@ -31,6 +31,7 @@ def user_shown(row: Trader) -> dict[str, Any]:
         "maxPosition": row.max_position,
         "maxOpenOrders": row.max_open_orders,
         "killed": row.is_killed,
+        "disabled": row.is_disabled,
     }
 
 
@@ -55,11 +56,23 @@ def conversion_shown(row: Conversion) -> dict[str, str]:
 
 
 def key_shown(created: CreatedUser) -> dict[str, Any]:
+    """A key that has just been made; no secret where its user keeps it."""
+    shown = {"name": created.name, "account": created.account, "apiKey": created.api_key}
+    return shown | {"secret": created.secret} if created.secret else shown
+
+
+def known_key_shown(key: ApiKey) -> dict[str, Any]:
+    """A key that was made some time: by its first characters, without anything secret."""
     return {
-        "name": created.name,
-        "account": created.account,
-        "apiKey": created.api_key,
-        "secret": created.secret,
+        "user": key.trader.name,
+        "prefix": key.prefix,
+        "label": key.label,
+        "kind": key.kind,
+        "permissions": key.permissions,
+        "addresses": key.addresses,
+        "requiresSignature": key.requires_signature,
+        "disabled": key.is_disabled,
+        "revoked": key.revoked_at is not None,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from accounts.auth import may
 from accounts.digests import key_digest
 from accounts.sockets.dialogue import Dialogue
 from accounts.sockets.frames import Frame, Request
@@ -145,7 +146,8 @@ class GuideDialogue(Dialogue):
         """Raises Refusal: one text for all keys that do not work, so that nothing can be learned from it."""
         digest = key_digest(api_key)
         record: KeyRecord | None = await self.runtime.venue.registry.key(digest)
-        if record is None or record.requires_signature or Permission.READ not in record.permissions:
+        peer = self._socket.scope.get("client") or ("",)
+        if record is None or record.requires_signature or not may(record, Permission.READ, peer[0]):
             raise Refusal("invalid API key")
         return Session(record.account, record.user_name, digest)
 

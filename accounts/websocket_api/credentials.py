@@ -43,7 +43,8 @@ async def caller_of(connection: Connection, method: Method, texts: Texts) -> Cal
     if api_key is None:
         caller = await _of_session(connection, method)
     elif method.credentials is Credentials.KEY_OR_SESSION:
-        caller = await check_key(connection.runtime, _digest(api_key), method.permission, V3)
+        digest = _digest(api_key)
+        caller = await check_key(connection.runtime, digest, method.permission, V3, address=connection.address)
     else:
         caller = await _of_signature(connection, method, texts, api_key)
     if method.credentials in (Credentials.SIGNATURE, Credentials.SIGNATURE_OR_SESSION):
@@ -59,7 +60,8 @@ async def _of_session(connection: Connection, method: Method) -> Caller:
         if connection.session is session:
             connection.session = None
         raise SessionRevoked
-    return await check_key(connection.runtime, session.key_digest, method.permission, V3)
+    address = connection.address
+    return await check_key(connection.runtime, session.key_digest, method.permission, V3, address=address)
 
 
 async def _of_signature(connection: Connection, method: Method, texts: Texts, api_key: str) -> Caller:

@@ -17,21 +17,25 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from accounts.auth import authenticate
+from accounts.digests import key_digest
 from accounts.models import ApiKey, Trader, TraderFees
+from accounts.secrets import seal
 from accounts.services import create_user
 from api.router import Router
 from api.runtime import Runtime
 from engine.venue import Venue
 from markets.models import Asset, Conversion, Exchange, Symbol
-from simulation import endpoints, fee_endpoints, symbol_endpoints, user_stream_endpoints
+from simulation import endpoints, fee_endpoints, key_endpoints, symbol_endpoints, user_stream_endpoints
 from tests.api.conftest import state_of
 from tests.api.test_bad_input import BAD_DECIMAL, BAD_INTEGER, NO_NUMBER, UNREADABLE, refusal
+from tests.api.test_keys import DOCUMENTED_ED25519
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SIM = (
     *endpoints.ENDPOINTS,
     *fee_endpoints.ENDPOINTS,
+    *key_endpoints.ENDPOINTS,
     *symbol_endpoints.ENDPOINTS,
     *user_stream_endpoints.ENDPOINTS,
 )
@@ -54,13 +58,18 @@ WORDS = {
     "matchingRule": "price_time_pro_rata",
 }  # fmt: skip
 FEES = {name: text for name, text in RULES.items() if name.endswith("Fee")}
+OWN_KEY = "alices"
+KEY = {"label": "mine", "permissions": "R", "requiresSignature": "true", "addresses": "10.0.0.0/8"}
 MONEY = {"user": "alice", "asset": "BTC", "amount": "1"}
 
 # (method, path, parameters with which it would be accepted)
 GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/users", {"name": "alice"}),
-    ("POST", "/users", {"name": "bob", "displayName": "Bob"}),
-    ("POST", "/keys", {"user": "alice", "label": "mine", "permissions": "R", "requiresSignature": "true"}),
+    ("POST", "/users", {"name": "bob", "displayName": "Bob", "publicKey": DOCUMENTED_ED25519}),
+    ("GET", "/keys", {"user": "alice"}),
+    ("POST", "/keys", {"user": "alice", "publicKey": DOCUMENTED_ED25519, **KEY}),
+    ("PUT", "/keys", {"apiKey": OWN_KEY, "disabled": "true", **KEY}),
+    ("DELETE", "/keys", {"apiKey": OWN_KEY}),
     ("POST", "/symbols", {"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", "referenceExternalId": "2"}),
     (
         "POST",
@@ -91,6 +100,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
             "maxPosition": "BTC=1",
             "maxOpenOrders": "5",
             "killed": "true",
+            "disabled": "true",
         },
     ),
     ("GET", "/fees", {"user": "alice"}),
@@ -130,7 +140,9 @@ BAD: dict[str, list[str]] = {
     "speed": [*NO_NUMBER, "0", "1e3", "MAX", "1000001"],
     "served": BAD_TRUTH,
     "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH, "usesDiscount": BAD_TRUTH,
-    "killed": BAD_TRUTH, **dict.fromkeys(("maxOrder", "maxDaily", "maxPosition"), BAD_AMOUNTS),
+    "apiKey": ["", " ", "alice", "x" * 5000, "\x00"], "addresses": ["", "x", "10.0.0.1/8", "1.2.3.4," * 500, "\x00"],
+    "publicKey": ["", " ", "x", "-----BEGIN PRIVATE KEY-----", "x" * 5000, "\x00", DOCUMENTED_ED25519[:60]],
+    "disabled": BAD_TRUTH, "killed": BAD_TRUTH, **dict.fromkeys(("maxOrder", "maxDaily", "maxPosition"), BAD_AMOUNTS),
     "maxOpenOrders": [*NO_NUMBER, "1.5", "1e3"], "status": ["", " ", "halt", "OPEN", "HALT\x00", "x" * 5000],
     "discountAsset": [text for text in BAD_ASSET if text != " "],
     **dict.fromkeys(RULES | COUNTS, BAD_RULE), "referenceExternalId": [*BAD_RULE, "1.5", str(2**31)],
@@ -149,6 +161,8 @@ async def sim(
     def furnish() -> None:
         Symbol(symbol="BTCUSDT", base=Asset.objects.create(name="BTC"), quote=Asset.objects.create(name="USDT")).save()
         create_user("alice")
+        trader, digest = Trader.objects.get(name="alice"), key_digest(OWN_KEY)
+        ApiKey(trader=trader, prefix=OWN_KEY, digest=digest, sealed_secret=seal("secret", digest=digest)).save()
 
     await database_sync_to_async(furnish)()
     transport = httpx.ASGITransport(Router([SIM], runtime, authenticate=authenticate))

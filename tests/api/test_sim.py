@@ -94,7 +94,7 @@ def test_users_are_made_listed_and_get_keys(sim: Sim, exchange: MockExchange) ->
     (bob,) = sim.ok("GET", "users", name="bob")["users"]
     assert bob == {
         "name": "bob", "displayName": "Bob B.", "account": made["account"], "tradeGroup": -1, "keys": 3,
-        "maxOrder": "", "maxDaily": "", "maxPosition": "", "maxOpenOrders": "", "killed": False,
+        "maxOrder": "", "maxDaily": "", "maxPosition": "", "maxOpenOrders": "", "killed": False, "disabled": False,
     }  # fmt: skip
     assert {"alice", "bob"} <= {user["name"] for user in sim.ok("GET", "users")["users"]}
 
