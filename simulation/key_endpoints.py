@@ -5,7 +5,8 @@
     DELETE keys {apiKey}        revoke it, for ever
 
 The fact a newcomer would get wrong: a secret is shown by the answer that makes it and never again; with `publicKey`,
-the PEM of an Ed25519 or RSA key, there is none at all. What changes is in force when the answer comes.
+the PEM of an Ed25519 or RSA key, there is none at all. When the answer comes, what has changed is in force for every
+command on every worker; what only reads hears of it with the event, a moment later.
 """
 
 from typing import Any
