@@ -235,7 +235,7 @@ class _OrderReports:
     def _changed(self) -> list[tuple[OrderRecord, str]]:
         """Orders that ended without a match, or were made smaller: (order, execution type)."""
         event = self._event
-        if isinstance(event, OrderStep) and event.order.status is OrderStatus.EXPIRED:
+        if isinstance(event, OrderStep) and self._ends_without_a_match(event.order):
             return [(event.order, "EXPIRED")]
         if isinstance(event, OrderCanceled):
             return [(event.order, "CANCELED")]
@@ -244,6 +244,16 @@ class _OrderReports:
         if isinstance(event, OrderReduced):
             return [(order, "REPLACED") for order in (event.order, *event.others)]
         return []
+
+    def _ends_without_a_match(self, order: OrderRecord) -> bool:
+        """Its rest has expired. A market order by quote amount counts as FILLED by what it got, but when its last step
+        found that nothing more can be bought, no match of that step tells its end.
+        """
+        if order.status is OrderStatus.EXPIRED:
+            return True
+        return not order.status.is_open and not any(
+            order.order_id == id_ for match in self._matches for id_, *_ in _parts(match)
+        )
 
     def _before(self) -> dict[int, Progress]:
         """How each order stood before the event: as it is now, less the event's matches."""
