@@ -11,6 +11,7 @@ has an answer too, with the id null if its own could not be read.
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,9 +23,10 @@ from accounts.websocket_api.credentials import SessionRevoked, caller_of
 from accounts.websocket_api.frames import Frame, Response, Unreadable, encode, read_frame
 from accounts.websocket_api.methods import Method, find
 from accounts.websocket_api.preferences import read_preferences
-from api.errors import INVALID_JSON, UNKNOWN, Refused, answer_to
+from api.errors import UNKNOWN, answer_to
 from api.request_ids import NO_ID
 from api.router import Reply
+from api.subscriptions import WRITE_TEXT
 from api.time_units import TimeUnit, encoded_in_microseconds
 from engine.errors import BadParameter, EngineUnavailable, ExchangeError, InvariantBroken, Rejected
 from markets.consumers import LARGEST_FRAME, StreamConsumer
@@ -32,6 +34,7 @@ from markets.consumers import LARGEST_FRAME, StreamConsumer
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 64
+MOST_HEARD: Final = 64  # frames that wait before the peer is stopped; those that came with the last may be more
 
 
 class WebSocketApiConsumer(StreamConsumer):
@@ -42,6 +45,9 @@ class WebSocketApiConsumer(StreamConsumer):
         self._methods = methods
         self._beside: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        self._heard: deque[bytes] = deque()
+        self._idle_worker: asyncio.Future[None] | None = None
+        self._is_gone = False
 
     async def websocket_connect(self, message: Any) -> None:
         """Accept whoever has preferences that can be met."""
@@ -61,6 +67,15 @@ class WebSocketApiConsumer(StreamConsumer):
                 address=client[0],
                 since_ms=await self._now_ms(),
             )
+            self._take_the_short_way()
+
+    def _take_the_short_way(self) -> None:
+        """Have the server hand texts over at once, if it can."""
+        extension = self.scope.get("extensions", {}).get(WRITE_TEXT)
+        if extension is not None:
+            self._pause, self._resume = extension["pause"], extension["resume"]
+            self._worker = asyncio.create_task(self._work())
+            extension["on_text"] = self._hear
 
     async def _now_ms(self) -> int:
         """The venue's time, this machine's while the venue cannot be asked."""
@@ -69,12 +84,35 @@ class WebSocketApiConsumer(StreamConsumer):
         except EngineUnavailable:
             return time.time_ns() // 1_000_000
 
+    def _hear(self, text: bytes) -> None:
+        """A text came, by the server's short way."""
+        self._heard.append(text if len(text) <= LARGEST_FRAME else b"")
+        if self._idle_worker is not None and not self._idle_worker.done():
+            self._idle_worker.set_result(None)
+        if len(self._heard) == MOST_HEARD:
+            self._pause()
+
+    async def _work(self) -> None:
+        """Meet what was heard, also what was sent right before the connection was closed."""
+        loop, heard = asyncio.get_running_loop(), self._heard
+        while True:
+            while heard:
+                if len(heard) == MOST_HEARD:
+                    self._resume()
+                await self._take(heard.popleft())
+            if self._is_gone:
+                return
+            self._idle_worker = loop.create_future()
+            await self._idle_worker
+
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """A message came, by a server that has no short way, or one that is no text."""
+        await self._take(b"" if text_data is None or len(text_data) > LARGEST_FRAME else text_data)
+
+    async def _take(self, data: bytes | str) -> None:
         """One frame, one answer, now or later."""
         try:
-            if text_data is None or len(text_data) > LARGEST_FRAME:
-                raise Unreadable(Refused(INVALID_JSON))
-            frame = read_frame(text_data)
+            frame = read_frame(data)
             method = find(self._methods, frame)
         except Unreadable as unreadable:
             self._say(self._refusal(unreadable.id, unreadable.error))
@@ -142,6 +180,9 @@ class WebSocketApiConsumer(StreamConsumer):
         self.subscriber.push(encode(response).decode())
 
     def forget(self) -> None:
+        self._is_gone = True
+        if self._idle_worker is not None and not self._idle_worker.done():
+            self._idle_worker.set_result(None)
         for task in self._beside:
             task.cancel()
         self._connection.forget()

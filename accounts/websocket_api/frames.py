@@ -54,7 +54,7 @@ _members = msgspec.json.Decoder(_Members)
 _text = msgspec.json.Decoder(str)
 
 
-def read_frame(data: str) -> Frame:
+def read_frame(data: bytes | str) -> Frame:
     """Raises Unreadable: for what is no JSON, and an id, a method or parameters of the wrong kind (all of them -1135);
     for a parameter that came twice (-1101).
     """

@@ -93,6 +93,22 @@ async def test_what_cannot_be_met_is_an_error_and_the_connection_lives(api: Clie
     assert await ask(api, "ping") == {}
 
 
+async def test_frames_that_are_no_text_too_large_or_in_pieces(api: Client) -> None:
+    no_json = {"id": None, "status": 400, "error": {"code": -1135, "msg": NO_JSON}}
+    for data in (b"\xff\xfe", b'{"id": 1, "method": "ping", "params": {"x": "\xc3"}}'):
+        await api.socket.send(data, text=True)
+        answer = await api.receive()
+        assert answer["error"] == no_json["error"]
+    padding = " " * 65_536
+    assert await api.raw(f'{{"id": 1, "method": "ping"{padding}}}') == no_json
+    await api.socket.send([f'{{"id": 1, "method": "ping"{padding}', "}"])
+    assert await api.receive() == no_json
+    await api.socket.send(['{"id": 2, "met', 'hod": "p', 'ing"}'])
+    assert (await api.receive())["id"] == 2
+    assert (await api.raw(f'{{"id": 3, "method": "ping"{padding[:65_000]}}}'))["id"] == 3
+    assert await ask(api, "ping") == {}
+
+
 async def test_a_method_may_name_the_version_and_parameters_may_be_missing_or_null(api: Client) -> None:
     assert await ask(api, "v3/ping") == {}
     assert (await api.raw('{"id": 7, "method": "ping", "params": null}'))["result"] == {}

@@ -1,5 +1,6 @@
 """Who may ask the WebSocket API for what: keys, signatures and times, in the order in which they are judged."""
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -133,6 +134,40 @@ async def test_a_signed_request_is_executed_once_and_refusals_change_nothing(
     placed = await api.call("order.place", **key.signed(**ORDER))
     (still_open,) = await api.call("openOrders.status", **key.signed())
     assert still_open["orderId"] == placed["orderId"]
+
+
+async def test_orders_of_a_connection_do_not_overtake_each_other(api: ApiClient, key: Key) -> None:
+    numbers = range(200)
+    for number in numbers:
+        request = {"id": number, "method": "order.place", "params": key.signed(**ORDER)}
+        await api.socket.send(msgspec.json.encode(request).decode())
+    answers = [await api.receive() for _ in numbers]
+    assert [answer["id"] for answer in answers] == list(numbers)
+    orders = [answer["result"]["orderId"] for answer in answers]
+    assert orders == sorted(orders)
+
+
+async def test_an_order_is_placed_also_when_its_sender_hangs_up_at_once(api_url: str, api: ApiClient, key: Key) -> None:
+    async with api_connected(api_url) as hasty:
+        for _ in range(5):
+            request = {"id": 1, "method": "order.place", "params": key.signed(**ORDER)}
+            await hasty.socket.send(msgspec.json.encode(request).decode())
+        hasty.socket.transport.close()
+    for _ in range(200):
+        if len(await api.call("openOrders.status", **key.signed())) == 5:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("some orders were lost")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_query_does_not_wait_for_another(api: ApiClient, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the archive, where nobody archives, is overtaken by what does not."""
+    monkeypatch.setattr("accounts.history.WAIT_SECONDS", 0.5)
+    slow = {"id": "slow", "method": "allOrders", "params": key.signed(symbol="BTCUSDT")}
+    await api.socket.send(msgspec.json.encode(slow).decode())
+    assert (await api.call("time")).keys() == {"serverTime"}
+    assert (await api.answer_to("slow"))["result"] == []
 
 
 async def test_a_subscription_hears_the_account_behind_each_answer(
