@@ -164,6 +164,28 @@ def test_halt_and_resume(staff: Client, alice: CreatedUser) -> None:
     assert [entry.change_message for entry in entries] == ["Status set to halted.", "Status set to trading."]
 
 
+def test_orders_collect_for_an_auction_until_the_symbol_is_resumed(
+    staff: Client, alice: CreatedUser, bob: CreatedUser
+) -> None:
+    symbol = Symbol.objects.get(symbol="BTCUSDT")
+    assert "BTCUSDT is collecting" in page(act(staff, SYMBOLS, "collect", symbol.pk))
+    symbol.refresh_from_db()
+    assert (symbol.status, in_force("BTCUSDT").status) == (Symbol.Status.AUCTION_MATCH, SymbolStatus.AUCTION_MATCH)
+    sale = place(alice, Side.SELL, 6_000_000, 500).order
+    purchase = place(bob, Side.BUY, 6_000_100, 500).order
+    assert (sale.status, purchase.status) == ("NEW", "NEW"), "they cross and do not trade"
+    assert "orders for an auction" in page(act(staff, SYMBOLS, "halt", symbol.pk))
+    assert in_force("BTCUSDT").status is SymbolStatus.AUCTION_MATCH
+    page(act(staff, SYMBOLS, "resume", symbol.pk))
+    assert in_force("BTCUSDT").status is SymbolStatus.TRADING
+
+    async def statuses(venue: Venue) -> list[str]:
+        orders = ((alice.account, sale.order_id), (bob.account, purchase.order_id))
+        return [(await venue.queries.order(account, "BTCUSDT", order_id=number)).status for account, number in orders]
+
+    assert run_in_venue(statuses) == ["FILLED", "FILLED"]
+
+
 def test_without_redis_the_message_says_what_happened(
     staff: Client, assets: dict[str, str], settings: Settings, tmp_path: Path
 ) -> None:

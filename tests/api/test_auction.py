@@ -9,11 +9,13 @@ import pytest
 
 from accounts.journal.asking import journal_of
 from accounts.reports import reports_for
+from api.runtime import Runtime
 from archive.models import ArchivedOrder, ArchivedTrade
 from engine.types import OrderStatus, OrderType, Side, SymbolStatus
 from engine.venue import Venue
+from tests.api.conftest import Api, limit_order
 from tests.api.journals import ALICE, BOB, archive_all, events_of, kinds, line, make_rich, place
-from tests.archive.conftest import rows
+from tests.archive.conftest import rows, until
 from tests.conftest import BTCUSDT
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,3 +65,20 @@ async def test_sql_has_what_the_engine_has(venue: Venue) -> None:
         assert row.record().type is OrderType.LIMIT
     (trade,) = await rows(ArchivedTrade, venue)
     assert (trade.price_ticks, trade.lots, trade.taker_account, trade.maker_account) == (6_000_000, 500, BOB, ALICE)
+
+
+async def test_a_worker_learns_of_an_auction_that_another_one_has_ended(
+    venue: Venue, runtime: Runtime, alice: Api
+) -> None:
+    """Nobody publishes the symbol anew: the auction's event says enough."""
+
+    async def has(status: str) -> bool:
+        (symbol,) = (await alice.ok("GET", "/exchangeInfo", symbol="BTCUSDT"))["symbols"]
+        return bool(symbol["status"] == status)
+
+    await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, status=SymbolStatus.AUCTION_MATCH))
+    await until(lambda: has("AUCTION_MATCH"))
+    await venue.gateway.uncross("BTCUSDT")
+    await until(lambda: has("TRADING"))
+    assert (await runtime.venue.registry.spec("BTCUSDT")).status is SymbolStatus.TRADING
+    assert (await alice.ok("POST", "/order", **limit_order("BUY", "40000", "0.01")))["status"] == "NEW"

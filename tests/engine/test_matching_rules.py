@@ -1,6 +1,7 @@
 """Matching rules other than price-time: who at a price gets how much, and what happens when one cannot be followed."""
 
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,7 +18,11 @@ from engine.venue import Venue
 from tests.conftest import BTCUSDT, fund, limit, market
 from tests.engine.checks import digest
 from tests.engine.steps import place_first_step
+from tests.engine.test_faults import calls_before_the_first_write
+from tests.engine.test_script_faults import LATE_MS, at_last
 from tests.model.small_steps import shorten_steps
+from tests.tape.conftest import MAKER, TAKER, Tape, give_tape_accounts
+from tests.unit.lua_gate import WRITES
 
 BUY, SELL = Side.BUY, Side.SELL
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "MATCHING_RULES.md"
@@ -236,3 +241,48 @@ async def test_the_guides_own_rule_as_it_stands(
     await use(venue, "largest_first")
     makers = await stand(venue, alice, 5, 30, 20, 30)
     assert await taken(venue, limit(bob, BUY, 1_000, 55), makers) == [(1, 30), (3, 25)]
+
+
+@pytest.mark.parametrize("rule", ["pro_rata", "price_time_pro_rata"])
+async def test_a_fault_among_the_shares_changes_nothing(venue: Venue, alice: int, bob: int, rule: str) -> None:
+    """Before the first write of an order that shares a level out, of one that does so amid its steps, of the tape."""
+    version = await use(venue, rule, 50 if rule == "price_time_pro_rata" else 0)
+    await stand(venue, alice, 50, 30, 20, 40, tips=(5, 0, 4, 40))
+    await stand(venue, bob, 6)
+    taker = replace(limit(bob, BUY, 1_000, 37), stp=StpMode.EXPIRE_MAKER)
+    await give_tape_accounts(venue)
+    for account in (MAKER, TAKER):
+        await fund(venue, account, BTC=10**15, USDT=10**15)
+    await venue.clock.set_virtual(LATE_MS)
+
+    def tape(venue: Venue) -> Tape:
+        tape = at_last(venue)
+        tape.rules_version = version
+        return tape
+
+    acts: dict[str, Callable[[Venue], Awaitable[object]]] = {
+        "place_order": lambda venue: place(venue, taker),
+        "play_tape_trade": lambda venue: tape(venue).trade(1_000, 60, is_buyer_maker=False),
+        "apply_tape_frame": lambda venue: tape(venue).frame(bids={1_000: 45}),
+    }
+    for name, act in acts.items():
+        struck = await calls_before_the_first_write(venue, name, act)
+        assert struck[-1] in WRITES
+        assert all(command not in WRITES for command in struck[:-1]), name
+        await act(venue)
+
+
+async def test_a_fault_amid_a_round_changes_nothing(venue: Venue, alice: int, bob: int) -> None:
+    await use(venue, "pro_rata")
+    await stand(venue, alice, 50, 30, 20)
+    shorten_steps(venue, 1)
+    version = (await venue.registry.spec("BTCUSDT")).rules_version
+    await place_first_step(venue, replace(limit(bob, BUY, 1_000, 50), rules_version=version))
+    shorten_steps(venue, 500)
+    spec = await venue.registry.spec("BTCUSDT")
+    keys = venue.keys.of_market(spec.symbol, spec.base, spec.quote)
+    struck = await calls_before_the_first_write(
+        venue, "continue_order", lambda venue: venue.runner.run("continue_order", keys, ("BTCUSDT",))
+    )
+    assert struck[-1] in WRITES
+    assert len(struck) > 4
