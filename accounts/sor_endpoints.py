@@ -73,7 +73,7 @@ async def _refuse(request: NewSorOrder, caller: Caller, runtime: Runtime) -> NoR
         raise BadParameter("quoteOrderQty", "NOT_REQUIRED")
     check_form(NewOrder(**{name: getattr(request, name) for name in NewSorOrder.__struct_fields__}), caller)
     await spec_of(runtime, request.symbol)
-    raise Rejected(Reason.NOT_SUPPORTED, "SOR orders", field="symbol")
+    raise Rejected(Reason.NO_SOR)
 
 
 @ENDPOINTS.endpoint("GET", "/myAllocations", permission=Permission.READ, weight=20, websocket="myAllocations")

@@ -27,6 +27,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     errors_repeat_text: bool = False  # "error" beside "msg"
     has_time_unit: bool = True  # X-MBX-TIME-UNIT: MICROSECOND is heard
     limits_history: bool = True  # 24 hours between startTime and endTime, and only some parameters go together
+    prices_untraded: bool = True  # ticker/price of a symbol without a trade is zero, else an error
     ping: dict[str, str] = {}
 
     def error_body(self, code: int, text: str, *, existing_order_id: int | None = None) -> bytes:
@@ -55,6 +56,7 @@ V1: Final = Dialect(
     errors_repeat_text=True,
     has_time_unit=False,
     limits_history=False,
+    prices_untraded=False,
     ping={"status": "ok"},
 )
 V3: Final = Dialect(name="v3", prefix="/api/v3", is_signed=True, reads_json=False)

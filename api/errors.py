@@ -13,6 +13,8 @@ from engine.errors import BadParameter, EngineUnavailable, ExchangeError, Outcom
 LEGAL_CLIENT_ORDER_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 LEGAL_INTEGER = "^[0-9]{1,20}$"
 LEGAL_SYMBOL = r"^[\w\-._&&[^a-z]]{1,50}$"
+_NAME = r'"[\w\-._&&[^a-z]]{1,50}"'
+LEGAL_SYMBOLS = rf"^\[({_NAME}(,{_NAME}){{0,}}){{0,1}}\]$"
 
 
 class Answer(NamedTuple):
@@ -142,6 +144,7 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.RISK_POSITION: Answer(400, -2010, "Risk limit: the account's position would be too large."),
     Reason.ACCOUNT_KILLED: Answer(400, -2010, "This action is disabled on this account."),
     Reason.NOT_SUPPORTED: Answer(400, -1013, "{detail} are not supported for this symbol."),
+    Reason.NO_SOR: Answer(400, -1013, "This symbol has no SOR."),
     Reason.ICEBERG_EXCEEDS_QUANTITY: Answer(400, -1013, "IcebergQty exceeds QTY."),
     Reason.STP_NOT_ALLOWED: Answer(400, -1013, "This symbol does not allow the specified self-trade prevention mode."),
     # Price and quantity alone were within bounds, or the filters had refused them: it is their product.
@@ -209,6 +212,7 @@ OF_FIELD: Final[dict[tuple[str, str], tuple[int, str]]] = {
 }
 LEGAL_RANGES: Final[dict[str, str]] = {
     "symbol": LEGAL_SYMBOL,
+    "symbols": LEGAL_SYMBOLS,
     "newClientOrderId": LEGAL_CLIENT_ORDER_ID,
     "origClientOrderId": LEGAL_CLIENT_ORDER_ID,
     "clientOrderId": LEGAL_CLIENT_ORDER_ID,

@@ -59,13 +59,13 @@ async def avg_price(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict
 
 @ENDPOINTS.endpoint("GET", "/ticker/price", weight=weights.of_newest, websocket="ticker.price")
 async def ticker_price(request: OfSymbolsInStatus, caller: Caller, runtime: Runtime) -> Any:
-    """The last price of a symbol, or of all that were traded."""
+    """The last price of a symbol, or of all."""
     specs = await specs_in_status(runtime, request)
     states = await asyncio.gather(*(runtime.venue.queries.market_state(spec.symbol) for spec in specs))
     prices = [
-        {"symbol": spec.symbol, "price": price_text(spec, state.last_price_ticks)}
+        {"symbol": spec.symbol, "price": price_text(spec, state.last_price_ticks or 0)}
         for spec, state in zip(specs, states, strict=True)
-        if state.last_price_ticks is not None
+        if caller.dialect.prices_untraded or state.last_price_ticks is not None
     ]
     if request.symbol is None:
         return prices

@@ -157,6 +157,22 @@ async def test_public_answers(trader: Signer, anybody: Api) -> None:
             raise AssertionError(f"GET {path} {parameters}: {response.text}") from error
 
 
+async def test_a_symbol_without_a_trade_has_a_price_of_zero(trader: Signer, anybody: Api) -> None:
+    untraded = {"symbol": "ETHUSDT", "price": "0.00000000"}
+    assert (await anybody.raw("GET", "/api/v3/ticker/price?symbol=ETHUSDT")).json() == untraded
+    assert untraded in (await anybody.raw("GET", "/api/v3/ticker/price")).json()
+
+
+async def test_a_list_of_symbols_that_is_none(anybody: Api) -> None:
+    response = await anybody.raw("GET", "/api/v3/ticker/price", params={"symbols": "BTCUSDT"})
+    name = r'"[\w\-._&&[^a-z]]{1,50}"'
+    assert response.json() == {
+        "code": -1100,
+        "msg": "Illegal characters found in parameter 'symbols'; legal range is "
+        rf"'^\[({name}(,{name}){{0,}}){{0,1}}\]$'.",
+    }
+
+
 async def test_exchange_info(trader: Signer, anybody: Api) -> None:
     info = (await anybody.raw("GET", "/api/v3/exchangeInfo")).json()
     assert list(info) == ["timezone", "serverTime", "rateLimits", "exchangeFilters", "symbols"], "sors: there are none"

@@ -87,6 +87,7 @@ CASES = (
     Case("TRAILING_DELTA: trailingDelta 9 is below 10", STOP | {"trailingDelta": "9"}),
     Case("TRAILING_DELTA: trailingDelta 2001 is above 2000", STOP | {"trailingDelta": "2001"}),
     Case("TRAILING_DELTA: trailingDelta 0 is none", STOP | {"trailingDelta": "0"}),
+    Case("NO_SOR: orders of this symbol meet its own book alone: POST order takes them", PLAIN, path="sor/order"),
     Case("NOT_SUPPORTED: Market orders are not supported for this symbol", MARKET, rules={"order_types": ()}),
     Case("STP_NOT_ALLOWED: the symbol does not allow the mode DECREMENT",
          PLAIN | {"selfTradePreventionMode": "DECREMENT"}, rules={"allowed_stp": (StpMode.NONE,)}),
