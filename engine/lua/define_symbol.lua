@@ -40,7 +40,8 @@ local own_decimals = ARGV[19] == ARGV[2] and ARGV[4] or ARGV[19] == ARGV[3] and 
 if ARGV[19] ~= "" and (own_decimals or decimals[3] or "8") ~= "8" then return { "rejected", "RULES_FIXED" } end
 
 -- Plan.
-local old_rule, new_rule = string.match(known[5] or "", " rule=%S+ "), string.match(ARGV[16], " rule=%S+ ")
+local old_limits = known[5]
+local old_rule, new_rule = string.match(old_limits or "", " rule=%S+ "), string.match(ARGV[16], " rule=%S+ ")
 local version = int(tonumber(known[1] or "0") + 1)
 local spec = string.sub(ARGV[15], 1, -2) .. ',"rules_version":' .. version .. "}"
 local status = is_halted and not reopens and "HALT" or ARGV[8]
@@ -52,7 +53,7 @@ redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "f
   "min_lots", ARGV[20], "min_market_lots", ARGV[21])
 if ARGV[16] ~= "" then redis.call("HSET", KEYS[5], "limits", ARGV[16]) else redis.call("HDEL", KEYS[5], "limits") end
 if old_rule and old_rule ~= new_rule then redis.call("HDEL", KEYS[5], "allocation") end -- an unfinished order goes on
-if not known[6] then redis.call("HDEL", KEYS[5], "pending_range") end -- an unfinished order began without a range
+if not old_limits then redis.call("HDEL", KEYS[5], "pending_range") end -- an unfinished order began without a range
 if ARGV[18] ~= "" then redis.call("HSET", KEYS[5], "rates", ARGV[18]) else redis.call("HDEL", KEYS[5], "rates") end
 if is_halted and reopens then redis.call("HSET", KEYS[5], "halted_ms", "", "price_window", "") end
 if not known[1] then
