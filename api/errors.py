@@ -52,7 +52,8 @@ REPLACE_FAILED: Final = Answer(400, -2022, "Order cancel-replace failed.")
 INVALID_TIME_UNIT: Final = Answer(
     400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
 )
-# Of the WebSocket API. Binance's server says this of an id and of parameters; of a method errors.md has the nearest.
+# Of the WebSocket API. What errors.md does not have (-1193, -2028, the texts of -1135) is what Binance's server says;
+# for a method that there is not it has the nearest.
 INVALID_JSON: Final = Answer(400, -1135, "Invalid JSON Request")
 INVALID_ID: Final = Answer(
     400,
@@ -63,6 +64,8 @@ INVALID_METHOD: Final = Answer(400, -1135, "Invalid 'method' in JSON request; ex
 INVALID_PARAMS: Final = Answer(400, -1135, "Invalid 'params' in JSON request; expected an object.")
 UNKNOWN_METHOD: Final = Answer(400, -1020, "This operation is not supported.")
 NOT_LOGGED_ON: Final = Answer(400, -1193, "WebSocket session not authenticated. Recommendation: use `session.logon`.")
+HMAC_CANNOT_LOG_ON: Final = Answer(400, -2028, "HMAC-SHA-256 API key is not supported.")
+RSA_CANNOT_LOG_ON: Final = Answer(400, -2028, "RSA API key is not supported.")
 SUBSCRIBED: Final = Answer(400, -2035, "User Data Stream subscription already active.")
 NOT_SUBSCRIBED: Final = Answer(400, -2036, "User Data Stream subscription not active.")
 TOO_MANY_SUBSCRIPTIONS: Final = Answer(

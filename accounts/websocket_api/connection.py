@@ -19,7 +19,6 @@ class Session(msgspec.Struct, frozen=True):
 
     api_key: str
     key_digest: str
-    account: int
     since_ms: int
 
 

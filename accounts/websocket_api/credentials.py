@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from accounts.auth import KEY, check_key, check_signature, check_time
 from accounts.digests import key_digest
+from accounts.keys.allow_lists import is_listed
 from accounts.signatures import Signed
 from accounts.websocket_api.connection import Connection
 from accounts.websocket_api.methods import Credentials, Method
@@ -56,7 +57,8 @@ async def _of_session(connection: Connection, method: Method) -> Caller:
     session = connection.session
     if session is None or method.credentials is Credentials.SIGNATURE:
         raise Refused(NOT_LOGGED_ON) if method.credentials is Credentials.SESSION else BadParameter(API_KEY, "MISSING")
-    if await connection.runtime.venue.registry.key(session.key_digest) is None:
+    record = await connection.runtime.venue.registry.key(session.key_digest)
+    if record is None or not is_listed(record.addresses, connection.address):
         if connection.session is session:
             connection.session = None
         raise SessionRevoked

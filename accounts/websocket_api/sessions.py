@@ -1,17 +1,41 @@
-"""session.status and session.logout: what a connection is, and the end of what began with session.logon.
+"""session.logon, session.status, session.logout: a key that shows itself once, for all requests of a connection.
 
-The fact a newcomer would get wrong: who logs out is still connected, and what was subscribed by signature goes on.
+The fact a newcomer would get wrong: only Ed25519 keys can log on, as on Binance; others sign each of their requests.
+And who logs out is still connected: what was subscribed by signature goes on.
 """
 
 from typing import Any, Final
 
-from accounts.websocket_api.connection import Connection
-from accounts.websocket_api.methods import ConnectionMethods
+import msgspec
+
+from accounts.keys.public_keys import ED25519, public_key_verifier
+from accounts.websocket_api.connection import Connection, Session
+from accounts.websocket_api.methods import ConnectionMethods, Credentials
 from accounts.websocket_api.user_streams import end
 from api.callers import Caller
+from api.errors import BAD_KEY, HMAC_CANNOT_LOG_ON, RSA_CANNOT_LOG_ON, Refused
 from api.router import Nothing
 
 METHODS: Final = ConnectionMethods()
+
+
+class LogOnRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    api_key: str
+
+
+@METHODS.method("session.logon", credentials=Credentials.SIGNATURE)
+async def log_on(request: LogOnRequest, caller: Caller, connection: Connection) -> dict[str, Any]:
+    """From here on the connection's requests are those of this key, instead of one that had logged on before."""
+    record = await connection.runtime.venue.registry.key(caller.key_digest)
+    if record is None:
+        raise Refused(BAD_KEY)
+    if not record.public_key:
+        raise Refused(HMAC_CANNOT_LOG_ON)
+    if public_key_verifier(record.public_key).kind != ED25519:
+        raise Refused(RSA_CANNOT_LOG_ON)
+    now_ms = (await connection.runtime.venue.queries.clock()).now_ms
+    connection.session = Session(request.api_key, caller.key_digest, now_ms)
+    return await _view(connection)
 
 
 @METHODS.method("session.status")

@@ -1,14 +1,20 @@
 """A client of the WebSocket API: requests by method, signed by keys of its own making; events wait between answers."""
 
+import base64
 import hashlib
 import hmac
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from websockets.asyncio.client import ClientConnection, connect
 
 from accounts.digests import key_digest
@@ -105,3 +111,36 @@ async def give_hmac_key(venue: Venue, account: int, name: str, **flaws: Any) -> 
         digest, KeyRecord(account=account, user_name=name, sealed_secret=seal(secret, digest=digest), **flaws)
     )
     return Key(api_key, lambda text: hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest())
+
+
+async def give_ed25519_key(venue: Venue, account: int, name: str, **flaws: Any) -> Key:
+    """The same with a key of the user's own making that may log on."""
+    private = ed25519.Ed25519PrivateKey.generate()
+    return await _give_public_key(venue, account, name, "ed25519", private, private.sign, **flaws)
+
+
+async def give_rsa_key(venue: Venue, account: int, name: str, **flaws: Any) -> Key:
+    """The same with one that may not."""
+    private = _rsa_key()
+    return await _give_public_key(
+        venue, account, name, "rsa", private, lambda data: private.sign(data, PKCS1v15(), SHA256()), **flaws
+    )
+
+
+@cache
+def _rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+async def _give_public_key(
+    venue: Venue, account: int, name: str, kind: str, private: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey,
+    sign: Callable[[bytes], bytes], **flaws: Any,
+) -> Key:  # fmt: skip
+    api_key = f"{name}-{kind}-key"
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    await venue.registry.define_account(account, name)
+    await venue.registry.define_key(
+        key_digest(api_key),
+        KeyRecord(account=account, user_name=name, public_key=pem, requires_signature=True, **flaws),
+    )
+    return Key(api_key, lambda text: base64.b64encode(sign(text.encode())).decode())
