@@ -23,7 +23,7 @@ from redis.exceptions import ResponseError
 from api.subscriptions import HALF_FULL_PERCENT, MAX_BYTES, MAX_MESSAGES, TRY_AGAIN_LATER, Subscriber
 from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError
-from engine.events import AccountChanged, AnyEvent, AuctionMatched, SymbolDefined, SymbolHalted, decode_entry
+from engine.events import AccountChanged, AnyEvent, AuctionMatched, ClockSet, SymbolDefined, SymbolHalted, decode_entry
 from engine.queries import Clock
 from engine.registry import Registry
 from engine.runner import AnyConnection
@@ -42,6 +42,8 @@ LOOK_S = 0.025
 REPORT_S = 0.1
 IDLE_REPORT_S = 1.0
 TIME_S = 0.1
+TRUSTED_S = 10.0  # so long the venue's clock is believed to go as ours does
+NO_END = 1 << 62
 FORGOTTEN_AFTER_MS = 60_000  # a killed process leaves its field in {v}:readers: the next one that starts removes it
 LOST = (NotSent, ReplyLost, ResponseError, ExchangeError, OSError)
 
@@ -53,9 +55,9 @@ class Handler:
         self.feed = feed
 
     @property
-    def wants_time(self) -> bool:
-        """Whether something ends by time alone, so that the venue's clock must be asked often."""
-        return False
+    def ends_ms(self) -> int:
+        """When something ends by time alone, on the venue's clock: it is asked when that can be."""
+        return NO_END
 
     def on_event(self, event: AnyEvent) -> None:
         """Something happened; events come in order and without a hole."""
@@ -89,6 +91,8 @@ class Feed:
         self._handlers: dict[type[Handler], Handler] = {}
         self._subscribers: set[Subscriber] = set()
         self._ready = asyncio.Event()
+        self.now_ms = 0  # the venue's time as last heard of
+        self._asked: tuple[Clock, float] | None = None  # its clock as last read, and when that was on the machine's
         self._known_time: tuple[int, int] | None = None  # (seq, now_ms): to be told once the feed has come to seq
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -176,13 +180,13 @@ class Feed:
         self.asset_decimals = await self.venue.registry.assets()
         for registry in self._registries:
             registry.forget()
-        self._known_time = None
+        self._known_time = self._asked = None
         if self.epoch:  # before the first time nobody can have missed anything
             for subscriber in list(self._subscribers):
                 subscriber.cut(TRY_AGAIN_LATER)
             for handler in self._handlers.values():
                 handler.on_reset()
-        self.epoch, self.seq = clock.epoch, clock.seq
+        self.epoch, self.seq, self.now_ms = clock.epoch, clock.seq, clock.now_ms
 
     async def _read(self, tail: AnyConnection) -> None:
         reply = await tail.command(
@@ -204,6 +208,7 @@ class Feed:
 
     def _dispatch(self, event: AnyEvent) -> None:
         self.seq = event.seq
+        self.now_ms = event.now_ms
         if isinstance(event, SymbolDefined):
             spec = event.spec
             self.specs[spec.symbol] = spec
@@ -213,6 +218,8 @@ class Feed:
         if isinstance(event, SymbolDefined | SymbolHalted | AuctionMatched | AccountChanged):
             for registry in self._registries:
                 registry.forget()
+        elif isinstance(event, ClockSet):
+            self._asked = None
         for handler in self._handlers.values():
             handler.on_event(event)
         if self._known_time is not None and self.seq >= self._known_time[0]:
@@ -243,16 +250,28 @@ class Feed:
                     await self._report(fullest)
 
     async def _watch_time(self) -> None:
-        """Asks the venue's clock while a handler has something that ends by time alone."""
+        """Asks the venue's clock when something can have ended by time alone."""
         while True:
             await asyncio.sleep(TIME_S)
-            if self._ready.is_set() and any(handler.wants_time for handler in self._handlers.values()):
+            ends_ms = min((handler.ends_ms for handler in self._handlers.values()), default=NO_END)
+            if ends_ms < NO_END and self._ready.is_set() and self._may_be(ends_ms):
                 with contextlib.suppress(*LOST):
                     self._learn_time(await self.venue.queries.clock())
+
+    def _may_be(self, then_ms: int) -> bool:
+        """Whether the venue's clock may have come so far. A virtual one moves only with an event."""
+        if self._asked is None:
+            return True
+        clock, at = self._asked
+        passed_s = time.monotonic() - at
+        moved_ms = 0 if clock.mode == "virtual" else 1000 * (passed_s + 2 * TIME_S)
+        return passed_s > TRUSTED_S or max(self.now_ms, clock.now_ms + moved_ms) >= then_ms
 
     def _learn_time(self, clock: Clock) -> None:
         if clock.epoch != self.epoch:
             return
+        self._asked = clock, time.monotonic()
+        self.now_ms = max(self.now_ms, clock.now_ms)
         self._known_time = (clock.seq, clock.now_ms)
         if self.seq >= clock.seq:
             self._tell_time(clock.now_ms)

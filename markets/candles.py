@@ -248,6 +248,10 @@ class CandleView:
         """Those among (interval, open_ms) that exist, in their order."""
         return [candle for interval, open_ms in wanted if (candle := self.get(interval, open_ms)) is not None]
 
+    def oldest_of(self, wanted: Iterable[tuple[str, int]]) -> int | None:
+        """When the first of them that exists begins; they come oldest first."""
+        return next((open_ms for interval, open_ms in wanted if self.get(interval, open_ms) is not None), None)
+
 
 async def read_view(venue: Venue, symbol: str, wanted: Sequence[tuple[str, int]] = ()) -> CandleView:
     """The candles (interval, open_ms) among `wanted` that exist. Raises EngineUnavailable."""

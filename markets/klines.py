@@ -81,7 +81,7 @@ async def read_klines(
     opens = opens_between(interval, first_ms, now_ms, start_ms=start_ms, end_ms=end_ms, limit=limit, zone_ms=zone_ms)
     if not opens:
         return []
-    found = await _read(venue, spec.symbol, _parts(interval, opens, zone_ms))
+    found = await _read(venue, spec.symbol, parts_of(interval, opens, zone_ms))
     before = next((found[open_ms].previous_close_ticks for open_ms in opens if open_ms in found), None)
     if before is None and last.now_ms < opens[0]:
         before = last.price_ticks
@@ -120,7 +120,7 @@ def opens_between(
     return opens
 
 
-def _parts(interval: str, opens: Sequence[int], zone_ms: int) -> dict[int, list[tuple[str, int]]]:
+def parts_of(interval: str, opens: Sequence[int], zone_ms: int) -> dict[int, list[tuple[str, int]]]:
     """Which candles in UTC make up the one that begins at each open time."""
     if zone_ms % FIXED_MS.get(interval, 32 * DAY_MS) == 0:
         return {open_ms: [(interval, open_ms)] for open_ms in opens}

@@ -8,6 +8,7 @@ end for everybody in a time zone.
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from api.callers import Caller
@@ -28,7 +29,7 @@ from markets.rendering import (
     ticker_view,
     window_ticker_view,
 )
-from markets.tickers import Ticker, average_price, ticker_24h, window_ticker
+from markets.tickers import Ticker, WindowSpan, average_price, ticker_24h, window_span, window_ticker
 
 ENDPOINTS: Final = EndpointTable()
 
@@ -97,9 +98,9 @@ async def ticker_trading_day(request: TradingDayRequest, caller: Caller, runtime
     """The day of a time zone that is now, for symbols that are named."""
     zone_ms = read_time_zone(request.time_zone)
 
-    def day(now_ms: int) -> tuple[int, int, int]:
+    def day(now_ms: int) -> WindowSpan:
         open_ms = open_of("1d", now_ms, zone_ms)
-        return open_ms, open_ms + DAY_MS, open_ms + DAY_MS - 1
+        return WindowSpan(open_ms, open_ms + DAY_MS, open_ms + DAY_MS - 1)
 
     return await _windows(request, runtime, day)
 
@@ -107,17 +108,11 @@ async def ticker_trading_day(request: TradingDayRequest, caller: Caller, runtime
 @ENDPOINTS.endpoint("GET", "/ticker", weight=weights.per_symbol(4, most=200), websocket="ticker")
 async def ticker(request: WindowRequest, caller: Caller, runtime: Runtime) -> Any:
     """A window up to now that begins with a minute, for symbols that are named."""
-    size_ms = _window_ms(request.window_size)
-
-    def window(now_ms: int) -> tuple[int, int, int]:
-        open_ms = (now_ms - size_ms) // MINUTE_MS * MINUTE_MS
-        return open_ms, (now_ms // MINUTE_MS + 1) * MINUTE_MS, now_ms
-
-    return await _windows(request, runtime, window)
+    return await _windows(request, runtime, partial(window_span, _window_ms(request.window_size)))
 
 
-async def _windows(request: TickersRequest, runtime: Runtime, span: Callable[[int], tuple[int, int, int]]) -> Any:
-    """The answer for the window that `span` makes of the venue's time: (begin, end, closeTime)."""
+async def _windows(request: TickersRequest, runtime: Runtime, span: Callable[[int], WindowSpan]) -> Any:
+    """The answer for the window that `span` makes of the venue's time."""
     if request.symbol is None and request.symbols is None:
         raise one_of_two_missing("symbol", "symbols")
     show: Callable[[SymbolSpec, Ticker], dict[str, object]]

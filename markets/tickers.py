@@ -5,6 +5,8 @@ slides, so a price change can come from a trade that leaves it. The oldest minut
 of 1s, the oldest hour from those of 1m, the rest from those of 1h.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 from engine.types import UNIT, SymbolSpec
@@ -31,7 +33,8 @@ AVERAGE_MINUTES = 5
 class Ticker(msgspec.Struct, frozen=True, kw_only=True):
     """Prices in ticks, volume in lots, turnover in quote atoms. Trade ids are -1 without a trade in the window.
 
-    Then all prices are the last one before it; before the first trade ever they are 0.
+    Then all prices are the last one before it; before the first trade ever they are 0. `oldest_ms` is when the first
+    candle with a trade of the window begins: until that leaves it, only an event can change anything.
     """
 
     symbol: str
@@ -47,6 +50,7 @@ class Ticker(msgspec.Struct, frozen=True, kw_only=True):
     first_trade_id: int
     last_trade_id: int
     trade_count: int
+    oldest_ms: int | None
 
     @property
     def change_ticks(self) -> int:
@@ -74,6 +78,19 @@ class Ticker24h(Ticker, frozen=True, kw_only=True):
     best_ask: tuple[int, int] | None
 
 
+class WindowSpan(NamedTuple):
+    """From the beginning of a minute until the end of one; `close_ms` is what is told as the end."""
+
+    open_ms: int
+    end_ms: int
+    close_ms: int
+
+
+def window_span(size_ms: int, now_ms: int) -> WindowSpan:
+    """A window up to now. It begins with a minute, so it may be almost a minute longer than its name says."""
+    return WindowSpan((now_ms - size_ms) // MINUTE_MS * MINUTE_MS, (now_ms // MINUTE_MS + 1) * MINUTE_MS, now_ms)
+
+
 async def window_ticker(venue: Venue, spec: SymbolSpec, open_ms: int, end_ms: int, *, close_ms: int) -> Ticker:
     """What was traded from `open_ms` until before `end_ms`, both whole minutes; `close_ms` is what is told as its end.
 
@@ -99,15 +116,18 @@ async def window_ticker(venue: Venue, spec: SymbolSpec, open_ms: int, end_ms: in
         first_trade_id=whole.first_trade_id,
         last_trade_id=whole.last_trade_id,
         trade_count=whole.trade_count,
+        oldest_ms=view.oldest_of(wanted),
     )
 
 
 class AveragePrice(msgspec.Struct, frozen=True):
-    """`close_ms` is the time of the last trade, 0 before the first; then the price is 0 too."""
+    """`close_ms` is the time of the last trade, 0 before the first; then so is the price. `oldest_ms` as in Ticker."""
 
     minutes: int
     price_e8: int
     close_ms: int
+    now_ms: int
+    oldest_ms: int | None
 
 
 async def average_price(venue: Venue, spec: SymbolSpec) -> AveragePrice:
@@ -117,7 +137,13 @@ async def average_price(venue: Venue, spec: SymbolSpec) -> AveragePrice:
     wanted = [("1s", open_ms) for open_ms in range(begin_ms, now_ms + 1, SECOND_MS)]
     view = await read_view(venue, spec.symbol, wanted)
     whole = _merged(view.those_of(wanted), view)
-    return AveragePrice(AVERAGE_MINUTES, weighted_average_e8(spec, whole), view.last.now_ms if view.last else 0)
+    return AveragePrice(
+        AVERAGE_MINUTES,
+        weighted_average_e8(spec, whole),
+        view.last.now_ms if view.last else 0,
+        now_ms,
+        view.oldest_of(wanted),
+    )
 
 
 async def ticker_24h(venue: Venue, spec: SymbolSpec) -> Ticker24h:
@@ -144,6 +170,7 @@ async def ticker_24h(venue: Venue, spec: SymbolSpec) -> Ticker24h:
         first_trade_id=whole.first_trade_id,
         last_trade_id=whole.last_trade_id,
         trade_count=whole.trade_count,
+        oldest_ms=view.oldest_of(wanted),
         best_bid=state.best_bid,
         best_ask=state.best_ask,
     )

@@ -12,18 +12,30 @@ from api.feed import Feed
 from api.runtime import Runtime
 from api.subscriptions import Envelope, Place
 from engine.errors import Reason, Rejected
-from markets.candles import INTERVALS
+from markets.candles import HOUR_MS, INTERVALS
 from markets.streams.book_tickers import BookTickerStream
 from markets.streams.depth import DiffDepthStream, PartialDepthStream, PictureDepthStream
+from markets.streams.every_symbol import ArrayStream, EverySymbolStream
+from markets.streams.gauges import WINDOWS, GaugeStream
 from markets.streams.klines import KlineStream
-from markets.streams.live import Hub
+from markets.streams.live import EVERY_SYMBOL, Hub
 from markets.streams.stream import MarketStream, StreamName, Subscription
-from markets.streams.tickers import TickerStream
+from markets.streams.tickers import (
+    REFERENCE_TIMES,
+    TIMES,
+    average_event,
+    day_ticker,
+    mini_ticker,
+    reference_event,
+    window_event,
+)
 from markets.streams.trades import AggTradeStream, TradeStream
 
 SLOW_MS, FAST_MS = 1_000, 100
+SPEEDS = {"": SLOW_MS, "@1000ms": SLOW_MS, "@100ms": FAST_MS}
 GUIDE_KLINE_MS = 250
 GUIDE_KINDS = ("ticker", "depth", "trade", "kline")
+ZONES_MS = {"": 0, "@+08:00": 8 * HOUR_MS}
 Maker = Callable[[Feed, str], MarketStream]
 
 
@@ -31,27 +43,36 @@ def _kline_period_ms(interval: str) -> int:
     return 1_000 if interval == "1s" else 2_000
 
 
-# What stands behind the @ in Binance's names. Depth without a speed is slow; the slow speed may be named, too.
+def _kline(interval: str, zone_ms: int) -> Maker:
+    return partial(KlineStream, interval=interval, period_ms=_kline_period_ms(interval), zone_ms=zone_ms, greets=True)
+
+
+# What stands behind the @ in Binance's names. The slow speed of depth may be named, too.
 OF_SYMBOL: dict[str, Maker] = {
     "trade": TradeStream,
     "aggTrade": AggTradeStream,
     "bookTicker": BookTickerStream,
+    "ticker": partial(GaugeStream, kind="day", render=day_ticker, times=TIMES),
+    "miniTicker": partial(GaugeStream, kind="day", render=mini_ticker, times=TIMES),
+    "avgPrice": partial(GaugeStream, kind="average", render=average_event, times=TIMES),
+    "referencePrice": partial(GaugeStream, kind="reference", render=reference_event, times=REFERENCE_TIMES),
     **{
-        f"depth{speed}": partial(DiffDepthStream, period_ms=period_ms)
-        for speed, period_ms in (("", SLOW_MS), ("@1000ms", SLOW_MS), ("@100ms", FAST_MS))
+        f"ticker_{size}": partial(GaugeStream, kind=size, render=partial(window_event, size), times=TIMES)
+        for size in WINDOWS
     },
+    **{f"depth{speed}": partial(DiffDepthStream, period_ms=period_ms) for speed, period_ms in SPEEDS.items()},
     **{
         f"depth{levels}{speed}": partial(PartialDepthStream, levels=levels, period_ms=period_ms)
         for levels in (5, 10, 20)
-        for speed, period_ms in (("", SLOW_MS), ("@1000ms", SLOW_MS), ("@100ms", FAST_MS))
+        for speed, period_ms in SPEEDS.items()
     },
     **{
-        f"kline_{interval}": partial(KlineStream, interval=interval, period_ms=_kline_period_ms(interval))
+        f"kline_{interval}{zone}": _kline(interval, zone_ms)
         for interval in INTERVALS
+        for zone, zone_ms in ZONES_MS.items()
     },
 }
 OF_THE_GUIDE: dict[str, Maker] = {
-    "guide:ticker": TickerStream,
     "guide:depth": PictureDepthStream,
     **{
         f"guide:kline_{interval}": partial(KlineStream, interval=interval, period_ms=GUIDE_KLINE_MS)
@@ -59,6 +80,13 @@ OF_THE_GUIDE: dict[str, Maker] = {
     },
 }
 MAKERS = OF_SYMBOL | OF_THE_GUIDE
+# Names that begin with an exclamation mark, and the streams of single symbols they are made of.
+OF_EVERY_SYMBOL: dict[str, tuple[type[EverySymbolStream], str]] = {
+    "!bookTicker": (EverySymbolStream, "bookTicker"),
+    "!ticker@arr": (ArrayStream, "ticker"),
+    **{f"!miniTicker@arr{speed}": (ArrayStream, "miniTicker") for speed in ("", "@1000ms", "@3000ms")},
+    **{f"!ticker_{size}@arr": (ArrayStream, f"ticker_{size}") for size in WINDOWS},
+}
 
 
 def read_guide_kind(text: str) -> str:
@@ -70,16 +98,19 @@ def read_guide_kind(text: str) -> str:
         interval = "1m"
     if kind == "kline" and interval not in INTERVALS:
         raise ValueError(f"unknown interval {interval!r}: use one of {' '.join(INTERVALS)}")
-    if kind == "trade":
-        return kind
-    return f"guide:kline_{interval}" if kind == "kline" else f"guide:{kind}"
+    if kind == "kline":
+        return f"guide:kline_{interval}"
+    return "guide:depth" if kind == "depth" else kind
 
 
 class MarketStreams(Hub[StreamName, MarketStream]):
     """The public streams that this process serves: `feed.handler(MarketStreams)`."""
 
     def make(self, name: StreamName) -> MarketStream:
-        return MAKERS[name.kind](self.feed, name.symbol)
+        if name.symbol != EVERY_SYMBOL:
+            return MAKERS[name.kind](self.feed, name.symbol)
+        every, kind = OF_EVERY_SYMBOL[name.kind]
+        return every(self.feed, self.hold, self.release, kind)
 
     async def symbol_of(self, text: str) -> str | None:
         """The registered symbol that `text` names in any case. Raises EngineUnavailable."""
@@ -105,8 +136,10 @@ async def open_market_stream(runtime: Runtime, name: str, envelope: Envelope) ->
 
     Symbols are in small letters (web-socket-streams.md): others are no names of streams, and Binance stays silent.
     """
-    owner, _, kind = name.partition("@")
     streams = runtime.feed.handler(MarketStreams)
+    if name in OF_EVERY_SYMBOL:
+        return await streams.open(StreamName(EVERY_SYMBOL, name), envelope)
+    owner, _, kind = name.partition("@")
     if kind not in OF_SYMBOL or owner != owner.lower():
         return None
     symbol = await streams.symbol_of(owner)

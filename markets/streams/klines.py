@@ -6,21 +6,23 @@ still be on its way; only an event, or a reading of the venue's clock that the f
 """
 
 from api.conflation import Cadence
-from api.feed import Feed
+from api.feed import NO_END, Feed
 from engine.events import AnyEvent, ClockSet, MarketCleared, MarketEvent
 from engine.types import SymbolSpec
-from markets.candles import Candle, first_candle, next_open, open_of, read_view, silent_candle, venue_now
+from markets.candles import Candle, first_candle, merged, next_open, open_of, read_view, silent_candle, venue_now
+from markets.klines import parts_of
 from markets.rendering import price_text, quantity_text, quote_text
-from markets.streams.live import NO_END
 from markets.streams.stream import MarketStream
 
 MOST_SILENT = 100  # candles closed one by one after a leap of the clock; older silent ones are passed over
 
 
-def render_kline(spec: SymbolSpec, interval: str, open_ms: int, candle: Candle, now_ms: int, *, is_closed: bool) -> str:
-    """The data of a `kline` event."""
+def render_kline(
+    spec: SymbolSpec, interval: str, span: tuple[int, int], candle: Candle, now_ms: int, *, is_closed: bool
+) -> str:
+    """The data of a `kline` event; `span` is when the candle begins and when the next one does."""
     return (
-        f'{{"e":"kline","E":{now_ms},"s":"{spec.symbol}","k":{{"t":{open_ms},"T":{next_open(interval, open_ms) - 1},'
+        f'{{"e":"kline","E":{now_ms},"s":"{spec.symbol}","k":{{"t":{span[0]},"T":{span[1] - 1},'
         f'"s":"{spec.symbol}","i":"{interval}","f":{candle.first_trade_id},"L":{candle.last_trade_id},'
         f'"o":"{price_text(spec, candle.open_ticks)}","c":"{price_text(spec, candle.close_ticks)}",'
         f'"h":"{price_text(spec, candle.high_ticks)}","l":"{price_text(spec, candle.low_ticks)}",'
@@ -31,11 +33,19 @@ def render_kline(spec: SymbolSpec, interval: str, open_ms: int, candle: Candle, 
 
 
 class KlineStream(MarketStream):
-    """The newest candle of one interval; None before the symbol's first trade."""
+    """The newest candle of one interval; None before the symbol's first trade.
 
-    def __init__(self, feed: Feed, symbol: str, interval: str, period_ms: int) -> None:
+    `zone_ms` is how far the clocks are ahead of UTC by which candles begin and end. Binance's streams greet with the
+    candle as it is, the guide's wait for a change.
+    """
+
+    def __init__(
+        self, feed: Feed, symbol: str, interval: str, period_ms: int, *, zone_ms: int = 0, greets: bool = False
+    ) -> None:
         super().__init__(feed, symbol)
         self._interval = interval
+        self._zone_ms = zone_ms
+        self._greets = greets
         self._candle: Candle | None = None
         self._open_ms = 0
         self._end_ms = NO_END
@@ -48,14 +58,15 @@ class KlineStream(MarketStream):
 
     async def load(self) -> None:
         now_ms = await venue_now(self.venue)
-        open_ms = open_of(self._interval, now_ms)
-        view = await read_view(self.venue, self.symbol, [(self._interval, open_ms)])
+        open_ms = open_of(self._interval, now_ms, self._zone_ms)
+        parts = parts_of(self._interval, [open_ms], self._zone_ms)[open_ms]
+        view = await read_view(self.venue, self.symbol, parts)
         self._cadence.cancel()
         self._candle, self._end_ms = None, NO_END
         if view.last is not None:
             self._last_trade_id = view.last.trade_id
-            known = view.get(self._interval, open_ms)
-            self._begin(open_ms, known or silent_candle(view.last.price_ticks))
+            known = view.those_of(parts)
+            self._begin(open_ms, merged(known) if known else silent_candle(view.last.price_ticks))
 
     def apply(self, event: AnyEvent) -> None:
         if isinstance(event, MarketEvent) and event.fills:
@@ -66,13 +77,16 @@ class KlineStream(MarketStream):
         elif isinstance(event, ClockSet) and self._candle is not None and event.now_ms < self._open_ms:
             self.reload()
 
+    def greet(self) -> str | None:
+        return self._render(self.feed.now_ms, is_closed=False) if self._greets else None
+
     def on_time(self, now_ms: int) -> None:
         """End what has ended by `now_ms`: the candle, and silent ones after it."""
-        interval = self._interval
         while self._candle is not None and now_ms >= self._end_ms:
             self._cadence.cancel()
-            self.publish(render_kline(self.spec, interval, self._open_ms, self._candle, now_ms, is_closed=True))
-            earliest = next_open(interval, open_of(interval, now_ms), -MOST_SILENT)
+            self._publish(now_ms, is_closed=True)
+            newest = open_of(self._interval, now_ms, self._zone_ms)
+            earliest = next_open(self._interval, newest, -MOST_SILENT, self._zone_ms)
             self._begin(max(self._end_ms, earliest), silent_candle(self._candle.close_ticks))
 
     def close(self) -> None:
@@ -86,16 +100,26 @@ class KlineStream(MarketStream):
         self.on_time(event.now_ms)
         for fill in new:
             if self._candle is None:
-                self._begin(open_of(self._interval, event.now_ms), first_candle(fill, 0))
+                self._begin(open_of(self._interval, event.now_ms, self._zone_ms), first_candle(fill, 0))
             assert self._candle is not None
             self._candle.add(fill)
         self._last_trade_id = new[-1].trade_id
         self._cadence.touch(event.now_ms)
 
     def _begin(self, open_ms: int, candle: Candle) -> None:
-        self._open_ms, self._end_ms = open_ms, next_open(self._interval, open_ms)
+        self._open_ms, self._end_ms = open_ms, next_open(self._interval, open_ms, 1, self._zone_ms)
         self._candle = candle
 
     def _publish_change(self, now_ms: int) -> None:
-        if self._candle is not None:
-            self.publish(render_kline(self.spec, self._interval, self._open_ms, self._candle, now_ms, is_closed=False))
+        self._publish(now_ms, is_closed=False)
+
+    def _publish(self, now_ms: int, *, is_closed: bool) -> None:
+        data = self._render(now_ms, is_closed=is_closed)
+        if data is not None:
+            self.publish(data)
+
+    def _render(self, now_ms: int, *, is_closed: bool) -> str | None:
+        if self._candle is None:
+            return None
+        span = self._open_ms, self._end_ms
+        return render_kline(self.spec, self._interval, span, self._candle, now_ms, is_closed=is_closed)

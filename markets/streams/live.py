@@ -9,13 +9,12 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
-from api.feed import Feed, Handler
+from api.feed import NO_END, Feed, Handler
 from engine.errors import EngineUnavailable
-from engine.events import AnyEvent, ClockSet, MarketCleared, MarketEvent, SymbolDefined
+from engine.events import AnyEvent, ClockSet, MarketCleared, MarketEvent, ReferencePriceSet, SymbolDefined
 from engine.types import SymbolSpec
 from engine.venue import Venue
 
-NO_END = 1 << 62
 EVERY_SYMBOL = ""
 
 
@@ -51,7 +50,7 @@ class Live:
         """Read the present. Raises EngineUnavailable."""
 
     def apply(self, event: AnyEvent) -> None:
-        """An event of the symbol, or MarketCleared, ClockSet, SymbolDefined."""
+        """An event of the symbol, its rules or its reference price; MarketCleared or ClockSet."""
 
     def on_lost(self) -> None:
         """The present could not be read again: what is known is void."""
@@ -148,8 +147,8 @@ class Hub(Handler, ABC, Generic[AnyName, AnyLive]):
             self._of_symbol[live.symbol].remove(live)
 
     @property
-    def wants_time(self) -> bool:
-        return any(live.ends_ms < NO_END for live in self._live.values())
+    def ends_ms(self) -> int:
+        return min((live.ends_ms for live in self._live.values()), default=NO_END)
 
     def on_event(self, event: AnyEvent) -> None:
         if isinstance(event, MarketEvent):
@@ -162,6 +161,9 @@ class Hub(Handler, ABC, Generic[AnyName, AnyLive]):
         elif isinstance(event, ClockSet):
             for live in self._live.values():
                 live.on_event(event)
+        elif isinstance(event, ReferencePriceSet):
+            for live in self._of_symbol.get(event.symbol, ()):
+                live.on_event(event)
         elif isinstance(event, SymbolDefined):
             for live in (*self._of_symbol.get(event.spec.symbol, ()), *self._of_symbol[EVERY_SYMBOL]):
                 live.on_event(event)
@@ -171,7 +173,6 @@ class Hub(Handler, ABC, Generic[AnyName, AnyLive]):
             live.on_time(now_ms)
 
     def on_reset(self) -> None:
-        for live in self._live.values():
+        known, self._live, self._of_symbol = self._live, {}, {EVERY_SYMBOL: []}
+        for live in known.values():
             live.close()
-        self._live.clear()
-        self._of_symbol = {EVERY_SYMBOL: []}

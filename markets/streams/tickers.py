@@ -1,78 +1,68 @@
-"""`<symbol>@ticker`: the 24-hour ticker, at once and then every second in which it has changed.
+"""What the streams of figures show: tickers of 24 hours and other windows, average and reference prices.
 
-The fact a newcomer would get wrong: it changes without any event too, when a trade leaves the window. So it is put
-together anew every second, once for all subscribers of the process.
+Sources: web-socket-streams.md, "Individual Symbol ... Streams", "Average Price", "Reference Price Streams". The fact a
+newcomer would get wrong: the letters are not the same everywhere. `c` and `C`, `o` and `O` stand beside each other.
 """
 
-import asyncio
-import contextlib
+from engine.amounts import to_text
+from engine.types import PRICE_DECIMALS, SymbolSpec
+from markets.rendering import mini_ticker_view, ticker_view, units_text, window_ticker_view
+from markets.streams.gauges import ReferenceReading
+from markets.tickers import AveragePrice, Ticker, Ticker24h
 
-import msgspec
-
-from api.feed import Feed
-from engine.errors import ExchangeError
-from engine.types import SymbolSpec
-from markets.rendering import ticker_view
-from markets.streams.stream import MarketStream
-from markets.tickers import Ticker24h, ticker_24h
-
-PERIOD_S = 1.0
-FIELDS = {
-    "s": "symbol", "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "x": "prevClosePrice",
-    "c": "lastPrice", "Q": "lastQty", "b": "bidPrice", "B": "bidQty", "a": "askPrice", "A": "askQty",
-    "o": "openPrice", "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume",
-    "O": "openTime", "C": "closeTime", "F": "firstId", "L": "lastId", "n": "count",
+DAY_FIELDS = {
+    "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "x": "prevClosePrice", "c": "lastPrice",
+    "Q": "lastQty", "b": "bidPrice", "B": "bidQty", "a": "askPrice", "A": "askQty", "o": "openPrice", "h": "highPrice",
+    "l": "lowPrice", "v": "volume", "q": "quoteVolume", "O": "openTime", "C": "closeTime", "F": "firstId",
+    "L": "lastId", "n": "count",
 }  # fmt: skip
-TIMES = ("E", "O", "C")  # these alone do not make a new event
+MINI_FIELDS = {
+    "c": "lastPrice", "o": "openPrice", "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume",
+}  # fmt: skip
+WINDOW_FIELDS = {
+    "p": "priceChange", "P": "priceChangePercent", "o": "openPrice", "h": "highPrice", "l": "lowPrice",
+    "c": "lastPrice", "w": "weightedAvgPrice", "v": "volume", "q": "quoteVolume", "O": "openTime", "C": "closeTime",
+    "F": "firstId", "L": "lastId", "n": "count",
+}  # fmt: skip
+TIMES = frozenset({"E", "O", "C"})  # these alone do not make a new event
+REFERENCE_TIMES = frozenset({"t"})
 
 
-def ticker_data(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
+def day_ticker(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
     """The data of a `24hrTicker` event."""
-    view = ticker_view(spec, ticker)
-    return {"e": "24hrTicker", "E": ticker.now_ms} | {key: view[field] for key, field in FIELDS.items()}
+    return _event("24hrTicker", ticker.now_ms, spec) | _named(DAY_FIELDS, ticker_view(spec, ticker))
 
 
-class TickerStream(MarketStream):
-    """The ticker as last put together, and the task that does it again."""
+def mini_ticker(spec: SymbolSpec, ticker: Ticker24h) -> dict[str, object]:
+    """The data of a `24hrMiniTicker` event."""
+    return _event("24hrMiniTicker", ticker.now_ms, spec) | _named(MINI_FIELDS, mini_ticker_view(spec, ticker))
 
-    def __init__(self, feed: Feed, symbol: str) -> None:
-        super().__init__(feed, symbol)
-        self._data = ""
-        self._content: dict[str, object] = {}
-        self._computed: tuple[int, float] = (-1, 0.0)  # feed's seq and machine's time it was computed at
-        self._clock: asyncio.Task[None] | None = None
 
-    async def prepare(self) -> None:
-        """Have the ticker of now, or of a moment ago if nothing has happened since."""
-        seq, at = self._computed
-        if seq != self.feed.seq or asyncio.get_running_loop().time() - at > PERIOD_S:
-            await self._compute()
-        await super().prepare()
-        if self._clock is None:
-            self._clock = asyncio.create_task(self._follow())
+def window_event(size: str, spec: SymbolSpec, ticker: Ticker) -> dict[str, object]:
+    """The data of a `1hTicker`, `4hTicker` or `1dTicker` event."""
+    return _event(f"{size}Ticker", ticker.close_ms, spec) | _named(WINDOW_FIELDS, window_ticker_view(spec, ticker))
 
-    def greet(self) -> str:
-        return self._data
 
-    def close(self) -> None:
-        super().close()
-        if self._clock is not None:
-            self._clock.cancel()
+def average_event(spec: SymbolSpec, average: AveragePrice) -> dict[str, object] | None:
+    """The data of an `avgPrice` event; None before the first trade."""
+    if not average.close_ms:
+        return None
+    price = units_text(average.price_e8)
+    return _event("avgPrice", average.now_ms, spec) | {"i": f"{average.minutes}m", "w": price, "T": average.close_ms}
 
-    async def _compute(self) -> None:
-        seq, at = self.feed.seq, asyncio.get_running_loop().time()
-        ticker = await ticker_24h(self.venue, self.spec)
-        data = ticker_data(self.spec, ticker)
-        self._data = msgspec.json.encode(data).decode()
-        self._content = {key: value for key, value in data.items() if key not in TIMES}
-        self._computed = (seq, at)
 
-    async def _follow(self) -> None:
-        sent = self._content
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            with contextlib.suppress(ExchangeError):
-                await self._compute()
-                if self._content != sent:
-                    sent = self._content
-                    self.publish(self._data)
+def reference_event(spec: SymbolSpec, reading: ReferenceReading) -> dict[str, object] | None:
+    """The data of a `referencePrice` event; None for a symbol that never had one."""
+    if reading.price is None:
+        return None
+    units = reading.price.price_units
+    text = None if units is None else to_text(units, decimals=PRICE_DECIMALS)
+    return {"e": "referencePrice", "s": spec.symbol, "r": text, "t": reading.price.valid_ms}
+
+
+def _event(kind: str, now_ms: int, spec: SymbolSpec) -> dict[str, object]:
+    return {"e": kind, "E": now_ms, "s": spec.symbol}
+
+
+def _named(fields: dict[str, str], view: dict[str, object]) -> dict[str, object]:
+    return {key: view[field] for key, field in fields.items()}
