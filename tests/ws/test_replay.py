@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from accounts.sockets.guide import GuideConsumer
+from accounts.sockets.consumers import MarketSocket
 from api import subscriptions
 from api.runtime import Runtime
 from engine.venue import Venue
@@ -89,7 +89,7 @@ async def test_a_socket_that_is_not_read_is_waited_for_a_moment_and_cut_and_the_
     redis_url: str, venue: Venue, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = plain.trades_of(plain.read(recording, "BTCUSDT"))
-    monkeypatch.setattr(GuideConsumer, "max_messages", 200)
+    monkeypatch.setattr(MarketSocket, "max_messages", 200)
     monkeypatch.setattr(subscriptions, "PATIENCE_S", 0.5)
     runtime = Runtime(redis_url, venue.name)
     async with serving(runtime, send_buffer=8_192) as url:
