@@ -203,7 +203,7 @@ async def test_orders_by_themselves(scene: Scene) -> None:
 async def test_no_symbol_has_smart_order_routing(scene: Scene) -> None:
     for method in ("sor.order.place", "sor.order.test"):
         refusal = await scene.api.error(method, **scene.alice.signed(**BUY))
-        assert refusal == (400, -1013, "SOR orders are not supported for this symbol."), method
+        assert refusal == (400, -1013, "This symbol has no SOR."), method
 
 
 async def test_a_cancel_and_a_new_order_in_one(scene: Scene) -> None:
