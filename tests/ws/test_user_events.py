@@ -2,16 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
-import msgspec
 import pytest
 
 from accounts.digests import key_digest
 from accounts.streams import UserStreams
 from accounts.user_events.answers_first import AnswersFirst
 from accounts.user_events.listen_keys import open_listen_key
-from accounts.user_events.subscriptions import AccountSubscription, numbered_envelope, open_account
 from api.runtime import Runtime
 from api.subscriptions import BARE, POLICY_VIOLATION, Subscriber, named_envelope
 from api.time_units import TimeUnit
@@ -20,30 +17,9 @@ from engine.types import Side
 from engine.venue import Venue
 from tests.conftest import limit
 from tests.ws.conftest import give_key
+from tests.ws.listening import Ear
 
 BUY, SELL = Side.BUY, Side.SELL
-
-
-class Ear:
-    """Hears one account as a socket of the WebSocket API does."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.codes: list[int] = []
-        self.queue: Subscriber = runtime.feed.subscribe(self.codes.append)
-        self.gate = AnswersFirst(self.queue)
-        self.frames: list[dict[str, Any]] = []
-
-    async def next(self) -> dict[str, Any]:
-        """The next frame."""
-        while not self.frames:
-            taken = await asyncio.wait_for(self.queue.take(), 10)
-            self.frames += [msgspec.json.decode(frame) for frame in taken]
-        return self.frames.pop(0)
-
-    async def event(self) -> dict[str, Any]:
-        frame = await self.next()
-        assert list(frame) == ["subscriptionId", "event"]
-        return frame["event"]
 
 
 @pytest.fixture
@@ -53,19 +29,10 @@ async def ear(runtime: Runtime, venue: Venue, alice: int) -> AsyncIterator[Ear]:
     await runtime.stop()
 
 
-async def hear(
-    ear: Ear, runtime: Runtime, venue: Venue, account: int, *, unit: TimeUnit = TimeUnit.MILLISECOND
-) -> AccountSubscription:
-    await give_key(venue, account, "alice", "key-of-alice")
-    subscription = await open_account(runtime, account, key_digest("key-of-alice"), numbered_envelope(7, unit))
-    subscription.start(ear.gate)
-    return subscription
-
-
 async def test_events_come_in_the_envelope_of_their_subscription(
     ear: Ear, runtime: Runtime, venue: Venue, alice: int
 ) -> None:
-    subscription = await hear(ear, runtime, venue, alice)
+    subscription = await ear.hear(venue, alice)
     await venue.gateway.credit(Transfer(account=alice, asset="BTC", atoms=5))
     funds, account = await ear.event(), await ear.event()
     now_ms = funds["E"]
@@ -85,7 +52,7 @@ async def test_what_happened_before_a_subscription_is_not_heard(
 ) -> None:
     for number in range(20):
         await venue.gateway.place_order(limit(alice, BUY, 5_000_000 - number, 100))
-    await hear(ear, runtime, venue, alice)
+    await ear.hear(venue, alice)
     placed = await venue.gateway.place_order(limit(alice, BUY, 4_000_000, 100))
     assert (await ear.event())["i"] == placed.order.order_id
 
@@ -93,7 +60,7 @@ async def test_what_happened_before_a_subscription_is_not_heard(
 async def test_times_come_in_microseconds_where_they_are_asked_for(
     ear: Ear, runtime: Runtime, venue: Venue, alice: int
 ) -> None:
-    await hear(ear, runtime, venue, alice, unit=TimeUnit.MICROSECOND)
+    await ear.hear(venue, alice, TimeUnit.MICROSECOND)
     placed = await venue.gateway.place_order(limit(alice, BUY, 5_000_000, 100))
     report, account = await ear.event(), await ear.event()
     assert {report[name] for name in "ETOW"} == {placed.order.created_ms * 1000}
@@ -131,8 +98,8 @@ async def test_a_socket_that_never_stops_asking_still_hears_its_events() -> None
 
 
 async def test_a_listen_key_is_heard_until_it_ends(ear: Ear, runtime: Runtime, venue: Venue, alice: int) -> None:
-    await give_key(venue, alice, "alice", "key-of-alice")
-    name = await venue.listen_keys.open(alice, key_digest("key-of-alice"))
+    await give_key(venue, alice, f"user{alice}", f"key-of-user{alice}")
+    name = await venue.listen_keys.open(alice, key_digest(f"key-of-user{alice}"))
     subscription = await open_listen_key(runtime, name, named_envelope(name))
     assert subscription is not None
     subscription.start(ear.queue)
@@ -148,8 +115,8 @@ async def test_a_listen_key_is_heard_until_it_ends(ear: Ear, runtime: Runtime, v
 
 
 async def test_a_revoked_key_closes_what_it_has_opened(ear: Ear, runtime: Runtime, venue: Venue, alice: int) -> None:
-    await hear(ear, runtime, venue, alice)
-    await venue.registry.revoke_key(key_digest("key-of-alice"), account=alice, name="alice")
+    await ear.hear(venue, alice)
+    await venue.registry.revoke_key(key_digest(f"key-of-user{alice}"), account=alice, name=f"user{alice}")
     async with asyncio.timeout(10):
         while not ear.codes:
             await asyncio.sleep(0.01)
@@ -157,7 +124,7 @@ async def test_a_revoked_key_closes_what_it_has_opened(ear: Ear, runtime: Runtim
 
 
 async def test_an_external_lock_is_told_with_its_sign(ear: Ear, runtime: Runtime, venue: Venue, alice: int) -> None:
-    await hear(ear, runtime, venue, alice)
+    await ear.hear(venue, alice)
     money = Transfer(account=alice, asset="BTC", atoms=10 * 10**8)
     await venue.gateway.lock_externally(money)
     lock, account = await ear.event(), await ear.event()
