@@ -26,7 +26,7 @@ from accounts.websocket_api.preferences import read_preferences
 from api.errors import UNKNOWN, answer_to
 from api.request_ids import NO_ID
 from api.router import Reply
-from api.subscriptions import WRITE_TEXT
+from api.subscriptions import WRITE_TEXT, Envelope
 from api.time_units import TimeUnit, encoded_in_microseconds
 from engine.errors import BadParameter, EngineUnavailable, ExchangeError, InvariantBroken, Rejected
 from markets.consumers import LARGEST_FRAME, StreamConsumer
@@ -178,6 +178,11 @@ class WebSocketApiConsumer(StreamConsumer):
             response.result = _finer(response.result)
             response.error = _finer(response.error)
         self.subscriber.push(encode(response).decode())
+
+    def farewell(self) -> str | None:
+        """serverShutdown, which belongs to no subscription (web-socket-api.md, "Connection events")."""
+        envelope = Envelope('{"event":', "}", self._connection.preferences.time_unit)
+        return envelope.around(f'{{"e":"serverShutdown","E":{time.time_ns() // 1_000_000}}}')
 
     def forget(self) -> None:
         self._is_gone = True

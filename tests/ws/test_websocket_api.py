@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from engine.types import Side
 from engine.venue import Venue
@@ -132,6 +132,24 @@ async def test_times_come_in_microseconds_where_the_url_says_so(api_url: str, ap
         await connect(f"{api_url}?timeUnit=SECOND")
     assert refused.value.response.status_code == 400
     assert msgspec.json.decode(refused.value.response.body)["code"] == -1194
+
+
+async def test_a_connection_ends_after_its_time_and_is_told_before(api_url: str, settings: Any) -> None:
+    settings.EXCHANGE_SOCKET_LIFE_S = 0.8
+    async with connected(api_url) as client, connected(f"{api_url}?timeUnit=MICROSECOND") as finer:
+        (plain, fine) = (await client.receive(), await finer.receive())
+        assert plain.keys() == {"event"}
+        assert (plain["event"]["e"], fine["event"]["e"]) == ("serverShutdown", "serverShutdown")
+        assert plain["event"]["E"] // 10**12 == fine["event"]["E"] // 10**15 == 1
+        with pytest.raises(ConnectionClosed):
+            await client.receive()
+        assert client.socket.close_code == 1001
+
+
+async def test_pings_are_answered_and_pongs_that_nobody_asked_for_are_welcome(api: Client) -> None:
+    await api.socket.pong(b"here I am")
+    await asyncio.wait_for(await api.socket.ping(b"are you there?"), 10)
+    assert await ask(api, "ping") == {}
 
 
 async def test_many_requests_at_once_are_all_answered(api: Client) -> None:
