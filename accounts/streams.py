@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from accounts.execution_report import BINANCE
 from accounts.rendering import cancel_id_of_all, list_of
 from accounts.reports import accounts_of, reports_for
+from api.callers import Permission
 from api.feed import Feed, Handler
 from api.subscriptions import POLICY_VIOLATION, Envelope, Listener, Stream
 from engine.errors import EngineUnavailable
@@ -133,16 +134,16 @@ class UserStreams(Handler):
         check.add_done_callback(self._checks.discard)
 
     async def _cut_revoked(self, account: int) -> None:
-        """Close the account's sockets whose key is no more."""
+        """Close the account's sockets whose key is no more, or may no longer read."""
         registry = self.feed.venue.registry
         for digest in {digest for digest, _ in self._sessions[account]}:
             while True:
                 try:
-                    is_good = await registry.key(digest) is not None
+                    record = await registry.key(digest)
                     break
                 except EngineUnavailable:
                     await asyncio.sleep(RETRY_S)
-            if not is_good:
+            if record is None or Permission.READ not in record.permissions:
                 for known, listener in list(self._sessions.get(account, ())):
                     if known == digest:
                         listener.cut(POLICY_VIOLATION)

@@ -89,6 +89,14 @@ async def test_a_listen_key_ends_with_the_api_key_it_was_made_with(keyed: Venue)
     assert await holder(keyed, other) == ListenKeyHolder(ALICE, "c" * 64)
 
 
+async def test_a_listen_key_ends_when_its_api_key_may_no_longer_read(keyed: Venue) -> None:
+    name = await keyed.listen_keys.open(ALICE, KEY_A)
+    await keyed.registry.define_key(KEY_A, KeyRecord(account=ALICE, user_name="alice", permissions="TW"))
+    assert await holder(keyed, name) is None
+    await keyed.registry.define_key(KEY_A, KeyRecord(account=ALICE, user_name="alice", permissions="R"))
+    assert await holder(keyed, name) is not None
+
+
 async def test_a_tester_takes_them_away_and_gives_them_back(keyed: Venue) -> None:
     name = await keyed.listen_keys.open(ALICE, KEY_A)
     await keyed.listen_keys.serve(gone=True)

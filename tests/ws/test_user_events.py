@@ -1,7 +1,8 @@
 """An account's events in Binance's form: every field as user-data-stream.md shows it, in one fixed order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +11,14 @@ from accounts.streams import UserStreams
 from accounts.user_events.answers_first import AnswersFirst
 from accounts.user_events.listen_keys import open_listen_key
 from api.runtime import Runtime
-from api.subscriptions import BARE, POLICY_VIOLATION, Subscriber, named_envelope
+from api.subscriptions import BARE, POLICY_VIOLATION, TRY_AGAIN_LATER, Subscriber, named_envelope
 from api.time_units import TimeUnit
 from engine.commands import Transfer
+from engine.embedded import EmbeddedServer
+from engine.registry import KeyRecord
 from engine.types import Side
 from engine.venue import Venue
-from tests.conftest import limit
+from tests.conftest import BTCUSDT, fund, limit
 from tests.ws.conftest import give_key
 from tests.ws.listening import Ear
 
@@ -114,9 +117,21 @@ async def test_a_listen_key_is_heard_until_it_ends(ear: Ear, runtime: Runtime, v
     assert await open_listen_key(runtime, name, BARE) is None
 
 
-async def test_a_revoked_key_closes_what_it_has_opened(ear: Ear, runtime: Runtime, venue: Venue, alice: int) -> None:
+async def revoke(venue: Venue, account: int) -> None:
+    await venue.registry.revoke_key(key_digest(f"key-of-user{account}"), account=account, name=f"user{account}")
+
+
+async def forbid_reading(venue: Venue, account: int) -> None:
+    record = KeyRecord(account=account, user_name=f"user{account}", permissions="T")
+    await venue.registry.define_key(key_digest(f"key-of-user{account}"), record)
+
+
+@pytest.mark.parametrize("change", [revoke, forbid_reading])
+async def test_a_key_that_may_no_longer_read_closes_what_it_has_opened(
+    ear: Ear, venue: Venue, alice: int, change: Callable[[Venue, int], Awaitable[None]]
+) -> None:
     await ear.hear(venue, alice)
-    await venue.registry.revoke_key(key_digest(f"key-of-user{alice}"), account=alice, name=f"user{alice}")
+    await change(venue, alice)
     async with asyncio.timeout(10):
         while not ear.codes:
             await asyncio.sleep(0.01)
@@ -134,3 +149,30 @@ async def test_an_external_lock_is_told_with_its_sign(ear: Ear, runtime: Runtime
     await venue.gateway.unlock_externally(money)
     assert (await ear.event())["d"] == "-10.00000000"
     assert (await ear.event())["B"] == [{"a": "BTC", "f": "1000000.00000000", "l": "0.00000000"}]
+
+
+async def test_a_new_epoch_ends_what_was_heard_and_nothing_is_heard_twice(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "redis", durability="standard")
+    server.start()
+    venue = await Venue.connect(server.url, "restarted")
+    await venue.registry.define_symbol(BTCUSDT)
+    runtime = Runtime(server.url, "restarted")
+    await runtime.start()
+    try:
+        ear = Ear(runtime)
+        await ear.hear(venue, 1)
+        server.stop()
+        server.start()
+        async with asyncio.timeout(20):
+            while not ear.codes:
+                await asyncio.sleep(0.01)
+        assert ear.codes == [TRY_AGAIN_LATER]
+        again = Ear(runtime)
+        await again.hear(venue, 1)
+        await fund(venue, 1, USDT=5)
+        assert [event["e"] for event in await again.events(2)] == ["balanceUpdate", "outboundAccountPosition"]
+        assert again.queue.fullness_percent == 0
+    finally:
+        await runtime.stop()
+        await venue.close()
+        server.stop()
