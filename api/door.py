@@ -5,6 +5,7 @@ It names the page that opens the socket: somebody else's page shall not use a vi
 that listens on his own machine.
 """
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -16,7 +17,9 @@ from api.router import Receive, Scope, Send
 from api.subscriptions import TRY_AGAIN_LATER
 
 FORBIDDEN = 403
+TOO_OFTEN = 429
 FULL = 503
+WINDOW_S = 300
 
 
 class _Refusal(NamedTuple):
@@ -30,7 +33,8 @@ class SocketDoor:
     """An ASGI application for WebSockets around another one, which gets those that may come in.
 
     `is_known_host(name)`: whether pages of this host may open sockets. `most_of(address)`: how many sockets this peer
-    may have open in this process.
+    may have open in this process. `attempts_of(address)`: how many it may try to open in five minutes (Binance's rule,
+    web-socket-streams.md, "WebSocket Limits"), those included that are refused; None: as many as it likes.
     """
 
     def __init__(
@@ -39,11 +43,15 @@ class SocketDoor:
         *,
         is_known_host: Callable[[str], bool],
         most_of: Callable[[str], int],
+        attempts_of: Callable[[str], int | None] = lambda address: None,
     ) -> None:
         self._application = application
         self._is_known_host = is_known_host
         self._most_of = most_of
+        self._attempts_of = attempts_of
         self._open: Counter[str] = Counter()
+        self._attempts: Counter[str] = Counter()
+        self._window = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = (scope.get("client") or ("",))[0]  # a unix socket has no peer address
@@ -66,11 +74,24 @@ class SocketDoor:
                 origin = value.decode("latin-1")[:200]
                 text = f"pages of the origin {origin!r} may not open sockets here: see EXCHANGE_ALLOWED_HOSTS"
                 return _Refusal(FORBIDDEN, text)
+        attempts = self._attempts_of(address)
+        if attempts is not None and self._attempt(address) > attempts:
+            text = f"{address or 'this peer'} has opened {attempts} sockets within five minutes: try again later"
+            return _Refusal(TOO_OFTEN, text)
         most = self._most_of(address)
         if self._open[address] >= most:
             text = f"{most} sockets of {address or 'this peer'} are open already: close some, then try again"
             return _Refusal(FULL, text)
         return None
+
+    def _attempt(self, address: str) -> int:
+        """How often the address has tried in these five minutes, this time included."""
+        window = time.monotonic() // WINDOW_S
+        if window != self._window:
+            self._window = window
+            self._attempts.clear()
+        self._attempts[address] += 1
+        return self._attempts[address]
 
 
 def host_of(origin: str) -> str:
@@ -90,7 +111,7 @@ async def _refuse(scope: Scope, send: Send, refusal: _Refusal) -> None:
         await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": body})
         return
-    if refusal.status == FULL:
+    if refusal.status in (FULL, TOO_OFTEN):
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": refusal.text})
     else:

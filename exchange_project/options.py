@@ -21,6 +21,7 @@ COMMAND_LINE_NOTE = "EXCHANGE_FROM_COMMAND_LINE"
 COMMANDS_WITH_OPTIONS = ("up", "runserver", "config")
 SOCKETS_PER_ADDRESS = 300
 SOCKETS_PER_LOOPBACK_ADDRESS = 4_000  # load tests run there
+SOCKET_ATTEMPTS = 300
 
 
 def port_number(text: str) -> int:
@@ -222,6 +223,14 @@ OPTIONS = (
         "1 to 1000000",
         "WebSockets that one address may have open in each web process; "
         f"empty: {SOCKETS_PER_ADDRESS}, from loopback {SOCKETS_PER_LOOPBACK_ADDRESS}",
+    ),
+    Option(
+        "EXCHANGE_SOCKET_ATTEMPTS",
+        socket_count,
+        None,
+        "1 to 1000000",
+        "WebSockets that one address may open within five minutes in each web process; "
+        f"empty: {SOCKET_ATTEMPTS}, from loopback as many as it likes",
     ),
     Option(
         "EXCHANGE_SOCKET_MESSAGES",

@@ -5,7 +5,7 @@ from django.http.request import validate_host
 
 from accounts.routing import websocket_application
 from api.door import SocketDoor
-from exchange_project.options import SOCKETS_PER_ADDRESS, SOCKETS_PER_LOOPBACK_ADDRESS, is_loopback
+from exchange_project.options import SOCKET_ATTEMPTS, SOCKETS_PER_ADDRESS, SOCKETS_PER_LOOPBACK_ADDRESS, is_loopback
 
 
 def is_known_host(name: str) -> bool:
@@ -21,6 +21,14 @@ def most_sockets_of(address: str) -> int:
     return settings.EXCHANGE_SOCKETS_PER_ADDRESS or default
 
 
+def most_attempts_of(address: str) -> int | None:
+    """How many sockets a peer may open in five minutes; None: of this machine as many as it likes."""
+    is_local = not address or is_loopback(address)
+    return settings.EXCHANGE_SOCKET_ATTEMPTS or (None if is_local else SOCKET_ATTEMPTS)
+
+
 def guarded_sockets() -> SocketDoor:
     """The consumers, behind the door that the settings describe."""
-    return SocketDoor(websocket_application, is_known_host=is_known_host, most_of=most_sockets_of)
+    return SocketDoor(
+        websocket_application, is_known_host=is_known_host, most_of=most_sockets_of, attempts_of=most_attempts_of
+    )

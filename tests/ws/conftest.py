@@ -96,7 +96,12 @@ async def connected(url: str) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def serving(
-    runtime: Runtime, *, send_buffer: int = 0, application: Application = websocket_application
+    runtime: Runtime,
+    *,
+    send_buffer: int = 0,
+    application: Application = websocket_application,
+    ping_s: float = 20.0,
+    pong_s: float = 60.0,
 ) -> AsyncIterator[str]:
     """The WebSocket side of a worker in this process; its address."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -104,7 +109,7 @@ async def serving(
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     config = uvicorn.Config(
         application, ws=CuttingProtocol, ws_max_size=LARGEST_FRAME, ws_per_message_deflate=False, lifespan="off",
-        log_config=None, timeout_graceful_shutdown=1,
+        log_config=None, timeout_graceful_shutdown=1, ws_ping_interval=ping_s, ws_ping_timeout=pong_s,
     )  # fmt: skip
     server = uvicorn.Server(config)
     await runtime.start()

@@ -1,19 +1,18 @@
 """Binance's requests on its stream paths, to the letter of web-socket-streams.md; nothing a client sends ends them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 from pytest_django import Settings
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from engine.types import Side
 from engine.venue import Venue
 from tests.conftest import limit
-from tests.ws.binance import PATIENCE_S, StreamClient, streaming
+from tests.ws.binance import StreamClient, streaming
 from tests.ws.conftest import connected
 
 METHODS = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`"
@@ -278,42 +277,3 @@ async def test_a_socket_listens_to_so_many_streams(ws_url: str, patient: None, s
     async with streaming(ws_url, "/ws/1/2/3/4/5") as client:
         assert await client.receive() == {"error": error, "id": None}
         assert await client.names() == []
-
-
-async def closed(socket: ClientConnection) -> tuple[int | None, str | None]:
-    """The code and the reason with which the server ends the connection."""
-    await asyncio.wait_for(socket.wait_closed(), PATIENCE_S)
-    return socket.close_code, socket.close_reason
-
-
-@pytest.mark.parametrize("kind", ["request", "ping", "pong"])
-async def test_who_sends_more_than_five_messages_in_a_second_is_closed(ws_url: str, kind: str) -> None:
-    """web-socket-streams.md, "WebSocket Limits": pings, pongs and requests count."""
-    async with streaming(ws_url, "/stream") as client:
-        for number in range(5):
-            await client.socket.send(f'{{"method":"LIST_SUBSCRIPTIONS","id":{number}}}')
-        assert [(await client.receive())["id"] for _ in range(5)] == list(range(5))
-        if kind == "request":
-            await client.socket.send('{"method":"LIST_SUBSCRIPTIONS","id":6}')
-        else:
-            await (client.socket.ping() if kind == "ping" else client.socket.pong())
-        assert await closed(client.socket) == (1008, "Too many requests")
-
-
-async def test_five_messages_in_every_second_are_no_offence(ws_url: str, settings: Settings) -> None:
-    settings.EXCHANGE_SOCKET_MESSAGES = 2
-    async with streaming(ws_url, "/stream") as client:
-        for _ in range(3):
-            await client.names()
-            await client.names()
-            await asyncio.sleep(1.05)
-
-
-async def test_a_socket_ends_after_its_time_and_is_told_before(ws_url: str, settings: Settings) -> None:
-    settings.EXCHANGE_SOCKET_LIFE_S = 1.0
-    async with streaming(ws_url, "/stream?timeUnit=MICROSECOND") as combined, streaming(ws_url, "/ws/0") as raw:
-        frame, data = await combined.receive(), await raw.receive()
-        assert (frame["stream"], frame["data"]["e"], data["e"]) == ("!serverShutdown", *["serverShutdown"] * 2)
-        assert set(data) == {"e", "E"}
-        assert frame["data"]["E"] // 10**15 == data["E"] // 10**12 == 1
-        assert (await closed(combined.socket))[0] == (await closed(raw.socket))[0] == 1001
