@@ -23,7 +23,16 @@ from redis.exceptions import ResponseError
 from api.subscriptions import HALF_FULL_PERCENT, MAX_BYTES, MAX_MESSAGES, TRY_AGAIN_LATER, Subscriber
 from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError
-from engine.events import AccountChanged, AnyEvent, AuctionMatched, ClockSet, SymbolDefined, SymbolHalted, decode_entry
+from engine.events import (
+    AccountChanged,
+    AnyEvent,
+    AuctionMatched,
+    ClockSet,
+    RateLimitsSet,
+    SymbolDefined,
+    SymbolHalted,
+    decode_entry,
+)
 from engine.queries import Clock
 from engine.registry import Registry
 from engine.runner import AnyConnection
@@ -125,7 +134,7 @@ class Feed:
         return known
 
     def watch(self, registry: Registry) -> None:
-        """Have `registry` forget what it has cached whenever symbols, accounts or keys change."""
+        """Have `registry` forget what it has cached whenever symbols, accounts, keys or limits change."""
         self._registries.append(registry)
 
     def subscribe(
@@ -215,7 +224,7 @@ class Feed:
             self.asset_decimals |= {spec.base: spec.base_decimals, spec.quote: spec.quote_decimals}
             if spec.allows_discount:
                 self.asset_decimals[spec.discount_asset] = PRICE_DECIMALS
-        if isinstance(event, SymbolDefined | SymbolHalted | AuctionMatched | AccountChanged):
+        if isinstance(event, SymbolDefined | SymbolHalted | AuctionMatched | AccountChanged | RateLimitsSet):
             for registry in self._registries:
                 registry.forget()
         elif isinstance(event, ClockSet):

@@ -34,7 +34,8 @@ class ClockControl:
 
     async def _set(self, mode: str, now_ms: int) -> None:
         symbols = await self._registry.specs()
-        await self._runner.run("set_clock", [self._keys.meta, self._keys.events], (mode, now_ms, *symbols))
+        keys = [self._keys.meta, self._keys.events, self._keys.limits]
+        await self._runner.run("set_clock", keys, (mode, now_ms, *symbols))
 
     async def clear_market(self) -> None:
         """Cancel every open order and forget all trades, candles and ended orders, so that the clock may go back.

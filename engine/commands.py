@@ -7,6 +7,7 @@ what was signed too long ago is not executed; empty for the exchange's own comma
 
 import msgspec
 
+from engine.rate_limits import Charge
 from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, TimeInForce
 
 
@@ -44,6 +45,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     peg_offset: int = 0
     client_order_id: str
     credential: str = ""
+    charge: Charge | None = None  # what to count the command as; of a list's orders the first one's
 
     @property
     def terms(self) -> str:
@@ -86,12 +88,14 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
 class ReplaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Cancel an order and place a new one of the same account and symbol, with nothing in between.
 
-    The new one is not attempted when the cancel fails, unless `place_anyway`.
+    The new one is not attempted when the cancel fails, unless `place_anyway`. An account that may not place more orders
+    just now cancels nothing either, unless `cancel_anyway`.
     """
 
     cancel: CancelOrder
     place: PlaceOrder
     place_anyway: bool = False
+    cancel_anyway: bool = False
 
 
 class PlaceOrderList(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,6 +74,8 @@ class Reason(StrEnum):
     AMEND_PENDING_OPO = "AMEND_PENDING_OPO"  # it has no quantity yet
     AMEND_DUPLICATE = "AMEND_DUPLICATE"  # the new client order id is another open order's
     RULE_FAILED = "RULE_FAILED"  # the symbol's matching rule gave what cannot be; the detail says what
+    TOO_MANY_ORDERS = "TOO_MANY_ORDERS"  # that are unfilled, of the account in an interval
+    RATE_LIMITED = "RATE_LIMITED"  # the address it came from; the edge asks by which limit, and words it
     NO_TRADE_YET = "NO_TRADE_YET"
     WRONG_SYMBOL_STATUS = "WRONG_SYMBOL_STATUS"  # it was asked for with another one
     NO_REFERENCE_PRICE = "NO_REFERENCE_PRICE"  # and never one before

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from engine.rate_limits import RateLimits
 from engine.records import BalanceChange, Fill, LevelChange, OrderListRecord, OrderRecord, OrderTerms, PreventedMatch
 from engine.types import AccountLimits, AccountRates, OrderType, Side, SymbolSpec, TimeInForce
 
@@ -233,6 +234,12 @@ class ConversionSet(Event, frozen=True, tag="conversion_set"):
     price_e8: int
 
 
+class RateLimitsSet(Event, frozen=True, tag="rate_limits_set"):
+    """How much may be asked of the venue from here on; None: any amount."""
+
+    limits: RateLimits | None
+
+
 class AccountChanged(Event, frozen=True, tag="account_changed"):
     """An account or one of its API keys was published or revoked: cached keys are to be read again."""
 
@@ -298,6 +305,7 @@ AnyEvent = (
     | AccountLimitsSet
     | AccountRatesSet
     | ConversionSet
+    | RateLimitsSet
     | TradeGroupSet
     | ReferencePriceSet
     | ClockSet

@@ -44,6 +44,7 @@ from engine.runner import KeysChanged, Pending, Runner, Word, unfold
 from engine.types import OrderStatus
 
 Answer = TypeVar("Answer")
+PLACED_WORDS = 6  # of place_order's reply, without the counts of what was counted
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -125,7 +126,10 @@ class Gateway:
 
     async def place_order(self, order: PlaceOrder) -> Placed:
         """Raises Stale too: the symbol's rules changed since the order was read; read it again under the new ones."""
+        charge = order.charge
         reply = await self._run_in_market("place_order", order.symbol, place_arguments(order))
+        if len(reply) > PLACED_WORDS and charge:
+            charge.settle(reply.pop())
         return await self._complete(order.symbol, *reply)
 
     async def _complete(
@@ -146,10 +150,13 @@ class Gateway:
         first = wanted.orders[0]
         words: list[Word] = [
             first.account, first.symbol, first.credential, first.rules_version, wanted.kind, wanted.client_order_id,
+            first.charge.word if first.charge else "",
         ]  # fmt: skip
         for order in wanted.orders:
-            words += [*place_arguments(order)[4:-1], order.all_terms]
-        seq, placed, records, is_all = await self._run_in_market("place_order_list", first.symbol, words)
+            words += [*place_arguments(order)[4:-2], order.all_terms]
+        seq, placed, records, is_all, *counts = await self._run_in_market("place_order_list", first.symbol, words)
+        if counts and first.charge:
+            first.charge.settle(*counts)
         orders = [decode_order(record) for record in records]
         begun: dict[int, Placed] = {}
         with contextlib.suppress(EngineUnavailable, OutcomeUnknown):  # the list is placed, whatever else can be told
@@ -179,8 +186,13 @@ class Gateway:
     async def replace_order(self, wanted: ReplaceOrder) -> Replaced:
         """Both outcomes. Raises Stale as `place_order` does; Rejected (KEY_INVALID, MARKET_CLOSED) tried neither."""
         order = wanted.place
-        words = [*place_arguments(order), *_cancel_words(wanted.cancel), int(wanted.place_anyway)]
-        canceled, placed = await self._run_in_market("replace_order", order.symbol, words)
+        words = [
+            *place_arguments(order), *_cancel_words(wanted.cancel), int(wanted.place_anyway),
+            int(wanted.cancel_anyway),
+        ]  # fmt: skip
+        canceled, placed, *counts = await self._run_in_market("replace_order", order.symbol, words)
+        if counts and order.charge:
+            order.charge.settle(*counts)
         return Replaced(
             canceled=_outcome(canceled, lambda seq, record: Canceled(order=decode_order(record), seq=seq)),
             placed=await self._read_placed(order.symbol, placed) if placed else None,
@@ -387,6 +399,7 @@ def place_arguments(order: PlaceOrder) -> tuple[Word, ...]:
     return (
         order.account, order.symbol, order.credential, order.rules_version, order.side, order.type,
         order.time_in_force, order.price_ticks, order.lots, order.quote_order_atoms, order.client_order_id, order.terms,
+        order.charge.word if order.charge else "",
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@
                                          "limits:<account>" -> AccountLimits.limits, "day:<account>|<asset>" ->
                                          "<day>:<atoms ordered>"; "rates:<account>" -> AccountRates.text, account_rates
                                          (how many), "conversion:<discount asset>|<asset>" -> a tester's price of the
-                                         first in the second, as four numbers (Registry.set_conversion)
+                                         first in the second, as four numbers (Registry.set_conversion); rate_limits
+                                         (RateLimits.text, where requests are counted)
     {venue}:symbols              hash    symbol -> SymbolSpec (JSON), what workers read
     {venue}:assets               hash    asset -> decimals
     {venue}:accounts             hash    "name:<name>" -> account number, "<number>" -> name
@@ -33,6 +34,9 @@
     {venue}:triggered:BTCUSDT    list    what follows from earlier steps, next first: an order id that was triggered,
                                          "+<order id>" to be activated, "L<list id>" to be looked at
     {venue}:lists:BTCUSDT        hash    list id -> OrderListRecord, "<account>|<list client order id>" -> list id
+    {venue}:limits               hash    "ip:<address>", "account:<account>" -> what each has asked for in the intervals
+                                         that run, as numbers (lua/lib/charging.lua); "#sweep". No part of the
+                                         exchange's state: fields whose intervals are over are removed by and by
     {venue}:trade_groups         hash    "<account>" -> trade group, "#<trade group>" -> its accounts, "|1|2|"
     {venue}:ended:BTCUSDT        hash    order id -> OrderRecord of an ended one, until the archiver has it in SQL
     {venue}:trades:BTCUSDT       stream  0-<last trade id of the command>, field "d": JSON [[fill, ...], now_ms]
@@ -104,6 +108,7 @@ class Keys:
         self.trade_groups = f"{self._tag}:trade_groups"
         self.refusals = f"{self._tag}:refusals"
         self.listen_keys = f"{self._tag}:listen_keys"
+        self.limits = f"{self._tag}:limits"
         self.readers = f"{self._tag}:readers"
         self.replay = f"{self._tag}:replay"
         self._of_market: dict[tuple[str, str, str], list[str]] = {}
@@ -169,7 +174,7 @@ class Keys:
                 self.orders(symbol), self.ended(symbol), self.open, self.client_ids, self.trades(symbol),
                 self.balance(base), self.balance(quote),
                 self.stops(symbol), self.trailing(symbol), self.triggered(symbol), self.trade_groups,
-                self.lists(symbol),
+                self.lists(symbol), self.limits,
             ]  # fmt: skip
         return known
 

@@ -14,6 +14,7 @@ from engine.clock import ClockControl
 from engine.connection import open_connection
 from engine.gateway import Gateway
 from engine.keys import Keys
+from engine.limiter import RateLimiter
 from engine.listen_keys import ListenKeys
 from engine.queries import Queries
 from engine.registry import Registry
@@ -36,6 +37,7 @@ class Venue:
         self.runner = Runner(connection, _scripts())
         self.registry = Registry(self.runner, self.keys)
         self.gateway = Gateway(self.runner, self.keys, self.registry)
+        self.limiter = RateLimiter(self.runner, self.keys, self.registry)
         self.queries = Queries(self.runner, self.keys)
         self.listen_keys = ListenKeys(self.runner, self.keys)
         self.clock = ClockControl(self.runner, self.keys, self.registry)

@@ -1,7 +1,7 @@
 #!lua
 --[[
 apply_tape_frame: a recorded depth change: levels become what the recording shows, less what users took.
-KEYS   Keys.of_market (see place_order), 26 tape bids 27 tape asks 28 touched
+KEYS   Keys.of_market (see place_order), 27 tape bids 28 tape asks 29 touched
 ARGV   1 symbol 2 rules version 3 now_ms 4 the mark it follows or "" 5 its mark 6 account that rests 7 that takes;
        then, for every level: side, price_ticks, lots (0: gone)
 Reply  {"ok", seq of its last event}, {"pending"}, {"stale"} or {"rejected", why}
@@ -90,8 +90,8 @@ if verdict then return verdict end
 local touched = redis.call("SMEMBERS", TOUCHED)
 table.sort(touched)
 local frame = read_frame(touched)
-local known_bids, known_asks = {}, {}
-local bids, asks = read_side(BID, frame.BUY, known_bids), read_side(ASK, frame.SELL, known_asks)
+local known = { BUY = {}, SELL = {} }
+local bids, asks = read_side(BID, frame.BUY, known.BUY), read_side(ASK, frame.SELL, known.SELL)
 
 -- Plan.
 local highest_bid, lowest_ask, blocked = best_addition(BID, bids), best_addition(ASK, asks), {}
@@ -99,8 +99,8 @@ if highest_bid and lowest_ask and highest_bid >= lowest_ask then
   hold_back_bids(market, bids, lowest_ask)
   highest_bid = best_addition(BID, bids)
 end
-if highest_bid then blocked.BUY = clear_way(market, ASK, asks, known_asks, highest_bid) end
-if lowest_ask then blocked.SELL = clear_way(market, BID, bids, known_bids, lowest_ask) end
+if highest_bid then blocked.BUY = clear_way(market, ASK, asks, known.SELL, highest_bid) end
+if lowest_ask then blocked.SELL = clear_way(market, BID, bids, known.BUY, lowest_ask) end
 local removals, additions, quiet = {}, {}, {}
 for _, side_levels in ipairs({ bids, asks }) do
   local growing = {}

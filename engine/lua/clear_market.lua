@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[
 clear_market: cancel every open order of a symbol and forget its trades, candles and ended orders.
-KEYS   Keys.of_market (see place_order), 26 tape bids 27 tape asks 28 tape touched 29 candles
+KEYS   Keys.of_market (see place_order), 27 tape bids 28 tape asks 29 tape touched 30 candles
 ARGV   1 symbol
 Reply  {"ok", seq} or {"pending"}
 Event  market_cleared
@@ -64,7 +64,7 @@ end
 commit_removals("ZREM", OPEN, closed)
 commit_removals("HDEL", CLIENT_IDS, client_fields)
 redis.call("DEL", KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], ORDERS, ENDED, TRADES,
-  KEYS[26], KEYS[27], KEYS[28], KEYS[29], STOPS, TRAILING_ORDERS,
+  KEYS[27], KEYS[28], KEYS[29], KEYS[30], STOPS, TRAILING_ORDERS,
   LISTS)
 redis.call("HSET", SYMBOL, "last_price_ticks", "0", "up_ticks", "", "down_ticks", "", "trailing", "0",
   "price_window", "", "buckets", "")

@@ -3,9 +3,10 @@
 place_order_list: two or three orders that depend on each other, accepted together or not at all.
 KEYS   Keys.of_market (see place_order)
 ARGV   1 account 2 symbol 3 credential or "" 4 rules version 5 OCO, OTO, OTOCO, OPO or OPOCO 6 the list's client order
-       id; then for each order (but of OCO the working one first) the 8 words that place_order has from its side on;
-       pending orders of OPO and OPOCO have 0 lots
-Reply  {"ok", seq, list, {record, ...}, 1 or 0: steps follow}, {"pending"}, {"stale"} or {"rejected", why, existing id?}
+       id 7 Charge.word (see place_order); then for each order (but of OCO the working one first) the 8 words that
+       place_order has from its side on; pending orders of OPO and OPOCO have 0 lots
+Reply  {"ok", seq, list, {record, ...}, 1 or 0: steps follow, counts if it was counted}, {"pending"},
+       {"stale"} or {"rejected", why, existing id?}
 Event  list_placed, then order_activated and what follows from it
 Cost   O(F log N) for F fills among N orders
 ]]
@@ -21,7 +22,7 @@ end
 
 -- The requests of the list in order.
 local function read_requests(account, symbol)
-  local requests, FIRST, WORDS = {}, 7, 8
+  local requests, FIRST, WORDS = {}, 8, 8
   for i = FIRST, #ARGV, WORDS do
     requests[#requests + 1] = {
       account = account, side = ARGV[i], type = ARGV[i + 1], time_in_force = ARGV[i + 2], price = ARGV[i + 3],
@@ -65,7 +66,10 @@ local list_field = account .. "|" .. ARGV[6]
 local requests = read_requests(account, symbol)
 
 -- Check.
+local charge = market.rate_limits and ARGV[7] ~= ""
+  and read_charge(KEYS[23], market.rate_limits, ARGV[7], account, market.now_ms)
 local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+  or charge and (charge.refusal or charge.order_refusal)
 if refusal then return refusal end
 if market.status ~= "TRADING" then return refusal_by_status(market.status, kind, "list", "") end
 local holder = holder_of_list_id(list_field)
@@ -123,6 +127,8 @@ for i, order in ipairs(orders) do
 end
 
 -- Write.
+market.charge = charge
+if charge then commit_charge(KEYS[23], charge, charge.orders) end
 commit_limits(market)
 commit_ledger(market.base)
 commit_ledger(market.quote)
@@ -141,4 +147,4 @@ commit_gate(market)
 commit_market(market, "list_placed", list_record .. ",[" .. table.concat(records, ",") .. "]")
 local seq = market.seq
 commit_cascade(market, MAX_FILLS)
-return { "ok", seq, list_record, records, market.pending and 0 or 1 }
+return with_counts(KEYS[23], charge, { "ok", seq, list_record, records, market.pending and 0 or 1 })

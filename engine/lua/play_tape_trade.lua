@@ -1,7 +1,7 @@
 #!lua
 --[[
 play_tape_trade: a recorded trade: an immediate-or-cancel order of the tape at the recorded price.
-KEYS   Keys.of_market (see place_order), 26 tape bids 27 tape asks 28 touched
+KEYS   Keys.of_market (see place_order), 27 tape bids 28 tape asks 29 touched
 ARGV   1 symbol 2 rules version 3 now_ms 4 the mark it follows or "" 5 its mark 6 account that rests 7 that takes
        8 taker's side 9 price_ticks 10 lots
 Reply  {"ok", seq of its last event}, {"pending"}, {"stale"} or {"rejected", why}
@@ -69,9 +69,7 @@ if #removals + #additions > 0 then
 end
 level.taken = taken
 commit_orders(market, "tape_trade_played", ARGV[7], ARGV[8], price, lots, note_makers)
-local step = new_step()
-plan_text(step, level)
-commit_texts(step)
+commit_level(level)
 commit_tape(market, 0)
 commit_cascade(market, MAX_FILLS)
 return { "ok", market.is_told and market.seq or market.seq - 1 }

@@ -2,11 +2,13 @@
 --[[
 replace_order: cancel an order and place a new one, with nothing in between. Either half may be refused by itself.
 KEYS   Keys.of_market (see place_order)
-ARGV   1 account 2 symbol 3 credential or "" 4 rules version, 5 to 12 the new order as place_order has it,
-       13 order id to cancel (16 digits) or "" 14 its client order id or "" 15 the cancel's own client order id
-       16 cancel restriction: the status that the order must have, or "" 17 1: place the new one in any case
-Reply  {"ok", reply of the cancel, reply of the new order or {} when it was not attempted}, {"pending"}, {"stale"} or
-       {"rejected", why} when neither was tried. The replies are those of cancel_order and place_order.
+ARGV   1 account 2 symbol 3 credential or "" 4 rules version, 5 to 13 the new order as place_order has it,
+       14 order id to cancel (16 digits) or "" 15 its client order id or "" 16 the cancel's own client order id
+       17 cancel restriction: the status that the order must have, or "" 18 1: place the new one in any case
+       19 1: cancel also when the account may place no more orders just now
+Reply  {"ok", reply of the cancel, reply of the new order or {} when it was not attempted, counts if it was counted},
+       {"pending"}, {"stale"} or {"rejected", why} when neither was tried. The replies are those of cancel_order and
+       place_order.
 Event  order_canceled and what follows from it, then those of place_order; order_rejected where only the cancel was done
 Cost   O(F log N) for F fills among N orders
 ]]
@@ -15,6 +17,7 @@ Cost   O(F log N) for F fills among N orders
 
 -- place_order's reply for the new order.
 local function commit_replacement(market, account, symbol)
+  if market.charge and market.charge.order_refusal then return market.charge.order_refusal end
   local client_field = account .. "|" .. symbol .. "|" .. ARGV[11]
   local holder = holder_of_client_id(client_field, market.client_order_ids, market.now_ms)
   if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
@@ -37,19 +40,27 @@ end
 local account, symbol = ARGV[1], ARGV[2]
 local market, verdict = read_market(symbol, ARGV[4], account)
 if verdict then return verdict end
-local order = find_by_either_id(symbol, account, ARGV[13], ARGV[14])
+local order = find_by_either_id(symbol, account, ARGV[14], ARGV[15])
 
 -- Check.
+local charge = market.rate_limits and ARGV[13] ~= ""
+  and read_charge(KEYS[23], market.rate_limits, ARGV[13], account, market.now_ms)
 local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+  or charge and (charge.refusal or ARGV[19] ~= "1" and charge.order_refusal)
   or refusal_by_status(market.status, ARGV[6], ARGV[7], ARGV[12])
 if refusal then return refusal end
 
 -- Write. If the order was one of a list, the others end with it before the new one looks for money.
-local canceled, placed = commit_cancel(market, order, ARGV[15], ARGV[16]), {}
+market.charge = charge
+local canceled, placed = commit_cancel(market, order, ARGV[16], ARGV[17]), {}
 commit_cascade(market, MAX_STEPS) -- the new order must not meet, nor do without, what its list ends with the old one
-if canceled[1] == "ok" or ARGV[17] == "1" then
+if canceled[1] == "ok" or ARGV[18] == "1" then
   if market.is_told then next_step(market) end
   placed = commit_replacement(market, account, symbol)
   if canceled[1] == "ok" and placed[1] ~= "ok" then commit_rejection(market, account, symbol, placed[2]) end
 end
-return { "ok", canceled, placed }
+if charge and placed[1] ~= "ok" then
+  if canceled[1] ~= "ok" then return { "ok", canceled, placed } end -- nothing has happened
+  commit_charge(KEYS[23], charge, 0)
+end
+return with_counts(KEYS[23], charge, { "ok", canceled, placed })

@@ -22,6 +22,7 @@ READS = frozenset(
         "HGETALL",
         "HLEN",
         "HMGET",
+        "HSCAN",
         "HVALS",
         "LINDEX",
         "LLEN",

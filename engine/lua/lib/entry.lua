@@ -8,8 +8,8 @@ local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS
 local BID, ASK = { sign = -1, name = "BUY" }, { sign = 1, name = "SELL" } -- and book, levels and depth
 
 -- The fields of the symbol and of the venue that every market command needs; among them the limits of the symbol and of
--- the account that places an order ("" for commands of others), false where there are none, and the number of the
--- book's last change.
+-- the account that places an order ("" for commands of others) and those of requests (lib/charging.lua), false where
+-- there are none, and the number of the book's last change.
 -- It is asked first, and so names this call's keys, in the order of Keys.of_market: a command is built once and called
 -- many times.
 local function read_fields(symbol, account)
@@ -22,7 +22,7 @@ local function read_fields(symbol, account)
   return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "limits", "base", "quote",
     "base_atoms_per_lot", "multiplier", "divisor"),
     redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids",
-      "limits:" .. account, "update_id:" .. symbol)
+      "limits:" .. account, "update_id:" .. symbol, "rate_limits")
 end
 
 -- What ends a market command before it begins: "pending" while an earlier order has steps left to do, "stale" when it

@@ -57,6 +57,9 @@ end
 
 -- Sets what the step makes of the order: quantities, status, and whether it rests or has more steps to come.
 local function plan_status(market, order, plan)
+  if market.first_fills and plan.lots > 0 and filled_of(order) == 0 then
+    market.first_fills[#market.first_fills + 1] = { account = order.account }
+  end
   order.filled_quote = order.filled_quote + plan.quote
   if order.quote_order > 0 then
     order.lots = order.lots + plan.lots + plan.prevented

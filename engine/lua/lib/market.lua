@@ -1,4 +1,5 @@
 --- @include "lib/entry"
+--- @include "lib/charging"
 --- @include "lib/event"
 --- @include "lib/ledger"
 --- @include "lib/order"
@@ -22,6 +23,7 @@ local function clear_step(market)
   market.touched_lists, market.open_fees, market.discount = {}, {}, nil
   market.is_told, market.triggers, market.price_before = false, nil, market.last_price
   market.halt, market.price_window = nil, nil -- of the circuit breaker
+  market.first_fills = market.rate_limits and {} -- of orders that count as unfilled until then (lib/charging.lua)
   market.tick_sum, market.buckets = 0, nil -- of the reference price
   market.beside, market.payees, market.free_base = {}, nil, nil -- other orders of a list whose locks change
   market.aggregate_taker, market.aggregate_price = nil, nil -- whose trades at which price count as one just now
@@ -52,7 +54,7 @@ function new_market(symbol, s, m, now_ms)
     next_prevented_id = tonumber(t[9] or "0"), last_aggregate_id = tonumber(t[13] or t[1] - 1),
     pending_prevented = tonumber(t[10] or "0"), -- what prevention has taken from the unfinished order's quote amount
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
-    next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[4], account_limits = m[7],
+    next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[4], account_limits = m[7], rate_limits = m[9],
     matching = s[4] and string.match(s[4], " rule=(%S+) "), -- nil: price-time
     execution_rules = s[4], -- the same text; a tape is exempt from limits, but its trades make the reference price
   }
@@ -64,7 +66,7 @@ end
 -- Whether the caller has not declared the balances of the asset that fees may be paid in.
 function lacks_keys(market)
   local name = market.discount_asset and ":balance:" .. market.discount_asset
-  return name and string.sub(KEYS[23] or "", -#name) ~= name
+  return name and string.sub(KEYS[24] or "", -#name) ~= name
 end
 
 -- The market, or a verdict that ends the command; both while an order is pending. `account` is whose limits count, nil
@@ -184,6 +186,7 @@ function commit_market(market, kind, body)
     .. ",[" .. table.concat(market.fills, ",") .. "],[" .. table.concat(market.makers, ",")
     .. "],[" .. table.concat(market.levels, ",") .. "],[" .. table.concat(balances, ",") .. "]," .. body)
   if market.halt then commit_halt(market) end
+  if market.first_fills and #market.first_fills > 0 then commit_first_fills(KEYS[23], market) end
   market.is_told = true
 end
 

@@ -77,6 +77,9 @@ local function plan_fill(market, taker, plan, maker, lots)
   if plan.lots * market.base_atoms_per_lot + base + plan.moved >= EXACT then return false end
   local taker_fee, maker_fee, is_special = nil, nil, market.rates
   if is_special then taker_fee, maker_fee = plan_fees(market, taker, maker, base, quote) end
+  if market.first_fills and filled_of(maker) == 0 then
+    market.first_fills[#market.first_fills + 1] = { account = maker.account, is_maker = true }
+  end
   maker.left, maker.filled_quote = maker.left - lots, maker.filled_quote + quote
   if taker.side == "BUY" then
     if not is_special then

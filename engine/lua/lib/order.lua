@@ -1,8 +1,6 @@
 -- Order records: JSON arrays, the part that changes first (engine/records.py, OrderRecord). Text that does not change
 -- is carried over as text.
 
-local RECORD = '^%[(%d+),(%d+),(%d+),(%d+),(%d+),"[A-Z_]+",(%d+),(%d+),(.*)$'
-
 -- Places in `terms`, what few orders have (engine/records.py, OrderTerms): texts, also the numbers.
 local STOP, TRAILING, ICEBERG, STP, PEG, PEG_OFFSET = 1, 2, 3, 4, 7, 8
 local WORKING_MS, TRAILING_MS, VISIBLE, QUEUE_ID, PREVENTED, PREVENTED_MATCH, LIST = 9, 10, 11, 12, 13, 14, 15
@@ -23,6 +21,7 @@ end
 
 -- A record as a table. `account` and `tail` stay text; `tail` begins with the side and ends where `terms` begin.
 local function read_record(text)
+  local RECORD = '^%[(%d+),(%d+),(%d+),(%d+),(%d+),"[A-Z_]+",(%d+),(%d+),(.*)$'
   local left, lots, filled_quote, locked, updated_ms, id, account, tail = string.match(text, RECORD)
   if not left then broken("read_record: " .. text) end
   local order = {

@@ -155,6 +155,7 @@ function commit_new_order(market, request)
 
   -- Write.
   redis.call("HSET", CLIENT_IDS, request.client_field, order.member)
+  if market.charge then commit_charge(KEYS[23], market.charge, market.charge.orders) end -- before its own fills
   commit_limits(market)
   commit_execution(market, order, plan, false)
   commit_step_event(market, "order_placed", plan)

@@ -1,6 +1,6 @@
 --- @include "lib/cascade"
 
--- Recorded history in the book. KEYS after those of the market: 26 tape bids 27 tape asks 28 touched.
+-- Recorded history in the book. KEYS after those of the market: 27 tape bids 28 tape asks 29 touched.
 -- ARGV that both commands begin with: 1 symbol 2 rules version 3 now_ms 4 the mark that must be the venue's newest
 -- or "" 5 this command's own mark 6 the account that rests 7 the account that takes.
 -- A level's text is "<recorded>,<taken>,<left>,<order id> <order id> ...": what the recording shows, what users have
@@ -8,8 +8,8 @@
 
 local TOUCHED
 
-local read_tape_market, touch, read_tape_levels, read_reached, read_growing, new_step, plan_text, commit_texts,
-  commit_orders, commit_changes, commit_tape
+local read_tape_market, touch, read_tape_levels, read_reached, read_growing, commit_level, commit_orders,
+  commit_changes, commit_tape
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
@@ -21,7 +21,7 @@ local GROWN = 1125899906842624 -- 2^50: an order that has traded so many quote a
 -- The market with its clock at the event's time, or the verdict that ends the command.
 function read_tape_market()
   local market, verdict = read_market(ARGV[1], ARGV[2])
-  BID.tape, ASK.tape, TOUCHED = KEYS[26], KEYS[27], KEYS[28]
+  BID.tape, ASK.tape, TOUCHED = KEYS[27], KEYS[28], KEYS[29]
   if verdict then return nil, verdict end
   if ARGV[4] ~= "" and redis.call("HGET", META, "tape") ~= ARGV[4] then return nil, { "stale" } end
   if market.mode ~= "virtual" then return nil, { "rejected", "CLOCK_NOT_VIRTUAL" } end
@@ -88,7 +88,7 @@ function read_growing(side, levels)
   end
 end
 
-function new_step()
+local function new_step()
   return {
     count = 0, weight = { BUY = 0, SELL = 0 }, prices = { BUY = {}, SELL = {} }, deltas = { BUY = {}, SELL = {} },
     gone = { BUY = {}, SELL = {} }, closed = {}, dead = {}, placed = { BUY = {}, SELL = {} }, opened = {}, kept = {},
@@ -104,7 +104,7 @@ local function lock_of(market, side_name, price, lots)
   return atoms
 end
 
-local plan_change
+local plan_change, plan_text
 
 do -- Its parts.
 
@@ -212,11 +212,18 @@ local function next_tape_step(market)
   next_step(market)
 end
 
-function commit_texts(step)
+local function commit_texts(step)
   commit_pages("HSET", BID.tape, step.texts.BUY)
   commit_pages("HSET", ASK.tape, step.texts.SELL)
   commit_pages("HDEL", BID.tape, step.empty.BUY)
   commit_pages("HDEL", ASK.tape, step.empty.SELL)
+end
+
+-- Writes one level's own text.
+function commit_level(level)
+  local step = new_step()
+  plan_text(step, level)
+  commit_texts(step)
 end
 
 -- Plans a step to its end and writes it with its event. A verdict instead, nothing written, when the tape cannot pay
