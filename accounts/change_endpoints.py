@@ -28,6 +28,7 @@ from engine.runner import Stale
 from engine.types import SymbolSpec
 from markets.endpoints import MOST_ROWS, OfSymbol, spec_of
 
+TOO_MANY: Final = 429  # the status of an answer in which the new order met the account's limit
 ENDPOINTS: Final = EndpointTable()
 
 
@@ -38,6 +39,13 @@ class ReplaceMode(StrEnum):
     ALLOW_FAILURE = "ALLOW_FAILURE"
 
 
+class ExceededMode(StrEnum):
+    """What becomes of the old order when the account may place no more orders just now."""
+
+    DO_NOTHING = "DO_NOTHING"
+    CANCEL_ONLY = "CANCEL_ONLY"
+
+
 class ReplaceRequest(NewOrder, kw_only=True, rename="camel"):
     """The new order as POST order takes it, and which one goes for it. Some clients misspell the new one's id."""
 
@@ -46,6 +54,7 @@ class ReplaceRequest(NewOrder, kw_only=True, rename="camel"):
     cancel_orig_client_order_id: str | None = None
     cancel_new_client_order_id: str | None = None
     cancel_restrictions: CancelRestriction | None = None
+    order_rate_limit_exceeded_mode: ExceededMode = ExceededMode.DO_NOTHING
     misspelt_client_order_id: str | None = msgspec.field(default=None, name="NewClientOrderId")
 
 
@@ -103,7 +112,8 @@ def _replacement(request: ReplaceRequest, order: PlaceOrder, client_order_id: st
         credential=order.credential,
     )
     is_tried_anyway = request.cancel_replace_mode is ReplaceMode.ALLOW_FAILURE
-    return ReplaceOrder(cancel=cancel, place=order, place_anyway=is_tried_anyway)
+    is_canceled_anyway = request.order_rate_limit_exceeded_mode is ExceededMode.CANCEL_ONLY
+    return ReplaceOrder(cancel=cancel, place=order, place_anyway=is_tried_anyway, cancel_anyway=is_canceled_anyway)
 
 
 def _answer_to_replacement(
@@ -127,7 +137,9 @@ def _answer_to_replacement(
     answer = REPLACED_IN_PART if is_canceled or is_placed else REPLACE_FAILED
     halves = (("the cancel", canceled), ("the new order", placed))
     refused = tuple((name, half) for name, half in halves if isinstance(half, Rejected))
-    return Reply(answer.status, caller.dialect.error_members(answer.code, answer.text) | {"data": told}, refused)
+    is_limited = isinstance(placed, Rejected) and placed.reason is Reason.TOO_MANY_ORDERS
+    status = TOO_MANY if is_limited else answer.status
+    return Reply(status, caller.dialect.error_members(answer.code, answer.text) | {"data": told}, refused)
 
 
 def _refusal(refusal: Rejected | None) -> dict[str, Any] | None:

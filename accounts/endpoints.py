@@ -37,10 +37,11 @@ from accounts.rendering import (
     order_view,
 )
 from api.callers import Caller, Permission
-from api.dialects import V1
+from api.dialects import V1, V3
 from api.errors import one_of_two_missing
+from api.limits import orders_view
 from api.parameters import EndTime, StartTime
-from api.router import EndpointTable
+from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.amounts import to_atoms
 from engine.commands import CancelAllOrders, CancelOrder, Transfer
@@ -325,6 +326,22 @@ async def get_commission(request: OfSymbol, caller: Caller, runtime: Runtime) ->
     """What the account pays on a symbol, as the next fill meets it."""
     spec = await spec_of(runtime, request.symbol)
     return commission_view(await commission_of(runtime.venue.registry, caller.account, spec))
+
+
+@ENDPOINTS.endpoint(
+    "GET",
+    "/rateLimit/order",
+    permission=Permission.READ,
+    dialect=V3,
+    weight=40,
+    websocket="account.rateLimits.orders",
+)
+async def get_unfilled_orders(request: Nothing, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
+    """How many unfilled orders of the account count, in every interval; nothing where no limit is in force."""
+    limits = await runtime.venue.registry.rate_limits()
+    if limits is None:
+        return []
+    return orders_view(limits, await runtime.venue.limiter.unfilled_orders(caller.account))
 
 
 @ENDPOINTS.endpoint("GET", "/myFilters", permission=Permission.READ, weight=40, websocket="myFilters")

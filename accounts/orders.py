@@ -179,6 +179,7 @@ def to_command(request: NewOrder, spec: SymbolSpec, caller: Caller, client_order
         stp=spec.default_stp,
         client_order_id=client_order_id,
         credential=caller.credential,
+        charge=caller.charge,
     )
     return order if _terms_of(request) == _NO_TERMS else _with_terms(order, request, spec)
 

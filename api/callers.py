@@ -6,6 +6,7 @@ import msgspec
 
 from api.dialects import Dialect
 from engine.commands import credential_of
+from engine.rate_limits import Charge
 
 
 class Permission(StrEnum):
@@ -19,7 +20,8 @@ class Permission(StrEnum):
 class Caller(msgspec.Struct, frozen=True):
     """The dialect a request came in, and whose key it carried; account 0 where none was asked for.
 
-    `until_us`: the last moment at which a signed request may be executed, by the venue's clock.
+    `until_us`: the last moment at which a signed request may be executed, by the venue's clock. `charge`: what a
+    placement of this request counts as.
     """
 
     dialect: Dialect
@@ -27,6 +29,7 @@ class Caller(msgspec.Struct, frozen=True):
     user_name: str = ""
     key_digest: str = ""
     until_us: int | None = None
+    charge: Charge | None = None
 
     @property
     def credential(self) -> str:

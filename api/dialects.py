@@ -25,6 +25,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     account_names_user: bool = False
     names_cancel_of_all: bool = True  # an order that went with all others shows an id of that cancel, else its own
     errors_repeat_text: bool = False  # "error" beside "msg"
+    is_limited: bool = False  # requests count towards the venue's rate limits
     has_time_unit: bool = True  # X-MBX-TIME-UNIT: MICROSECOND is heard
     limits_history: bool = True  # 24 hours between startTime and endTime, and only some parameters go together
     prices_untraded: bool = True  # ticker/price of a symbol without a trade is zero, else an error
@@ -59,8 +60,8 @@ V1: Final = Dialect(
     prices_untraded=False,
     ping={"status": "ok"},
 )
-V3: Final = Dialect(name="v3", prefix="/api/v3", is_signed=True, reads_json=False)
-SAPI: Final = Dialect(name="sapi", prefix="/sapi/v1", is_signed=True, reads_json=False)
+V3: Final = Dialect(name="v3", prefix="/api/v3", is_signed=True, reads_json=False, is_limited=True)
+SAPI: Final = Dialect(name="sapi", prefix="/sapi/v1", is_signed=True, reads_json=False, is_limited=True)
 SIMULATION: Final = Dialect(  # what is not the exchange
     name="simulation", prefix="/_sim", errors_repeat_text=True, has_time_unit=False
 )

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from engine.amounts import LEGAL_DECIMAL
 from engine.errors import BadParameter, EngineUnavailable, ExchangeError, OutcomeUnknown, Reason, Rejected
+from engine.rate_limits import Window
 
 LEGAL_CLIENT_ORDER_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 LEGAL_INTEGER = "^[0-9]{1,20}$"
@@ -142,6 +143,8 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.FILTER_PERCENT_PRICE_BY_SIDE: Answer(400, -1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
     Reason.FILTER_MAX_POSITION: Answer(400, -2010, "Filter failure: MAX_POSITION"),
     Reason.FILTER_MAX_NUM_ORDER_AMENDS: Answer(400, -2038, "Filter failure: MAX_NUM_ORDER_AMENDS"),
+    Reason.TOO_MANY_ORDERS: Answer(429, -1015, "Too many new orders."),
+    Reason.RATE_LIMITED: Answer(429, -1003, "Too many requests queued."),  # api/limits.py says more
     Reason.RISK_OPEN_ORDERS: Answer(400, -2010, "Risk limit: the account has too many open orders."),
     Reason.RISK_DAILY_NOTIONAL: Answer(400, -2010, "Risk limit: the account has ordered too much today."),
     Reason.RISK_POSITION: Answer(400, -2010, "Risk limit: the account's position would be too large."),
@@ -240,6 +243,11 @@ def answer_to(error: Exception) -> Answer:
     """What to say. Whatever is not one of ours, and InvariantBroken, is UNKNOWN: the caller logs it."""
     if isinstance(error, Rejected):
         answer = OF_REASON[error.reason]
+        if error.reason is Reason.TOO_MANY_ORDERS and error.numbers:
+            window = Window(error.numbers["max_orders"], error.numbers["interval_ms"])
+            interval, number = window.interval
+            text = f"Too many new orders; current limit is {window.most} orders per {number} {interval}."
+            return answer._replace(text=text)
         return answer._replace(text=answer.text.format(detail=error.detail)) if "{" in answer.text else answer
     if isinstance(error, BadParameter):
         return _answer_to_bad_parameter(error)

@@ -29,6 +29,7 @@ from api.errors import (
     unknown_path,
     wrong_method,
 )
+from api.limits import Header, Meter
 from api.parameters import RequestReader, gather
 from api.runtime import Runtime
 from api.time_units import TimeUnit, encoded_in_microseconds, time_unit_of
@@ -153,6 +154,8 @@ class Route(msgspec.Struct, frozen=True):
     dialect: Dialect
     anonymous: Caller
     path: re.Pattern[str] | None  # None: no part of it is a parameter
+    weight: Weight
+    orders: int
 
     @property
     def notes_refusals(self) -> bool:
@@ -208,6 +211,8 @@ class Router:
             dialect,
             Caller(dialect),
             pattern,
+            row.weight,
+            row.orders,
         )
 
     def answers(self, path: str) -> bool:
@@ -215,24 +220,30 @@ class Router:
         return path.startswith(self.prefixes) or path in self._routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        extra: tuple[bytes, bytes] | None = None
+        extra: Header | None = None
+        meter: Meter | None = None
         try:
             body = await _read_body(scope, receive)
             if body is None:
                 return  # the caller has gone
-            status, data = await self._answer(scope, body)
+            route = self._find(scope)
+            if route.dialect.is_limited:
+                meter = Meter(self._runtime, _address_of(scope), route)
+            status, data = await self._answer(scope, body, route, meter)
         except Exception as error:
-            status, data, extra = self._answer_to_error(scope, error)
+            answered = error if meter is None else await meter.failed(error)
+            status, data, extra = self._answer_to_error(scope, answered)
         headers = [CONTENT_TYPE, (b"content-length", b"%d" % len(data))]
         if extra is PAGE_TYPE:
             headers[0] = extra
         elif extra is not None:
             headers.append(extra)
+        if meter is not None:
+            headers += meter.headers
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": data})
 
-    async def _answer(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
-        route = self._find(scope)
+    async def _answer(self, scope: Scope, body: bytes, route: Route, meter: Meter | None) -> tuple[int, bytes]:
         encode = self._encoder(route.dialect, scope)
         query: bytes = scope["query_string"]
         texts = gather(query, body, reads_json=route.dialect.reads_json)
@@ -243,17 +254,21 @@ class Router:
             await runtime.open_venue()
         caller = route.anonymous
         if route.permission is not None:
-            peer = scope.get("client")
-            raw = RawRequest(dict(scope["headers"]), query, body, texts, peer[0] if peer else "")
+            raw = RawRequest(dict(scope["headers"]), query, body, texts, _address_of(scope))
             caller = await self._authenticate(runtime, raw, route)
         elif route.dialect is SIMULATION and not runtime.is_sim_token(dict(scope["headers"]).get(b"x-sim-token", b"")):
             raise Refused(NO_SIM_TOKEN)
         try:
-            result = await route.handler(route.reader.read(texts), caller, runtime)
+            request = route.reader.read(texts)
+            if meter is not None:
+                caller = await meter.begin(request, caller)
+            result = await route.handler(request, caller, runtime)
         except (Rejected, BadParameter) as error:
             if route.notes_refusals:
                 runtime.refusals.note(f"{scope['method']} {scope['path']}", texts, caller, error)
             raise
+        if meter is not None:
+            await meter.done([refusal for _, refusal in result.refused] if type(result) is Reply else ())
         if type(result) is Reply:
             for part, refusal in result.refused:
                 runtime.refusals.note(f"{scope['method']} {scope['path']}, {part},", texts, caller, refusal)
@@ -284,7 +299,7 @@ class Router:
                 return methods
         return None
 
-    def _answer_to_error(self, scope: Scope, error: Exception) -> tuple[int, bytes, tuple[bytes, bytes] | None]:
+    def _answer_to_error(self, scope: Scope, error: Exception) -> tuple[int, bytes, Header | None]:
         """Status, body and a header; the one place where an error that is not ours becomes a 500."""
         try:
             answer = answer_to(error)
@@ -298,7 +313,7 @@ class Router:
         data = self._dialect_of(scope["path"]).error_body(answer.code, answer.text, existing_order_id=existing)
         return answer.status, data, self._extra_header(answer, scope["path"], existing)
 
-    def _extra_header(self, answer: Answer, path: str, existing_order_id: int | None) -> tuple[bytes, bytes] | None:
+    def _extra_header(self, answer: Answer, path: str, existing_order_id: int | None) -> Header | None:
         if existing_order_id is not None:
             return b"x-existing-order-id", b"%d" % existing_order_id
         if answer.status == 405:
@@ -313,6 +328,12 @@ class Router:
             if path.startswith(dialect.prefix):
                 return dialect
         return BARE
+
+
+def _address_of(scope: Scope) -> str:
+    """The peer's; empty where it has none (a Unix socket)."""
+    peer = scope.get("client")
+    return peer[0] if peer else ""
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes | None:

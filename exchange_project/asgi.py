@@ -24,6 +24,7 @@ import api.health
 import simulation.endpoints
 import simulation.fee_endpoints
 import simulation.key_endpoints
+import simulation.limit_endpoints
 import simulation.symbol_endpoints
 import simulation.user_stream_endpoints
 from accounts.auth import authenticate
@@ -37,6 +38,7 @@ TABLES = (
     simulation.endpoints.ENDPOINTS,
     simulation.fee_endpoints.ENDPOINTS,
     simulation.key_endpoints.ENDPOINTS,
+    simulation.limit_endpoints.ENDPOINTS,
     simulation.symbol_endpoints.ENDPOINTS,
     simulation.user_stream_endpoints.ENDPOINTS,
     api.health.ENDPOINTS,

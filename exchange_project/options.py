@@ -125,6 +125,7 @@ class Option:
     help: str
     is_secret: bool = False
     flag: str = ""
+    off_flag: str = ""  # a flag without a value, which says no
     is_made_once: bool = False  # without a value there is still one, kept in the data directory
 
 
@@ -165,6 +166,14 @@ OPTIONS = (
         "what an acknowledged order survives",
     ),
     Option("EXCHANGE_MATCHING_RULES_DIR", Path, None, "a path", "matching rules of your own (docs/MATCHING_RULES.md)"),
+    Option(
+        "EXCHANGE_RATE_LIMITS",
+        truth,
+        True,
+        "true or false",
+        "requests to /api/v3 and its like are counted and limited, as Binance does",
+        off_flag="--no-rate-limits",
+    ),
     Option("EXCHANGE_ALLOW_UNSIGNED", truth, False, "true or false", "unsigned v1 keys also off loopback"),
     Option(
         "EXCHANGE_LISTEN_KEYS",
@@ -307,12 +316,16 @@ def note_command_line(arguments: Sequence[str]) -> None:
     if len(arguments) < 2 or arguments[1] not in COMMANDS_WITH_OPTIONS:
         return
     flags = {option.flag: option.name for option in OPTIONS if option.flag}
+    off_flags = {option.off_flag: option.name for option in OPTIONS if option.off_flag}
     named = []
     for position, argument in enumerate(arguments[2:], start=3):
         flag, equals, value = argument.partition("=")
         if flag in flags and (equals or position < len(arguments)):
             os.environ[flags[flag]] = value if equals else arguments[position]
             named.append(flags[flag])
+        elif argument in off_flags:
+            os.environ[off_flags[argument]] = "false"
+            named.append(off_flags[argument])
     os.environ[COMMAND_LINE_NOTE] = ",".join(named)
 
 
@@ -322,6 +335,9 @@ def add_option_arguments(parser: Any) -> None:
         if option.flag:
             default = f"; default {option.default}" if option.default not in (None, "") else ""
             parser.add_argument(option.flag, help=f"{option.help} ({option.name}{default})")
+        if option.off_flag:
+            text = f"not so: {option.help} ({option.name}; default {option.default})"
+            parser.add_argument(option.off_flag, action="store_true", help=text)
 
 
 def is_loopback(host: str) -> bool:

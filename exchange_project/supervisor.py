@@ -31,6 +31,7 @@ from exchange_project.children import Child, Pause
 from exchange_project.database import ensure_admin, migrate_if_needed
 from exchange_project.listeners import url_of
 from markets.management.venue_command import one_line
+from markets.publish import publish_rate_limits
 from simulation.demo import seed
 
 READY_SECONDS = 45.0
@@ -226,6 +227,7 @@ class Supervisor:
         if content is not Content.NOTHING:  # the login takes a third of a second, the hash of its password
             ensure_admin()
             call_command("seed_demo", symbols_only=content is Content.SYMBOLS, verbosity=0)
+        publish_rate_limits(enabled=settings.EXCHANGE_RATE_LIMITS)
 
     def _revive_server(self) -> None:
         if self._server is None or self._server.is_alive():
@@ -257,6 +259,7 @@ class Supervisor:
     def _fill(self) -> str:
         """Publish all, and make the demo market again where Redis has forgotten it. What is there now, in words."""
         publish_all()
+        publish_rate_limits(enabled=settings.EXCHANGE_RATE_LIMITS)
         if self._content is not Content.DEMO:
             return "symbols, users and API keys are there"
         try:

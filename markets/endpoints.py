@@ -147,7 +147,8 @@ async def get_exchange_info(request: ExchangeInfoRequest, caller: Caller, runtim
     may_show = request.permissions is None or not SYMBOL_PERMISSIONS.isdisjoint(_permissions(request.permissions))
     specs = await specs_in_status(runtime, request) if may_show else []
     now_ms = (await runtime.venue.queries.clock()).now_ms
-    return exchange_info(specs, now_ms, shows_permissions=request.show_permission_sets)
+    limits = await runtime.venue.registry.rate_limits() if caller.dialect.is_limited else None
+    return exchange_info(specs, now_ms, limits, shows_permissions=request.show_permission_sets)
 
 
 @ENDPOINTS.endpoint("GET", "/executionRules", weight=weights.per_symbol(2, most=40), websocket="executionRules")

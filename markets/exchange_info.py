@@ -6,18 +6,22 @@ their own by what they read here, and miss fields that they do not need.
 
 from typing import Any, Final
 
+from api.limits import limit_view
+from engine.rate_limits import RateLimits
 from engine.types import Feature, SymbolSpec
 from markets.rendering import exchange_filters_view, filters_view
 
 SYMBOL_PERMISSIONS: Final = frozenset({"SPOT"})
 
 
-def exchange_info(specs: list[SymbolSpec], now_ms: int, *, shows_permissions: bool = True) -> dict[str, Any]:
-    """`rateLimits` is empty: none is enforced."""
+def exchange_info(
+    specs: list[SymbolSpec], now_ms: int, limits: RateLimits | None = None, *, shows_permissions: bool = True
+) -> dict[str, Any]:
+    """`rateLimits` is empty where none is enforced."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
-        "rateLimits": [],
+        "rateLimits": [] if limits is None else [limit_view(*limit) for limit in limits.windows],
         "exchangeFilters": exchange_filters_view(specs),
         "symbols": [symbol_view(spec, shows_permissions=shows_permissions) for spec in specs],
     }

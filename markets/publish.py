@@ -12,6 +12,7 @@ from django.conf import settings
 
 from engine.errors import BadParameter, EngineUnavailable, ExchangeError, Reason, Rejected
 from engine.instance import NO_EXCHANGE
+from engine.rate_limits import RateLimits
 from engine.types import SymbolSpec, SymbolStatus
 from engine.venue import Venue, opened
 
@@ -70,6 +71,20 @@ _REFUSALS = {
     Reason.AUCTION_UNMATCHED: "it collects orders for an auction, which ends with the status TRADING",
     Reason.RULES_FIXED: "tick size, lot size and assets cannot change once a symbol has a history",
 }
+
+
+def publish_rate_limits(*, enabled: bool) -> None:
+    """Binance's limits where there are none, or none; limits that a tester has set stay. Raises what the engine raises.
+
+    A tester's "none" does not outlive the exchange: what starts it says which.
+    """
+
+    async def publish(venue: Venue) -> None:
+        known = await venue.registry.rate_limits()
+        if enabled is not (known is not None):
+            await venue.limiter.set_limits(RateLimits() if enabled else None)
+
+    run_in_venue(publish)
 
 
 def publish_specs(specs: list[SymbolSpec], *, reopen: bool = False) -> None:

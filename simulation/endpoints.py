@@ -8,6 +8,7 @@
     symbols, auction, exchange, referencePrice    see symbol_endpoints
     POST credit, debit {user, asset, amount}
     fees, conversions           see fee_endpoints
+    rate-limits                 see limit_endpoints
     GET  orders/ID/journal      why: what the engine did with an order
     GET  orders/journal {user, symbol, clientOrderId}   the same, also of an order that was refused
     GET  clock                  POST clock {mode, nowMs?, clear?}

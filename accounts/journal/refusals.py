@@ -165,6 +165,10 @@ SENTENCES: Final[dict[Reason, Sentence]] = {
     Reason.FILTER_MAX_POSITION: lambda case: _POSITION.format_map(case.shown),
     Reason.FILTER_MAX_ASSET: lambda case: f"{case['order']} are more than the account's {case['max']} for one order",
     Reason.RISK_OPEN_ORDERS: _count,
+    Reason.TOO_MANY_ORDERS: lambda case: (
+        f"its account may have {case['max']} unfilled orders in one interval of {case.raw['interval_ms'] // 1000} s"
+    ),
+    Reason.RATE_LIMITED: lambda case: "its sender's address had used up what it may ask for",
     Reason.RISK_POSITION: lambda case: _POSITION.format_map(case.shown),
     Reason.RISK_DAILY_NOTIONAL: lambda case: (
         f"with its {case['order']} the day's orders come to {case['day']}, more than {case['max']}"

@@ -31,6 +31,7 @@ SOR_ORDER = LIMIT_ORDER | {
 REPLACEMENT = {name: value for name, value in STOP_ORDER.items() if name != "newClientOrderId"} | {
     "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1", "cancelOrigClientOrderId": "resting",
     "cancelNewClientOrderId": "bye", "cancelRestrictions": "ONLY_NEW", "NewClientOrderId": "new",
+    "orderRateLimitExceededMode": "CANCEL_ONLY",
 }  # fmt: skip
 PEGGED_ORDER = {
     "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.001", "pegPriceType": "PRIMARY_PEG",
@@ -198,7 +199,7 @@ BAD["showPermissionSets"] = [*BAD_WORD, "True"]
 BAD["timeZone"] = [*BAD_WORD, "8:0", "8:60", "-12:01", "14:01", "15", "8h", "0x8", "\uff18", "8:00:00"]
 BAD["timeZone"].remove("1")
 BAD["windowSize"] = [*BAD_WORD, "0m", "60m", "24h", "8d", "1d2h", "1s", "1M", "01m", "-1m", "1 m"]
-BAD["cancelReplaceMode"] = BAD["symbolStatus"] = BAD_WORD
+BAD["cancelReplaceMode"] = BAD["symbolStatus"] = BAD["orderRateLimitExceededMode"] = BAD_WORD
 BAD["cancelOrderId"] = BAD_INTEGER
 BAD["fromAllocationId"] = BAD_INTEGER
 BAD["orderListId"] = BAD["fromExecutionId"] = BAD_INTEGER
@@ -362,7 +363,7 @@ def refusal(response: httpx.Response) -> int:
     return int(body["code"])
 
 
-# Rows of other dialects alone are tried by themselves: test_listen_keys, test_sapi.
+# Rows of other dialects alone are tried by themselves: test_listen_keys, test_sapi, test_rate_limits.
 SHARED = tuple(row for table in (MARKETS, ACCOUNTS) for row in table if row.dialect in (None, V1))
 
 

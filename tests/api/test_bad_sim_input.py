@@ -25,7 +25,14 @@ from api.router import Router
 from api.runtime import Runtime
 from engine.venue import Venue
 from markets.models import Asset, Conversion, Exchange, Symbol
-from simulation import endpoints, fee_endpoints, key_endpoints, symbol_endpoints, user_stream_endpoints
+from simulation import (
+    endpoints,
+    fee_endpoints,
+    key_endpoints,
+    limit_endpoints,
+    symbol_endpoints,
+    user_stream_endpoints,
+)
 from tests.api.conftest import state_of
 from tests.api.test_bad_input import BAD_DECIMAL, BAD_INTEGER, NO_NUMBER, UNREADABLE, refusal
 from tests.api.test_keys import DOCUMENTED_ED25519
@@ -36,6 +43,7 @@ SIM = (
     *endpoints.ENDPOINTS,
     *fee_endpoints.ENDPOINTS,
     *key_endpoints.ENDPOINTS,
+    *limit_endpoints.ENDPOINTS,
     *symbol_endpoints.ENDPOINTS,
     *user_stream_endpoints.ENDPOINTS,
 )
@@ -61,6 +69,25 @@ FEES = {name: text for name, text in RULES.items() if name.endswith("Fee")}
 OWN_KEY = "alices"
 KEY = {"label": "mine", "permissions": "R", "requiresSignature": "true", "addresses": "10.0.0.0/8"}
 MONEY = {"user": "alice", "asset": "BTC", "amount": "1"}
+LIMITS = {
+    "enabled": "true", "fillAsTaker": "1", "fillAsMaker": "5", "refusalsBeforeBan": "3", "firstBanSeconds": "60",
+    "longestBanSeconds": "600", "forget": "true",
+    "rateLimits": '[{"rateLimitType":"RAW_REQUESTS","interval":"MINUTE","intervalNum":5,"limit":10}]',
+}  # fmt: skip
+BAD_LIMITS = [
+    "", " ", "x", "[", "[]", "{}", "[1]", "null",
+    '[{"rateLimitType":"ORDERS","interval":"HOUR","intervalNum":1,"limit":1}]',
+    '[{"rateLimitType":"CONNECTIONS","interval":"MINUTE","intervalNum":5,"limit":1}]',
+    '[{"rateLimitType":"ORDERS","interval":"WEEK","intervalNum":1,"limit":1}]',
+    '[{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":0,"limit":1}]',
+    '[{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":1,"limit":-1}]',
+    '[{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":1,"limit":1e300}]',
+    '[{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":1}]',
+    '[{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":1,"limit":1,"count":1}]',
+    "[" + ",".join(['{"rateLimitType":"RAW_REQUESTS","interval":"MINUTE","intervalNum":5,"limit":10}'] * 2) + "]",
+    "[" + ",".join(['{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":1,"limit":10}'] * 2) + "]",
+    "[" * 5000,
+]  # fmt: skip
 
 # (method, path, parameters with which it would be accepted)
 GOOD: list[tuple[str, str, dict[str, str]]] = [
@@ -107,6 +134,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("PUT", "/fees", {"user": "alice", "symbol": "BTCUSDT", **FEES, "usesDiscount": "true"}),
     ("PUT", "/conversions", {"discountAsset": "BTC", "asset": "USDT", "price": "50000"}),
     ("PUT", "/listenKeys", {"served": "true"}),
+    ("PUT", "/rate-limits", LIMITS),
     ("POST", "/credit", MONEY),
     ("POST", "/debit", MONEY),
     ("POST", "/externalLock", MONEY),
@@ -118,7 +146,8 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
 ]
 IN_PATH = ("GET", "/orders/{orderId}/journal", "orderId")
 WITHOUT_PARAMETERS = {
-    ("GET", path) for path in ("/info", "/symbols", "/exchange", "/conversions", "/clock", "/replay", "/listenKeys")
+    ("GET", path)
+    for path in ("/info", "/symbols", "/exchange", "/conversions", "/clock", "/replay", "/listenKeys", "/rate-limits")
 } | {("DELETE", "/replay")}
 FREE_TEXTS = ("name", "displayName", "label", "tradeGroup")  # may be called -1
 
@@ -138,7 +167,9 @@ BAD: dict[str, list[str]] = {
     "mode": ["", " ", "lunar", "REAL", "x" * 5000], "nowMs": [*BAD_INTEGER, str(10**18)],
     "file": ["", " ", "relative", "/nowhere", "/", "/" + "x" * 5000, "/a\x00", __file__],
     "speed": [*NO_NUMBER, "0", "1e3", "MAX", "1000001"],
-    "served": BAD_TRUTH,
+    "served": BAD_TRUTH, "enabled": BAD_TRUTH, "forget": BAD_TRUTH, "rateLimits": BAD_LIMITS,
+    **dict.fromkeys(("fillAsTaker", "fillAsMaker", "refusalsBeforeBan"), BAD_INTEGER),
+    "firstBanSeconds": [*BAD_INTEGER, "0"], "longestBanSeconds": [*BAD_INTEGER, "0"],
     "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH, "usesDiscount": BAD_TRUTH,
     "apiKey": ["", " ", "alice", "x" * 5000, "\x00"], "addresses": ["", "x", "10.0.0.1/8", "1.2.3.4," * 500, "\x00"],
     "publicKey": ["", " ", "x", "-----BEGIN PRIVATE KEY-----", "x" * 5000, "\x00", DOCUMENTED_ED25519[:60]],

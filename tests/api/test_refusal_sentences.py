@@ -26,7 +26,9 @@ OTHERS = {
     Reason.UNKNOWN_LISTEN_KEY,
 }  # fmt: skip
 # Seen by few: a key revoked or a time over between two steps, a book with nothing but the rest of one order.
-RARE = {Reason.KEY_INVALID, Reason.OUTSIDE_WINDOW, Reason.BOOK_BELOW_LOT_SIZE}
+RARE = {
+    Reason.KEY_INVALID, Reason.OUTSIDE_WINDOW, Reason.BOOK_BELOW_LOT_SIZE, Reason.TOO_MANY_ORDERS, Reason.RATE_LIMITED,
+}  # fmt: skip
 
 PLAIN = limit_order("BUY", "40000", "0.01")
 STOP = {"symbol": "BTCUSDT", "side": "BUY", "type": "STOP_LOSS_LIMIT", "quantity": "0.01", "price": "60000",
