@@ -7,7 +7,7 @@
 redis.call("HMGET", KEYS[2], "rules_version", "pending", "status", "limits", "base", "quote", "base_atoms_per_lot",
   "multiplier", "divisor")
 redis.call("HMGET", KEYS[1], "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids", ARGV[18],
-  ARGV[19])
+  ARGV[19], "rate_limits")
 redis.call("TIME")
 redis.call("HGET", KEYS[4], ARGV[1])
 redis.call("HGET", KEYS[14], ARGV[2])

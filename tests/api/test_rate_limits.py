@@ -15,11 +15,10 @@ from api.runtime import Runtime
 from engine.rate_limits import RateLimits, Window
 from engine.venue import Venue
 from simulation.limit_endpoints import ENDPOINTS as SIM
-from tests.api import test_signed_requests
 from tests.api.conftest import Api, limit_order
-from tests.api.test_signed_requests import ORDER, Signer, refusal
+from tests.api.signing import Signer
+from tests.api.test_signed_requests import ORDER, refusal
 
-signer = test_signed_requests.signer  # a fixture
 LIMITS = RateLimits()
 START_MS = 1_700_000_040_000  # the beginning of a minute, and of ten seconds
 

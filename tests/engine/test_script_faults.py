@@ -4,12 +4,15 @@ The fact a newcomer would get wrong: a script that writes and has no row in any 
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import pytest
 
-from engine.commands import CancelOrderList, ReplaceOrder
+from engine.commands import CancelOrderList, PlaceOrder, ReplaceOrder
+from engine.gateway import Placed
 from engine.keys import order_member
+from engine.rate_limits import Charge, RateLimits
 from engine.scripts import load_scripts
 from engine.types import AccountLimits, Side, SymbolStatus
 from engine.venue import Venue
@@ -52,6 +55,10 @@ async def orders_collect(venue: Venue) -> None:
     version = (await venue.registry.spec("BTCUSDT")).rules_version
     for order in (limit(1, BUY, 103, 20), limit(2, SELL, 90, 3)):
         await venue.gateway.place_order(msgspec.structs.replace(order, rules_version=version))
+
+
+async def limits_are_set(venue: Venue) -> None:
+    await venue.limiter.set_limits(RateLimits())
 
 
 async def order_is_gone(venue: Venue) -> None:
@@ -99,6 +106,10 @@ SCENARIOS: dict[str, tuple[Act | None, Act]] = {
     "set_reference_price": (
         reference_from_outside, lambda venue: venue.registry.set_reference_price("BTCUSDT", 10**10),
     ),
+    "admit_request": (
+        limits_are_set, lambda venue: venue.limiter.admit("127.0.0.1", 5),
+    ),
+    "set_rate_limits": (limits_are_set, lambda venue: venue.limiter.set_limits(None)),
     "keep_listen_key": (None, lambda venue: venue.listen_keys.open(1, "good")),
     "open_venue": (None, run("open_venue", lambda venue: [venue.keys.meta, venue.keys.events], "another:master")),
     "hold_lease": (
@@ -127,6 +138,24 @@ async def test_a_fault_before_the_first_write_changes_nothing(venue: Venue, alic
     assert struck[-1] in WRITES
     assert all(command not in WRITES for command in struck[:-1])
     await act(venue)
+
+
+async def _place(order: PlaceOrder, venue: Venue) -> Placed:
+    return await venue.gateway.place_order(order)
+
+
+async def test_a_fault_before_the_first_write_counts_nothing(venue: Venue, alice: int, bob: int) -> None:
+    """A placement that is counted, and whose fills take others off the count."""
+    await fill_books(venue)
+    await limits_are_set(venue)
+    charge = Charge("127.0.0.1", weight=1, orders=1)
+    for order in (limit(1, BUY, 101, 20), limit(1, BUY, 1, 20)):
+        counted = msgspec.structs.replace(order, charge=charge)
+        act: Act = partial(_place, counted)
+        struck = await calls_before_the_first_write(venue, "place_order", act)
+        assert [command in WRITES for command in struck] == [False] * (len(struck) - 1) + [True]
+        await act(venue)
+    assert charge.counts is not None
 
 
 def test_every_script_that_writes_is_struck_by_faults() -> None:
