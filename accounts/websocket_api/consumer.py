@@ -2,37 +2,38 @@
 
 In which order: a request that trades, and one that changes the connection itself, is answered before the next frame is
 looked at, so orders of one connection cannot overtake each other. Everything else runs beside, at most MOST_AT_ONCE
-requests of a connection, and is answered as it finishes.
+requests of a connection, and is answered as it finishes (docs/decisions/0005).
 
 The fact a newcomer would get wrong: whatever a client sends, the connection stays open. A request that makes no sense
 has an answer too, with the id null if its own could not be read.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from accounts.user_events.answers_first import AnswersFirst
+from accounts.websocket_api.answers import CONNECTING, Answers
 from accounts.websocket_api.connection import Connection
-from accounts.websocket_api.credentials import SessionRevoked, caller_of
-from accounts.websocket_api.frames import Frame, Response, Unreadable, encode, read_frame
+from accounts.websocket_api.frames import Unreadable, read_frame
 from accounts.websocket_api.methods import Method, find
 from accounts.websocket_api.preferences import read_preferences
-from api.errors import UNKNOWN, answer_to
-from api.request_ids import NO_ID
-from api.router import Reply
+from api.callers import Caller
+from api.dialects import V3
+from api.errors import answer_to
+from api.limits import Meter
+from api.runtime import current
 from api.subscriptions import WRITE_TEXT, Envelope
-from api.time_units import TimeUnit, encoded_in_microseconds
-from engine.errors import BadParameter, EngineUnavailable, ExchangeError, InvariantBroken, Rejected
+from engine.errors import EngineUnavailable, ExchangeError
 from markets.consumers import LARGEST_FRAME, StreamConsumer
 
 logger = logging.getLogger(__name__)
 
+INTERNAL_ERROR: Final = 1011
 MOST_AT_ONCE: Final = 64
 MOST_HEARD: Final = 64  # frames that wait before the peer is stopped; those that came with the last may be more
 
@@ -50,24 +51,35 @@ class WebSocketApiConsumer(StreamConsumer):
         self._is_gone = False
 
     async def websocket_connect(self, message: Any) -> None:
-        """Accept whoever has preferences that can be met."""
+        """Accept whoever has preferences that can be met, and may ask for more."""
+        client = self.scope.get("client") or ("",)  # a unix socket has no peer address
         try:
             preferences = read_preferences(self.scope["query_string"])
+            await self._admit(client[0])
         except ExchangeError as error:
             await self.refuse(answer_to(error))
             return
         await super().websocket_connect(message)
         if self.is_open:
             self.is_in_use()  # who only waits for an occasion to trade may stay
-            client = self.scope.get("client") or ("",)  # a unix socket has no peer address
+            answers_first, since_ms = AnswersFirst(self.subscriber), await self._now_ms()
             self._connection = Connection(
-                self.runtime,
-                preferences,
-                AnswersFirst(self.subscriber),
-                address=client[0],
-                since_ms=await self._now_ms(),
+                self.runtime, preferences, answers_first, address=client[0], since_ms=since_ms
             )
+            self._answers = Answers(self._connection, self.subscriber.push)
             self._take_the_short_way()
+
+    async def _admit(self, address: str) -> None:
+        """Count the handshake; while the venue cannot be asked everybody may come in. Raises LimitReached."""
+        with contextlib.suppress(EngineUnavailable):
+            await Meter(current(), address, CONNECTING).begin(None, Caller(V3))
+
+    async def _now_ms(self) -> int:
+        """The venue's time, this machine's while the venue cannot be asked."""
+        try:
+            return (await self.runtime.venue.queries.clock()).now_ms
+        except EngineUnavailable:
+            return time.time_ns() // 1_000_000
 
     def _take_the_short_way(self) -> None:
         """Have the server hand texts over at once, if it can."""
@@ -77,20 +89,16 @@ class WebSocketApiConsumer(StreamConsumer):
             self._worker = asyncio.create_task(self._work())
             extension["on_text"] = self._hear
 
-    async def _now_ms(self) -> int:
-        """The venue's time, this machine's while the venue cannot be asked."""
-        try:
-            return (await self.runtime.venue.queries.clock()).now_ms
-        except EngineUnavailable:
-            return time.time_ns() // 1_000_000
-
     def _hear(self, text: bytes) -> None:
         """A text came, by the server's short way."""
         self._heard.append(text if len(text) <= LARGEST_FRAME else b"")
-        if self._idle_worker is not None and not self._idle_worker.done():
-            self._idle_worker.set_result(None)
+        self._wake()
         if len(self._heard) == MOST_HEARD:
             self._pause()
+
+    def _wake(self) -> None:
+        if self._idle_worker is not None and not self._idle_worker.done():
+            self._idle_worker.set_result(None)
 
     async def _work(self) -> None:
         """Meet what was heard, also what was sent right before the connection was closed."""
@@ -99,7 +107,11 @@ class WebSocketApiConsumer(StreamConsumer):
             while heard:
                 if len(heard) == MOST_HEARD:
                     self._resume()
-                await self._take(heard.popleft())
+                try:
+                    await self._take(heard.popleft())
+                except Exception:
+                    logger.exception("a connection of the WebSocket API is cut")
+                    self.hang_up("internal error", INTERNAL_ERROR)
             if self._is_gone:
                 return
             self._idle_worker = loop.create_future()
@@ -115,69 +127,21 @@ class WebSocketApiConsumer(StreamConsumer):
             frame = read_frame(data)
             method = find(self._methods, frame)
         except Unreadable as unreadable:
-            self._say(self._refusal(unreadable.id, unreadable.error))
+            await self._answers.to_unreadable(unreadable)
             return
         if method.is_ordered:
             with self._connection.answers_first.request():
-                await self._meet(frame, method)
+                await self._answers.to_request(frame, method)
                 self._connection.answered()
         else:
             await self._room.acquire()
-            task = asyncio.create_task(self._meet(frame, method))
+            task = asyncio.create_task(self._answers.to_request(frame, method))
             self._beside.add(task)
             task.add_done_callback(self._is_met)
 
     def _is_met(self, task: asyncio.Task[None]) -> None:
         self._beside.discard(task)
         self._room.release()
-
-    async def _meet(self, frame: Frame, method: Method) -> None:
-        try:
-            response = await self._ask(frame, method)
-        except Exception as error:
-            response = self._refusal(frame.id, error, frame.method)
-            self._say(response)
-            if isinstance(error, SessionRevoked):
-                self._say(self._refusal(NO_ID, error))
-        else:
-            self._say(response)
-
-    async def _ask(self, frame: Frame, method: Method) -> Response:
-        """What the endpoint answers. Raises whatever it raises."""
-        runtime, texts = self.runtime, frame.texts
-        if method.needs_venue and not runtime.is_open:
-            await runtime.open_venue()
-        caller = method.anonymous
-        if method.credentials is not None:
-            caller = await caller_of(self._connection, method, texts)
-        try:
-            asked_of = self._connection if method.needs_connection else runtime
-            result = await method.handler(method.reader.read(texts), caller, asked_of)
-        except (Rejected, BadParameter) as error:
-            if method.notes_refusals:
-                runtime.refusals.note(method.name, texts, caller, error)
-            raise
-        if type(result) is not Reply:
-            return Response(frame.id, 200, result)
-        for part, refusal in result.refused:
-            runtime.refusals.note(f"{method.name}, {part},", texts, caller, refusal)
-        return Response(frame.id, result.status, error=result.body)
-
-    def _refusal(self, id_: msgspec.Raw, error: Exception, method: str = "") -> Response:
-        """An answer to what went wrong; the one place where an error that is not ours becomes a 500."""
-        try:
-            answer = answer_to(error)
-        except Exception:  # a reason or problem without a row: still an answer
-            answer = UNKNOWN
-        if answer is UNKNOWN or isinstance(error, InvariantBroken):
-            logger.error("%s failed", method, exc_info=error)
-        return Response(id_, answer.status, error={"code": answer.code, "msg": answer.text})
-
-    def _say(self, response: Response) -> None:
-        if self._connection.preferences.time_unit is TimeUnit.MICROSECOND:
-            response.result = _finer(response.result)
-            response.error = _finer(response.error)
-        self.subscriber.push(encode(response).decode())
 
     def farewell(self) -> str | None:
         """serverShutdown, which belongs to no subscription (web-socket-api.md, "Connection events")."""
@@ -186,13 +150,7 @@ class WebSocketApiConsumer(StreamConsumer):
 
     def forget(self) -> None:
         self._is_gone = True
-        if self._idle_worker is not None and not self._idle_worker.done():
-            self._idle_worker.set_result(None)
+        self._wake()
         for task in self._beside:
             task.cancel()
         self._connection.forget()
-
-
-def _finer(value: Any) -> Any:
-    """The same as JSON, with its times in microseconds."""
-    return value if value is msgspec.UNSET else msgspec.Raw(encoded_in_microseconds(encode(value)))

@@ -94,7 +94,7 @@ async def test_what_cannot_be_met_is_an_error_and_the_connection_lives(api: Clie
 
 
 async def test_frames_that_are_no_text_too_large_or_in_pieces(api: Client) -> None:
-    no_json = {"id": None, "status": 400, "error": {"code": -1135, "msg": NO_JSON}}
+    no_json = {"id": None, "status": 400, "error": {"code": -1135, "msg": NO_JSON}, "rateLimits": []}
     for data in (b"\xff\xfe", b'{"id": 1, "method": "ping", "params": {"x": "\xc3"}}'):
         await api.socket.send(data, text=True)
         answer = await api.receive()
