@@ -120,6 +120,37 @@ async def listeners(
     return found
 
 
+async def listen_key_is_good_at_both_until_it_is_gone(market: Market) -> None:
+    """One name at either worker, and the day on which Binance had none any more comes to both."""
+    key = market.user("carol")
+    headers, url = {"X-MBX-APIKEY": key}, f"{market.running.url}/api/v3/userDataStream"
+    async with contextlib.AsyncExitStack() as stack:
+        clients = await callers(market, key, stack)
+        names = {(await client.post(url, headers=headers)).json()["listenKey"] for client in clients}
+        assert len(names) == 1
+        (name,) = names
+        sockets: list[ClientConnection] = []
+
+        async def one_more() -> None:
+            socket = await stack.enter_async_context(connect(f"ws://127.0.0.1:{market.running.port}/ws/{name}"))
+            sockets.append(socket)
+            await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 1}))
+            assert json.loads(await asyncio.wait_for(socket.recv(), 10))["result"] == [name]
+
+        await market.reach_both(one_more)
+        placed = [(await client.post("/order", json=order("BUY", "40000"))).json()["orderId"] for client in clients]
+        for socket in sockets:
+            heard = [json.loads(await asyncio.wait_for(socket.recv(), 10)) for _ in range(2 * len(placed))]
+            assert [event["i"] for event in heard[::2]] == placed
+            assert {event["e"] for event in heard[1::2]} == {"outboundAccountPosition"}
+        market.sim.put("/listenKeys", json={"served": False}).raise_for_status()
+        for client in clients:
+            gone = await client.post(url, headers=headers)
+            assert (gone.status_code, gone.headers["content-type"]) == (410, "text/html")
+        for socket in sockets:
+            assert json.loads(await asyncio.wait_for(socket.recv(), 10))["e"] == "listenKeyExpired"
+
+
 async def test_an_order_at_one_worker_is_heard_at_both_in_one_order(market: Market) -> None:
     alice, bob = market.user("alice"), market.user("bob")
     async with contextlib.AsyncExitStack() as stack:
@@ -137,6 +168,7 @@ async def test_an_order_at_one_worker_is_heard_at_both_in_one_order(market: Mark
                 frame = json.loads(await asyncio.wait_for(socket.recv(), 10))
                 (public if frame["stream"] == "BTCUSDT@trade" else own).append(frame["data"]["t"])
             assert public == own == list(range(1, 31))
+    await listen_key_is_good_at_both_until_it_is_gone(market)
 
 
 async def test_a_revoked_key_is_refused_at_both_workers_at_once(market: Market) -> None:
