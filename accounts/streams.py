@@ -30,16 +30,23 @@ class UserStreams(Handler):
     def __init__(self, feed: Feed) -> None:
         super().__init__(feed)
         self._streams: dict[int, dict[str, Stream]] = defaultdict(dict)  # account -> kind -> stream
+        self._places: Counter[tuple[int, str, Listener, Envelope]] = Counter()  # how often a listener has joined
         self._sessions: dict[int, Counter[tuple[str, Listener]]] = defaultdict(Counter)  # (key digest, socket)
         self._checks: set[asyncio.Task[None]] = set()
         self._list_cancels: dict[int, str] = {}  # list id -> what the cancel was called that its other orders end by
         self._behind: list[tuple[int, asyncio.Future[None]]] = []  # (seq, who waits until it has been read)
 
     def join(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
-        """Begin to send; `kind` is one of USER_KINDS, or ALL_EVENTS."""
+        """Begin to send; `kind` is one of USER_KINDS, or ALL_EVENTS. Who joins twice hears once, until the second leave."""
+        self._places[account, kind, listener, envelope] += 1
         self._streams[account].setdefault(kind, Stream()).add(listener, envelope)
 
     def leave(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
+        place = (account, kind, listener, envelope)
+        self._places[place] -= 1
+        if self._places[place] > 0:
+            return
+        del self._places[place]
         streams = self._streams.get(account, {})
         stream = streams.get(kind)
         if stream is None:
@@ -88,6 +95,7 @@ class UserStreams(Handler):
 
     def on_reset(self) -> None:
         self._streams.clear()
+        self._places.clear()
         self._list_cancels.clear()
         for _, waiting in self._behind:
             if not waiting.done():
@@ -136,7 +144,7 @@ class UserStreams(Handler):
     async def _cut_revoked(self, account: int) -> None:
         """Close the account's sockets whose key is no more, or may no longer read."""
         registry = self.feed.venue.registry
-        for digest in {digest for digest, _ in self._sessions[account]}:
+        for digest in {digest for digest, _ in self._sessions.get(account, ())}:
             while True:
                 try:
                     record = await registry.key(digest)

@@ -176,3 +176,20 @@ async def test_a_new_epoch_ends_what_was_heard_and_nothing_is_heard_twice(tmp_pa
         await runtime.stop()
         await venue.close()
         server.stop()
+
+
+async def test_who_hears_an_account_twice_hears_each_event_once_until_the_last_end(
+    ear: Ear, runtime: Runtime, venue: Venue, alice: int
+) -> None:
+    """A listenKey that was just closed, and the new one on the same socket."""
+    first = await ear.hear(venue, alice)
+    second = await ear.hear(venue, alice)
+    for still_heard in (second, first):
+        await venue.gateway.credit(Transfer(account=alice, asset="BTC", atoms=5))
+        assert [event["e"] for event in await ear.events(2)] == ["balanceUpdate", "outboundAccountPosition"]
+        still_heard.end()
+        still_heard.end()
+    await venue.gateway.credit(Transfer(account=alice, asset="BTC", atoms=5))
+    await runtime.feed.handler(UserStreams).until_caught_up()
+    assert ear.queue.fullness_percent == 0
+    assert runtime.feed.handler(UserStreams)._streams == {}
