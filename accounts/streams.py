@@ -37,7 +37,7 @@ class UserStreams(Handler):
         self._behind: list[tuple[int, asyncio.Future[None]]] = []  # (seq, who waits until it has been read)
 
     def join(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
-        """Begin to send; `kind` is one of USER_KINDS, or ALL_EVENTS. Who joins twice hears once, until the second leave."""
+        """Begin to send; `kind` is one of USER_KINDS, or ALL_EVENTS. Who joins twice hears once and leaves twice."""
         self._places[account, kind, listener, envelope] += 1
         self._streams[account].setdefault(kind, Stream()).add(listener, envelope)
 
