@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from engine.commands import CancelOrderList, PlaceOrder, ReplaceOrder
+from engine.commands import CancelOrderList, PlaceOrder, ReplaceOrder, Transfer
 from engine.gateway import Placed
 from engine.keys import order_member
 from engine.rate_limits import Charge, RateLimits
@@ -111,6 +111,9 @@ SCENARIOS: dict[str, tuple[Act | None, Act]] = {
     ),
     "set_rate_limits": (limits_are_set, lambda venue: venue.limiter.set_limits(None)),
     "keep_listen_key": (None, lambda venue: venue.listen_keys.open(1, "good")),
+    "change_external_lock": (
+        None, lambda venue: venue.gateway.lock_externally(Transfer(account=1, asset="USDT", atoms=5)),
+    ),
     "open_venue": (None, run("open_venue", lambda venue: [venue.keys.meta, venue.keys.events], "another:master")),
     "hold_lease": (
         lease,
