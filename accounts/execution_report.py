@@ -62,7 +62,6 @@ class Moment(NamedTuple):
     prevention: Prevention | None = None
     cancel_id: str = ""
     previous_id: str = ""  # what an amended order was called before
-    expiry: str = ""  # why it has EXPIRED, where the order alone does not tell
     rejected: str = "NONE"  # why it was REJECTED, in Binance's words
 
 
@@ -130,8 +129,7 @@ def _special_fields(spec: SymbolSpec, order: OrderRecord, moment: Moment) -> str
             text += f',"gOT":"{PegOffset.PRICE_LEVEL}","gOV":{terms.peg_offset}'
         if order.is_pegged_now:
             text += f',"gp":"{price_text(spec, order.price_ticks)}"'
-    noted = terms.expiry if terms is not None else ""
-    if moment.status is OrderStatus.EXPIRED and (reason := noted or moment.expiry or expiry_reason(order)):
+    if moment.status is OrderStatus.EXPIRED and (reason := expiry_reason(order)):
         text += f',"eR":"{reason}"'
     return text
 

@@ -41,6 +41,7 @@ class SpecialFields(msgspec.Struct, rename="camel", kw_only=True):
     peg_offset_type: PegOffset | UnsetType = UNSET
     peg_offset_value: int | UnsetType = UNSET
     pegged_price: str | UnsetType = UNSET
+    trade_group_id: int | UnsetType = UNSET
     prevented_match_id: int | UnsetType = UNSET
     prevented_quantity: str | UnsetType = UNSET
     expiry_reason: str | UnsetType = UNSET
@@ -181,6 +182,8 @@ def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> Pl
         return view
     if placed.prevented and in_full:
         view.prevented_matches = [_prevented_view(spec, match) for match in placed.prevented]
+        group = placed.prevented[0].trade_group
+        view.trade_group_id = UNSET if group < 0 else group
     return with_special_fields(view, spec, order)
 
 
@@ -248,10 +251,9 @@ def cancel_id_of_all(order: OrderRecord) -> str:
 
 
 def expiry_reason(order: OrderRecord) -> str:
-    """Why an order has EXPIRED, in Binance's words; "" where the order alone does not tell.
+    """Why an order has EXPIRED, in Binance's words; "" where the order does not tell.
 
-    That is an order which never worked, or rested: its list has ended it. And a triggered market buy: its money or the
-    book came to an end.
+    That is a triggered market buy: its money or the book came to an end.
     """
     if order.terms is not None and order.terms.expiry:
         return order.terms.expiry

@@ -38,7 +38,7 @@ from engine.events import (
     amendments_in,
 )
 from engine.records import BalanceChange, Fill, OrderListRecord, OrderRecord, OrderTerms, PreventedMatch
-from engine.types import ListKind, OrderStatus, StpMode, SymbolSpec
+from engine.types import OrderStatus, StpMode, SymbolSpec
 
 REPORTS_PER_EVENT = 10_000  # more than one event can have for one account; makes execution ids unique
 NO_ID = -1
@@ -209,10 +209,9 @@ class _OrderReports:
                 yield self._report(order, "NEW", status)
         yield from self._met()
         cancel_id = event.cancel_client_order_id if isinstance(event, OrderCanceled) else ""
-        expiry = _expiry_by_list(event) if isinstance(event, ListChanged) else ""
         for order, execution in self._changed():
             if order.order_id in self._own:
-                yield self._report(order, execution, order.status, cancel_id=cancel_id, expiry=expiry)
+                yield self._report(order, execution, order.status, cancel_id=cancel_id)
         yield from self._of_list()
 
     def _of_list(self) -> Iterator[Report]:
@@ -328,13 +327,12 @@ class _OrderReports:
         fill: Fill | None = None,
         prevention: Prevention | None = None,
         cancel_id: str = "",
-        expiry: str = "",
     ) -> Report:
         self._count += 1
         moment = Moment(
             execution, status, self._event.now_ms, execution_id(self._event.seq, self._count),
             self._progress[order.order_id], fill, prevention, cancel_id,
-            self._previous_ids.get(order.order_id, ""), expiry,
+            self._previous_ids.get(order.order_id, ""),
         )  # fmt: skip
         return Report("order", execution_report(self._spec, order, moment, self._form))
 
@@ -348,13 +346,6 @@ def list_status(symbol: str, order_list: OrderListRecord, now_ms: int, told: tup
         "l": status_type, "L": order_status, "r": "NONE", "C": order_list.client_order_id, "T": now_ms, "O": orders,
     }  # fmt: skip
     return msgspec.json.encode(members).decode()
-
-
-def _expiry_by_list(event: ListChanged) -> str:
-    """Why orders EXPIRED by their list: one of a pair since the other goes on, or all since the first is no more."""
-    ended = [order for order in event.orders if not order.status.is_open]
-    is_pair = event.order_list.kind is ListKind.OCO or (event.order_list.kind.has_pair and len(ended) == 1)
-    return "OCO_TRIGGER" if is_pair else "OTO_PHASE_ONE_EXPIRED"
 
 
 def _progress_of(order: OrderRecord) -> Progress:

@@ -59,19 +59,19 @@ async def get_trade_fees(request: TradeFeeRequest, caller: Caller, runtime: Runt
     ]
 
 
-@ENDPOINTS.endpoint("GET", "/margin/allPairs", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/margin/allPairs", permission=Permission.READ, key_is_enough=True)
 async def get_margin_pairs(request: Nothing, caller: Caller, runtime: Runtime) -> list[Any]:
     """Nothing can be traded on margin."""
     return []
 
 
-@ENDPOINTS.endpoint("GET", "/margin/isolated/allPairs", permission=Permission.READ, weight=10)
+@ENDPOINTS.endpoint("GET", "/margin/isolated/allPairs", permission=Permission.READ, key_is_enough=True, weight=10)
 async def get_isolated_pairs(request: Nothing, caller: Caller, runtime: Runtime) -> list[Any]:
     """Nothing can be traded on isolated margin either."""
     return []
 
 
-@ENDPOINTS.endpoint("GET", "/spot/delist-schedule", permission=Permission.READ, weight=100)
+@ENDPOINTS.endpoint("GET", "/spot/delist-schedule", permission=Permission.READ, key_is_enough=True, weight=100)
 async def get_delistings(request: Nothing, caller: Caller, runtime: Runtime) -> list[Any]:
     """No symbol is about to go."""
     return []

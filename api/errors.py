@@ -150,6 +150,7 @@ OF_REASON: Final[dict[Reason, Answer]] = {
     Reason.RISK_POSITION: Answer(400, -2010, "Risk limit: the account's position would be too large."),
     Reason.ACCOUNT_KILLED: Answer(400, -2010, "This action is disabled on this account."),
     Reason.NOT_SUPPORTED: Answer(400, -1013, "{detail} are not supported for this symbol."),
+    Reason.NO_OCO: Answer(400, -1013, "{detail} are not supported for this symbol"),
     Reason.NO_SOR: Answer(400, -1013, "This symbol has no SOR."),
     Reason.ICEBERG_EXCEEDS_QUANTITY: Answer(400, -1013, "IcebergQty exceeds QTY."),
     Reason.STP_NOT_ALLOWED: Answer(400, -1013, "This symbol does not allow the specified self-trade prevention mode."),
@@ -191,7 +192,7 @@ OF_PROBLEM: Final[dict[str, tuple[int, str]]] = {
     "TOO_LONG_A_SPAN": (-1127, "More than 24 hours between startTime and endTime."),
     # Of an order in an OCO pair:
     "OCO_TYPE": (-1158, "Order type not supported in OCO."),
-    "OCO_ICEBERG": (-1160, "Parameter '{field}' is not supported if the order's timeInForce is not GTC."),
+    "OCO_ICEBERG": (-1160, "Parameter '{field}' is not supported if `aboveTimeInForce`/`belowTimeInForce` is not GTC."),
     "OCO_BUY_LIMIT": (-1165, "A limit order in a buy OCO must be below."),
     "OCO_SELL_LIMIT": (-1166, "A limit order in a sell OCO must be above."),
     "OCO_TWO_LIMITS": (-1168, "At least one OCO order must be contingent."),

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     RISK_POSITION = "RISK_POSITION"
     ACCOUNT_KILLED = "ACCOUNT_KILLED"
     NOT_SUPPORTED = "NOT_SUPPORTED"  # by the symbol; the detail says what, in words for the public
+    NO_OCO = "NO_OCO"  # the same of OCO pairs, of which Binance says it without a full stop
     NO_SOR = "NO_SOR"  # smart order routing, which no symbol has
     ICEBERG_EXCEEDS_QUANTITY = "ICEBERG_EXCEEDS_QUANTITY"
     STP_NOT_ALLOWED = "STP_NOT_ALLOWED"

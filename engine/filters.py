@@ -85,7 +85,7 @@ def check_list_kind(kind: ListKind, spec: SymbolSpec) -> None:
     """Whether the symbol offers such lists (faqs/opo.md, "Which symbols allow OPO orders?"). Raises Rejected."""
     for feature in kind.features:
         if feature in spec.not_offered:
-            raise Rejected(Reason.NOT_SUPPORTED, f"{feature} orders")
+            raise Rejected(Reason.NO_OCO if feature is Feature.OCO else Reason.NOT_SUPPORTED, f"{feature} orders")
 
 
 def _check_unsized(order: PlaceOrder, spec: SymbolSpec) -> None:

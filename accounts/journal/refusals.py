@@ -193,6 +193,7 @@ SENTENCES: Final[dict[Reason, Sentence]] = {
         f"the order is {case.detail}, and cancelRestrictions={case.sent('cancelRestrictions')} leaves such orders alone"
     ),
     Reason.NOT_SUPPORTED: lambda case: f"{case.detail} are not supported for this symbol",
+    Reason.NO_OCO: lambda case: f"{case.detail} are not supported for this symbol",
     Reason.NO_SOR: lambda case: "orders of this symbol meet its own book alone: POST order takes them",
     Reason.ICEBERG_EXCEEDS_QUANTITY: lambda case: (
         f"{case.field('icebergQty')} {case['iceberg']} is more than the quantity {case['quantity']}"

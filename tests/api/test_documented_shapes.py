@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.venue import Venue
 from tests.api.conftest import Api, limit_order
 from tests.api.signing import Signer
 
@@ -247,6 +248,40 @@ async def test_order_lists(trader: Signer) -> None:
     stopped = CANCELED.replace(STP, f'"stopPrice": "1.00000000", {STP}')
     ended = await trader.ok("DELETE", "/orderList", symbol="BTCUSDT", orderListId=placed["orderListId"])
     as_documented(ended, f'{{{LIST}, "orderReports": [{stopped}]}}')
+
+
+async def test_an_order_that_expired_says_why_wherever_it_is_shown(trader: Signer, alice: Api, bob: Api) -> None:
+    """user-data-stream.md, "Order expiry reasons"; the pair's other order went, a chain's second never came."""
+    pair = {
+        "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER", "abovePrice": "50400",
+        "belowType": "STOP_LOSS", "belowStopPrice": "48000",
+    }  # fmt: skip
+    stop, limit = (report["orderId"] for report in (await trader.ok("POST", "/orderList/oco", **pair))["orderReports"])
+    await bob.ok("POST", "/order", **limit_order("BUY", "50400", "0.01"))
+    shown = await trader.ok("GET", "/order", symbol="BTCUSDT", orderId=stop)
+    assert (shown["status"], shown["expiryReason"]) == ("EXPIRED", "OCO_TRIGGER")
+    assert "expiryReason" not in await trader.ok("GET", "/order", symbol="BTCUSDT", orderId=limit)
+    chain = {
+        "symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "40000",
+        "workingQuantity": "0.01", "workingTimeInForce": "IOC", "pendingType": "MARKET", "pendingSide": "SELL",
+        "pendingQuantity": "0.01",
+    }  # fmt: skip
+    reports = (await trader.ok("POST", "/orderList/oto", **chain))["orderReports"]
+    assert reports[0]["expiryReason"] == "UNFILLED_IOC_QUANTITY_EXPIRED"
+    shown = await trader.ok("GET", "/order", symbol="BTCUSDT", orderId=reports[1]["orderId"])
+    assert (shown["status"], shown["expiryReason"]) == ("EXPIRED", "OTO_PHASE_ONE_EXPIRED")
+
+
+async def test_a_prevented_match_tells_the_trade_group(trader: Signer, venue: Venue) -> None:
+    """faqs/stp_faq.md, scenario D; whoever is in no group is told nothing of one."""
+    taker = limit_order("BUY", "51000", "0.02", timeInForce="GTC", selfTradePreventionMode="EXPIRE_TAKER")
+    alone = await trader.ok("POST", "/order", **taker)
+    assert (alone["status"], alone["preventedQuantity"]) == ("EXPIRED_IN_MATCH", "0.02000000")
+    assert "tradeGroupId" not in alone
+    await venue.registry.set_trade_group(1, 7)
+    told = await trader.ok("POST", "/order", **taker)
+    assert (told["tradeGroupId"], told["preventedQuantity"]) == (7, "0.02000000")
+    assert list(told)[-3:] == ["tradeGroupId", "preventedMatchId", "preventedQuantity"]
 
 
 async def test_icebergs_and_trailing_stops_show_what_they_were_sent_with(trader: Signer) -> None:

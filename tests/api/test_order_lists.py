@@ -110,7 +110,8 @@ async def test_the_older_words_place_the_same_pair(alice: Api) -> None:
     limited = {"stopLimitPrice": "44000", "stopLimitTimeInForce": "IOC", "stopIcebergQty": "0.5"}
     more = OLD_OCO | {"listClientOrderId": "b", "limitClientOrderId": "c", "stopClientOrderId": "d"} | limited
     refused = await alice.error("POST", "/order/oco", **more)
-    assert refused[1:] == (-1160, "Parameter 'stopIcebergQty' is not supported if the order's timeInForce is not GTC.")
+    text = "Parameter 'stopIcebergQty' is not supported if `aboveTimeInForce`/`belowTimeInForce` is not GTC."
+    assert refused[1:] == (-1160, text)
     more |= {"stopLimitTimeInForce": "GTC", "limitIcebergQty": "0.1", "limitStrategyId": "5", "newOrderRespType": "ACK"}
     told = await alice.ok("POST", "/order/oco", **more)
     assert [set(report) for report in told["orderReports"]] == [
@@ -426,7 +427,8 @@ async def test_lists_that_a_symbol_does_not_offer(alice: Api, venue: Venue, kind
     await alice.ask("POST", "/order", **limit_order("BUY", "1", "0.00001"))  # whose rules are stale
     before = await state_of(venue)
     refused = await alice.error("POST", path, **parameters)
-    assert refused == (400, -1013, f"{missing} orders are not supported for this symbol.")
+    stop = "" if missing == "OCO" else "."  # errors.md has none there
+    assert refused == (400, -1013, f"{missing} orders are not supported for this symbol{stop}")
     assert await state_of(venue) == before
 
 

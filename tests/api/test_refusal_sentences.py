@@ -10,7 +10,7 @@ from accounts.journal.words import Words
 from api.runtime import Runtime
 from engine.errors import Reason
 from engine.refusals import Refusal, read_refusals
-from engine.types import AccountLimits, StpMode, SymbolStatus
+from engine.types import AccountLimits, Feature, StpMode, SymbolStatus
 from engine.venue import Venue
 from tests.api.conftest import ONE, Api, limit_order
 from tests.conftest import BTCUSDT
@@ -89,6 +89,8 @@ CASES = (
     Case("TRAILING_DELTA: trailingDelta 9 is below 10", STOP | {"trailingDelta": "9"}),
     Case("TRAILING_DELTA: trailingDelta 2001 is above 2000", STOP | {"trailingDelta": "2001"}),
     Case("TRAILING_DELTA: trailingDelta 0 is none", STOP | {"trailingDelta": "0"}),
+    Case("NO_OCO: OCO orders are not supported for this symbol", OCO, "orderList/oco",
+         rules={"not_offered": (Feature.OCO,)}),
     Case("NO_SOR: orders of this symbol meet its own book alone: POST order takes them", PLAIN, path="sor/order"),
     Case("NOT_SUPPORTED: Market orders are not supported for this symbol", MARKET, rules={"order_types": ()}),
     Case("STP_NOT_ALLOWED: the symbol does not allow the mode DECREMENT",

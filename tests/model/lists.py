@@ -92,6 +92,10 @@ class Lists(Matching):
         for order in [order for order in order_list.orders if order.id in ends]:
             heirs = [heir for heir in order_list.orders if heir.is_open and heir.id not in ends]
             told += [self._inherit(market, heir, order) for heir in heirs]
+            if ends[order.id] == "EXPIRED" and not order.terms.expiry:
+                working = order_list.working
+                is_pair = working is None or working.status == "FILLED"
+                order.terms.expiry = "OCO_TRIGGER" if is_pair else "OTO_PHASE_ONE_EXPIRED"
             self._end(market, order, ends[order.id])
             told.append(copied(order))
             self._forget(market, order)

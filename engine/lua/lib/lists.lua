@@ -166,6 +166,13 @@ local function plan_begin_paid(market, ends, begins)
   return begins
 end
 
+-- Notes why a leg expires, where that was not noted before: the other one of its pair goes on, or its time never came.
+local function note_expiry(list, legs, leg)
+  if (leg.terms[EXPIRY] or '""') ~= '""' then return end
+  local is_pair = list.kind == "OCO" or legs[1].status == "FILLED"
+  set_expiry(leg, is_pair and "OCO_TRIGGER" or "OTO_PHASE_ONE_EXPIRED")
+end
+
 -- Looks at a list and writes what follows as a step. False, with nothing written, when nothing does.
 function commit_list(market, id, chosen, is_queued)
   local list = read_list(id)
@@ -182,6 +189,7 @@ function commit_list(market, id, chosen, is_queued)
           records[#records + 1] = record
         end
       end
+      if ends[leg] == "EXPIRED" then note_expiry(list, legs, leg) end
       records[#records + 1] = plan_end(market, leaving, leg, ends[leg])
       queued[#queued + 1] = leg.member
     elseif leg.is_open then
