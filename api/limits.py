@@ -96,7 +96,7 @@ class Meter:
     async def done(self, refused: Iterable[Exception] = ()) -> None:
         """The handler has answered, and parts of it were `refused`. May raise LimitReached if it placed nothing."""
         for error in refused:
-            self._retry = self._retry or _retry_after(error)
+            self._retry = self._retry or retry_after(error)
         if self._charge is not None and not self._is_placed:
             await self._admit()
 
@@ -104,7 +104,7 @@ class Meter:
         """What to answer instead of the handler's result; the request is counted unless it was, or nobody can know."""
         if not (self._is_placed or self.counts or isinstance(error, LimitReached | EngineUnavailable | OutcomeUnknown)):
             error = await self._counted(error)
-        self._retry = _retry_after(error)
+        self._retry = retry_after(error)
         return error
 
     async def _counted(self, error: Exception) -> Exception:
@@ -190,7 +190,7 @@ def times_of(error: Exception) -> tuple[int, int] | None:
     return None
 
 
-def _retry_after(error: Exception) -> Header | None:
+def retry_after(error: Exception) -> Header | None:
     """Retry-After in whole seconds, at least one."""
     times = times_of(error)
     if times is None:

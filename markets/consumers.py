@@ -77,7 +77,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
         self._timers.append(timer)
         return timer
 
-    async def refuse(self, answer: Answer) -> None:
+    async def refuse(self, answer: Answer, header: tuple[bytes, bytes] | None = None) -> None:
         """End the handshake with an HTTP answer, or where the server has none for sockets, without a word."""
         self._sending = None
         self._timers = []
@@ -85,7 +85,8 @@ class StreamConsumer(AsyncWebsocketConsumer):
             await self.close()
             return
         body = V3.error_body(answer.code, answer.text)
-        start = {"type": "websocket.http.response.start", "status": answer.status, "headers": [CONTENT_TYPE]}
+        headers = [CONTENT_TYPE] if header is None else [CONTENT_TYPE, header]
+        start = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
         await self.base_send(start)
         await self.base_send({"type": "websocket.http.response.body", "body": body})
 

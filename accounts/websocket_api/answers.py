@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from accounts.websocket_api.connection import Connection
+from accounts.websocket_api.connection import Connection, Session
 from accounts.websocket_api.credentials import SessionRevoked, caller_of
 from accounts.websocket_api.frames import Frame, Response, Unreadable, encode
 from accounts.websocket_api.methods import Method
@@ -44,14 +44,14 @@ class Answers:
         self._connection = connection
         self._say = say
 
-    async def to_request(self, frame: Frame, method: Method) -> None:
-        """Do what is asked, and say what came of it."""
+    async def to_request(self, frame: Frame, method: Method, session: Session | None) -> None:
+        """Do what is asked, and say what came of it; `session`: the connection's when the frame came."""
         connection = self._connection
         meter = Meter(connection.runtime, connection.address, method)
         shows, is_revoked = connection.preferences.shows_rate_limits, False
         try:
             shows = shows_rate_limits(frame.texts, usual=shows)
-            response = await self._ask(frame, method, meter)
+            response = await self._ask(frame, method, session, meter)
         except Exception as error:
             is_revoked = isinstance(error, SessionRevoked)
             response = await self._refusal(frame.id, error, meter, method.name)
@@ -70,7 +70,7 @@ class Answers:
             response.rate_limits = meter.shown()
         self._say(self._written(response))
 
-    async def _ask(self, frame: Frame, method: Method, meter: Meter) -> Response:
+    async def _ask(self, frame: Frame, method: Method, session: Session | None, meter: Meter) -> Response:
         """What the endpoint answers. Raises whatever it raises."""
         connection, texts = self._connection, frame.texts
         runtime = connection.runtime
@@ -78,7 +78,7 @@ class Answers:
             await runtime.open_venue()
         caller = method.anonymous
         if method.credentials is not None:
-            caller = await caller_of(connection, method, texts)
+            caller = await caller_of(connection, method, texts, session)
         try:
             request = method.reader.read(texts)
             caller = await meter.begin(request, caller)

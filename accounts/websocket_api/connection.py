@@ -39,6 +39,10 @@ class Connection:
         self.next_subscription_id = 0
         self._after_answer: list[Callable[[], None]] = []
 
+    async def now_ms(self) -> int:
+        """The venue's time. Raises EngineUnavailable."""
+        return (await self.runtime.venue.queries.clock()).now_ms
+
     def after_answer(self, do: Callable[[], None]) -> None:
         """Have something done as soon as the request that is being met has been answered."""
         self._after_answer.append(do)

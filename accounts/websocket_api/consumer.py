@@ -25,7 +25,7 @@ from accounts.websocket_api.preferences import read_preferences
 from api.callers import Caller
 from api.dialects import V3
 from api.errors import answer_to
-from api.limits import Meter
+from api.limits import Meter, retry_after
 from api.runtime import current
 from api.subscriptions import WRITE_TEXT, Envelope
 from engine.errors import EngineUnavailable, ExchangeError
@@ -57,7 +57,7 @@ class WebSocketApiConsumer(StreamConsumer):
             preferences = read_preferences(self.scope["query_string"])
             await self._admit(client[0])
         except ExchangeError as error:
-            await self.refuse(answer_to(error))
+            await self.refuse(answer_to(error), retry_after(error))
             return
         await super().websocket_connect(message)
         if self.is_open:
@@ -129,13 +129,15 @@ class WebSocketApiConsumer(StreamConsumer):
         except Unreadable as unreadable:
             await self._answers.to_unreadable(unreadable)
             return
+        connection = self._connection
+        meeting = self._answers.to_request(frame, method, connection.session)
         if method.is_ordered:
-            with self._connection.answers_first.request():
-                await self._answers.to_request(frame, method)
-                self._connection.answered()
+            with connection.answers_first.request():
+                await meeting
+                connection.answered()
         else:
             await self._room.acquire()
-            task = asyncio.create_task(self._answers.to_request(frame, method))
+            task = asyncio.create_task(meeting)
             self._beside.add(task)
             task.add_done_callback(self._is_met)
 

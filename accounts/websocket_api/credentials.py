@@ -15,7 +15,7 @@ from accounts.auth import KEY, check_key, check_signature, check_time
 from accounts.digests import key_digest
 from accounts.keys.allow_lists import is_listed
 from accounts.signatures import Signed
-from accounts.websocket_api.connection import Connection
+from accounts.websocket_api.connection import Connection, Session
 from accounts.websocket_api.methods import Credentials, Method
 from api.callers import Caller
 from api.dialects import V3
@@ -35,14 +35,14 @@ class SessionRevoked(Refused):
         super().__init__(BAD_KEY)
 
 
-async def caller_of(connection: Connection, method: Method, texts: Texts) -> Caller:
-    """Whose request this is, for a method with credentials.
+async def caller_of(connection: Connection, method: Method, texts: Texts, session: Session | None) -> Caller:
+    """Whose request this is, for a method with credentials; `session`: the connection's when the request came.
 
     Raises BadParameter for what was not sent, Refused for what is not right, SessionRevoked.
     """
     api_key = None if method.credentials is Credentials.SESSION else texts.get(API_KEY)
     if api_key is None:
-        caller = await _of_session(connection, method)
+        caller = await _of_session(connection, method, session)
     elif method.credentials is Credentials.KEY_OR_SESSION:
         digest = _digest(api_key)
         caller = await check_key(connection.runtime, digest, method.permission, V3, address=connection.address)
@@ -53,8 +53,7 @@ async def caller_of(connection: Connection, method: Method, texts: Texts) -> Cal
     return caller
 
 
-async def _of_session(connection: Connection, method: Method) -> Caller:
-    session = connection.session
+async def _of_session(connection: Connection, method: Method, session: Session | None) -> Caller:
     if session is None or method.credentials is Credentials.SIGNATURE:
         raise Refused(NOT_LOGGED_ON) if method.credentials is Credentials.SESSION else BadParameter(API_KEY, "MISSING")
     record = await connection.runtime.venue.registry.key(session.key_digest)

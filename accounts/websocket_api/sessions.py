@@ -33,34 +33,34 @@ async def log_on(request: LogOnRequest, caller: Caller, connection: Connection) 
         raise Refused(HMAC_CANNOT_LOG_ON)
     if public_key_verifier(record.public_key).kind != ED25519:
         raise Refused(RSA_CANNOT_LOG_ON)
-    now_ms = (await connection.runtime.venue.queries.clock()).now_ms
+    now_ms = await connection.now_ms()
     connection.session = Session(request.api_key, caller.key_digest, now_ms)
-    return await _view(connection)
+    return _view(connection, now_ms)
 
 
 @METHODS.method("session.status")
 async def status(request: Nothing, caller: Caller, connection: Connection) -> dict[str, Any]:
     """The connection, and the key that has logged on if there is one."""
-    return await _view(connection)
+    return _view(connection, await connection.now_ms())
 
 
 @METHODS.method("session.logout")
 async def log_out(request: Nothing, caller: Caller, connection: Connection) -> dict[str, Any]:
     """Forget the key, and end what it has subscribed as the session; nothing if nobody has logged on."""
-    number = connection.session_subscription
-    if number in connection.subscriptions:
-        await end(connection, [number])
-    connection.session = connection.session_subscription = None
-    return await _view(connection)
+    now_ms, number = await connection.now_ms(), connection.session_subscription
+    if number is not None:
+        end(connection, number, now_ms)
+    connection.session = None
+    return _view(connection, now_ms)
 
 
-async def _view(connection: Connection) -> dict[str, Any]:
+def _view(connection: Connection, now_ms: int) -> dict[str, Any]:
     session = connection.session
     return {
         "apiKey": None if session is None else session.api_key,
         "authorizedSince": None if session is None else session.since_ms,
         "connectedSince": connection.since_ms,
         "returnRateLimits": connection.preferences.shows_rate_limits,
-        "serverTime": (await connection.runtime.venue.queries.clock()).now_ms,
+        "serverTime": now_ms,
         "userDataStream": bool(connection.subscriptions),
     }

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from accounts.user_events.subscriptions import AccountSubscription, numbered_envelope, open_account
+from accounts.user_events.subscriptions import numbered_envelope, open_account
 from accounts.websocket_api.connection import Connection
 from accounts.websocket_api.methods import ConnectionMethods, Credentials
 from api.callers import Caller
@@ -58,26 +58,20 @@ async def _open(connection: Connection, caller: Caller) -> int:
 @METHODS.method("userDataStream.unsubscribe")
 async def unsubscribe(request: UnsubscribeRequest, caller: Caller, connection: Connection) -> dict[str, Any]:
     """Hear one account no more, or none at all; eventStreamTerminated is the last of each."""
-    number = request.subscription_id
-    if number is None:
-        await end(connection, list(connection.subscriptions))
-    elif number in connection.subscriptions:
-        await end(connection, [number])
-    else:
+    number, heard = request.subscription_id, connection.subscriptions
+    if number is not None and number not in heard:
         raise Refused(NOT_SUBSCRIBED)
+    now_ms = await connection.now_ms()
+    for each in list(heard) if number is None else [number]:
+        end(connection, each, now_ms)
     return {}
 
 
-async def end(connection: Connection, numbers: list[int]) -> None:
-    """End these subscriptions behind the answer. Raises EngineUnavailable with none ended."""
-    if not numbers:
-        return
-    now_ms = (await connection.runtime.venue.queries.clock()).now_ms
-    for number in numbers:
-        _end_later(connection, connection.subscriptions.pop(number), now_ms)
-
-
-def _end_later(connection: Connection, subscription: AccountSubscription, now_ms: int) -> None:
+def end(connection: Connection, number: int, now_ms: int) -> None:
+    """End a subscription behind the answer."""
+    subscription = connection.subscriptions.pop(number)
+    if connection.session_subscription == number:
+        connection.session_subscription = None
     connection.after_answer(lambda: subscription.terminate(now_ms))
 
 

@@ -145,6 +145,7 @@ async def test_too_much_weight_is_429_with_the_time_to_come_back_and_then_a_ban(
         async with api_connected(api_url):
             pass
     assert refused.value.response.status_code == 418
+    assert refused.value.response.headers["retry-after"] == str(LIMITS.first_ban_ms // 1000)
     assert msgspec.json.decode(refused.value.response.body)["code"] == -1003
 
 

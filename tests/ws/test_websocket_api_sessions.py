@@ -3,9 +3,11 @@
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from accounts.digests import key_digest
+from accounts.websocket_api import user_streams
 from engine.registry import KeyRecord
 from engine.types import Side
 from engine.venue import Venue
@@ -94,6 +96,38 @@ async def test_a_session_from_its_beginning_to_its_end(api: ApiClient, key: Key)
     )
     assert await api.error("account.status", timestamp=now()) == NO_KEY
     assert await api.call("session.logout")
+
+
+async def test_a_request_belongs_to_the_session_in_which_it_was_sent(api: ApiClient, key: Key) -> None:
+    await api.call("session.logon", **key.signed())
+    for number in range(20):
+        query = {"id": f"q{number}", "method": "account.status", "params": {"timestamp": now()}}
+        log_out = {"id": f"o{number}", "method": "session.logout"}
+        log_on = {"id": f"i{number}", "method": "session.logon", "params": key.signed()}
+        for request in (query, log_out, log_on):
+            await api.socket.send(msgspec.json.encode(request).decode())
+        answers = {answer["id"]: answer for answer in [await api.receive() for _ in range(3)]}
+        assert [answers[f"{letter}{number}"]["status"] for letter in "qoi"] == [200, 200, 200]
+
+
+async def test_there_are_bounds_for_subscriptions(
+    api: ApiClient, key: Key, venue: Venue, bob: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_streams, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(user_streams, "MOST_IN_ALL", 2)
+    other = await give_hmac_key(venue, bob, "bob")
+    assert await api.call("userDataStream.subscribe.signature", **key.signed()) == {"subscriptionId": 0}
+    assert await api.error("userDataStream.subscribe.signature", **other.signed()) == (
+        400, -1191, "Too many subscriptions. Connection may create up to '1000' subscriptions at a time.",
+    )  # fmt: skip
+    for number in (0, 1):
+        await api.call("userDataStream.unsubscribe")
+        assert (await api.event())["subscriptionId"] == number
+        if number == 0:
+            assert await api.call("userDataStream.subscribe.signature", **other.signed()) == {"subscriptionId": 1}
+    assert await api.error("userDataStream.subscribe.signature", **other.signed()) == (
+        400, -2042, "Maximum subscription ID reached for this connection.",
+    )  # fmt: skip
 
 
 async def test_logging_on_needs_a_key_and_signature_of_its_own(api: ApiClient, key: Key) -> None:
