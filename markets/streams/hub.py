@@ -5,13 +5,16 @@ watches costs nothing but the decoding of its events. And the guide and Binance 
 the guide's `depth` begins with a picture, and its symbols may be written in any case.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from functools import partial
 
 from api.feed import Feed
 from api.runtime import Runtime
-from api.subscriptions import Envelope, Place
-from engine.errors import Reason, Rejected
+from api.subscriptions import Envelope, Listener, Place
+from engine.errors import EngineUnavailable, Reason, Rejected
+from engine.events import AnyEvent, SymbolDefined
 from markets.candles import HOUR_MS, INTERVALS
 from markets.streams.book_tickers import BookTickerStream
 from markets.streams.depth import DiffDepthStream, PartialDepthStream, PictureDepthStream
@@ -103,8 +106,45 @@ def read_guide_kind(text: str) -> str:
     return "guide:depth" if kind == "depth" else kind
 
 
+class WaitingPlace:
+    """A place (api.subscriptions.Place) in a stream whose symbol is not there yet: it begins when the symbol does."""
+
+    def __init__(self, name: StreamName, envelope: Envelope, release: Callable[["WaitingPlace"], None]) -> None:
+        self.name = name
+        self.envelope = envelope
+        self._release = release
+        self._listener: Listener | None = None
+        self._inner: Place | None = None
+        self._has_ended = False
+
+    def start(self, listener: Listener) -> None:
+        self._listener = listener
+        if self._inner is not None:
+            self._inner.start(listener)
+
+    def arrive(self, place: Place) -> None:
+        """The stream is there."""
+        if self._has_ended:
+            place.end()
+            return
+        self._inner = place
+        if self._listener is not None:
+            place.start(self._listener)
+
+    def end(self) -> None:
+        self._has_ended = True
+        self._release(self)
+        if self._inner is not None:
+            self._inner.end()
+
+
 class MarketStreams(Hub[StreamName, MarketStream]):
     """The public streams that this process serves: `feed.handler(MarketStreams)`."""
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__(feed)
+        self._waiting: dict[str, dict[WaitingPlace, None]] = {}  # by symbol, in the order in which they came
+        self._arriving: set[asyncio.Task[None]] = set()
 
     def make(self, name: StreamName) -> MarketStream:
         if name.symbol != EVERY_SYMBOL:
@@ -130,11 +170,36 @@ class MarketStreams(Hub[StreamName, MarketStream]):
         stream = await self.hold(name)
         return Subscription(stream, envelope, partial(self.release, name, stream))
 
+    def wait(self, name: StreamName, envelope: Envelope) -> WaitingPlace:
+        """A place in a stream of a symbol that is not defined."""
+        place = WaitingPlace(name, envelope, self._wait_no_more)
+        self._waiting.setdefault(name.symbol, {})[place] = None
+        return place
+
+    def _wait_no_more(self, place: WaitingPlace) -> None:
+        others = self._waiting.get(place.name.symbol, {})
+        others.pop(place, None)
+        if not others:
+            self._waiting.pop(place.name.symbol, None)
+
+    def on_event(self, event: AnyEvent) -> None:
+        super().on_event(event)
+        if isinstance(event, SymbolDefined) and event.spec.symbol in self._waiting:
+            for place in self._waiting.pop(event.spec.symbol):
+                task = asyncio.create_task(self._let_in(place))
+                self._arriving.add(task)
+                task.add_done_callback(self._arriving.discard)
+
+    async def _let_in(self, place: WaitingPlace) -> None:
+        with contextlib.suppress(EngineUnavailable):  # who listens is cut when the events begin again
+            place.arrive(await self.open(place.name, place.envelope))
+
 
 async def open_market_stream(runtime: Runtime, name: str, envelope: Envelope) -> Place | None:
-    """A place in the stream that Binance calls `name`; None if there is none. Raises EngineUnavailable.
+    """A place in the stream that Binance calls `name`; None if it can be none. Raises EngineUnavailable.
 
     Symbols are in small letters (web-socket-streams.md): others are no names of streams, and Binance stays silent.
+    A symbol that is not there may come.
     """
     streams = runtime.feed.handler(MarketStreams)
     if name in OF_EVERY_SYMBOL:
@@ -143,4 +208,6 @@ async def open_market_stream(runtime: Runtime, name: str, envelope: Envelope) ->
     if kind not in OF_SYMBOL or owner != owner.lower():
         return None
     symbol = await streams.symbol_of(owner)
-    return None if symbol is None else await streams.open(StreamName(symbol, kind), envelope)
+    if symbol is None:
+        return streams.wait(StreamName(owner.upper(), kind), envelope)
+    return await streams.open(StreamName(symbol, kind), envelope)

@@ -1,5 +1,6 @@
 """Binance's requests on its stream paths, to the letter of web-socket-streams.md; nothing a client sends ends them."""
 
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -277,3 +278,42 @@ async def test_a_socket_listens_to_so_many_streams(ws_url: str, patient: None, s
     async with streaming(ws_url, "/ws/1/2/3/4/5") as client:
         assert await client.receive() == {"error": error, "id": None}
         assert await client.names() == []
+
+
+WORDS = [
+    "SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY", "method", "params", "id",
+    "combined", "btcusdt@trade", "btcusdt@depth@100ms", "!ticker@arr", "@", "\\ud800", "\u0000", "é",
+]  # fmt: skip
+
+
+def nonsense(dice: random.Random, depth: int = 0) -> Any:
+    """A value of JSON that a client might send by mistake."""
+    kind = dice.randrange(8 if depth < 3 else 5)
+    if kind < 3:
+        return dice.choice(WORDS)
+    if kind == 3:
+        return dice.choice([None, True, False, 0, -1, 1.5, 2**63, 1e300])
+    if kind == 4:
+        return dice.randrange(-10, 10)
+    if kind == 5:
+        return [nonsense(dice, depth + 1) for _ in range(dice.randrange(4))]
+    return {dice.choice(WORDS): nonsense(dice, depth + 1) for _ in range(dice.randrange(4))}
+
+
+async def test_nonsense_is_answered_frame_by_frame(raw: StreamClient, venue: Venue) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    for _ in range(500):
+        request = nonsense(dice) if dice.random() < 0.3 else {
+            "method": nonsense(dice, 2), "params": nonsense(dice), "id": nonsense(dice, 2),
+        }  # fmt: skip
+        text = msgspec.json.encode(request).decode()
+        if dice.random() < 0.2:
+            place = dice.randrange(len(text))
+            text = text[:place] + dice.choice('{}[]",:x') + text[place + 1 :]
+        answer = await raw.raw(text)
+        assert set(answer) in ({"result", "id"}, {"error", "id"}), text
+        await raw.ask("UNSUBSCRIBE", WORDS)
+        await raw.ask("SET_PROPERTY", ["combined", False])
+    assert "0" in await raw.names()

@@ -346,6 +346,37 @@ async def test_every_stream_may_be_opened_and_leaves_nothing_behind(
     assert [hub._live for hub in hubs] == [{}] * 3
 
 
+async def test_a_stream_begins_with_its_symbol(
+    stream: StreamClient, runtime: Runtime, venue: Venue, alice: int, bob: int
+) -> None:
+    await stream.subscribe("newusdt@trade", "newusdt@depth@100ms", "oldusdt@trade")
+    await stream.ask("UNSUBSCRIBE", ["oldusdt@trade"])
+    spec = await venue.registry.spec("BTCUSDT")
+    for symbol in ("NEWUSDT", "OLDUSDT"):
+        await venue.registry.define_symbol(msgspec.structs.replace(spec, symbol=symbol))
+    async with asyncio.timeout(PATIENCE_S):
+        while not runtime.feed.handler(Books)._live:
+            await asyncio.sleep(0.01)
+    for symbol in ("OLDUSDT", "NEWUSDT"):
+        await trade(venue, 6_000_000, symbol=symbol)
+    assert (await stream.next("newusdt@trade"))["s"] == "NEWUSDT"
+    assert (await stream.next("newusdt@depth@100ms"))["U"] == 1
+    await stream.ask("UNSUBSCRIBE", await stream.names())
+    assert {name for name, _ in stream.events} == {"newusdt@trade", "newusdt@depth@100ms"}
+    assert runtime.feed.handler(MarketStreams)._live == {}
+    assert runtime.feed.handler(MarketStreams)._waiting == {}
+
+
+async def test_a_socket_that_goes_leaves_nothing_behind(ws_url: str, runtime: Runtime) -> None:
+    names = [f"btcusdt@{kind}" for kind in OF_SYMBOL] + [*OF_EVERY_SYMBOL, "newusdt@trade"]
+    async with streaming(ws_url, "/stream") as client:
+        await client.subscribe(*names)
+    hubs = [runtime.feed.handler(kind) for kind in (MarketStreams, Books, Gauges)]
+    async with asyncio.timeout(PATIENCE_S):
+        while any(hub._live for hub in hubs) or hubs[0]._waiting:
+            await asyncio.sleep(0.01)
+
+
 async def test_who_watches_one_symbol_costs_the_others_nothing(
     stream: StreamClient, runtime: Runtime, venue: Venue, alice: int
 ) -> None:
