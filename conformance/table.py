@@ -6,6 +6,7 @@ from conformance.areas import (
     amend,
     commissions,
     conditional,
+    errors,
     list_queries,
     lists,
     market,
@@ -22,7 +23,7 @@ from conformance.rules import Area
 AREAS: Final[tuple[Area, ...]] = tuple(
     module.AREA
     for module in (
-        market, tickers, orders, conditional, lists, list_queries, replace, amend, stp, commissions, pegged, opo,
-        trailing,
+        market, tickers, errors, orders, conditional, lists, list_queries, replace, amend, stp, commissions,
+        pegged, opo, trailing,
     )
 )  # fmt: skip
