@@ -182,6 +182,8 @@ class Lab:
         """The user `name` with an Ed25519 or RSA key. Raises Unprepared when there are none such."""
         signer: Ed25519Signer | RsaSigner = Ed25519Signer() if kind == "ed25519" else RsaSigner()
         made = self.sim("POST", "keys", user=self.user(name).name, publicKey=signer.public_pem)
+        if made.get("secret"):
+            raise Unprepared(f"/_sim/keys made no {kind} key")
         return User(self, self.user(name).name, made["apiKey"], signer)
 
     def credit(self, user: User, asset: str, amount: str) -> None:

@@ -3,10 +3,13 @@
 from typing import Final
 
 from conformance.areas import (
+    account,
     amend,
     commissions,
     conditional,
     errors,
+    execution,
+    filters,
     list_queries,
     lists,
     market,
@@ -14,16 +17,17 @@ from conformance.areas import (
     orders,
     pegged,
     replace,
+    signatures,
     stp,
     tickers,
     trailing,
-)  # fmt: skip
+)
 from conformance.rules import Area
 
 AREAS: Final[tuple[Area, ...]] = tuple(
     module.AREA
     for module in (
-        market, tickers, errors, orders, conditional, lists, list_queries, replace, amend, stp, commissions,
-        pegged, opo, trailing,
+        signatures, errors, account, market, tickers, orders, conditional, lists, list_queries, replace, amend,
+        filters, stp, commissions, pegged, opo, trailing, execution,
     )
 )  # fmt: skip

@@ -369,9 +369,3 @@ def by_maker(lab: Lab) -> None:
 
 
 PREVENTED.rejects("symbol alone is no combination", signed("GET", "/myPreventedMatches", symbol="{symbol}"))
-AREA.by("faqs/stp_faq.md: What is a Trade Group Id?").not_done(
-    "account tells the tradeGroupId",
-    "GET account",
-    "tradeGroupId",
-    "rest-api.md has no such member in its answer of GET account; prevented matches tell it",
-)
