@@ -19,8 +19,11 @@ from conformance.areas import (
     replace,
     signatures,
     stp,
+    stream_control,
+    streams,
     tickers,
     trailing,
+    user_streams,
 )
 from conformance.rules import Area
 
@@ -28,6 +31,6 @@ AREAS: Final[tuple[Area, ...]] = tuple(
     module.AREA
     for module in (
         signatures, errors, account, market, tickers, orders, conditional, lists, list_queries, replace, amend,
-        filters, stp, commissions, pegged, opo, trailing, execution,
+        filters, stp, commissions, pegged, opo, trailing, execution, streams, stream_control, user_streams,
     )
 )  # fmt: skip

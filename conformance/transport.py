@@ -21,6 +21,7 @@ from conformance.checks import Deviation
 
 ANSWER_SECONDS: Final = 15.0
 FRAME_SECONDS: Final = 5.0
+REUSE_SECONDS: Final = 2.0  # servers close silent connections, some after five
 LOOPBACK: Final = "127.0.0.1"
 
 
@@ -45,6 +46,7 @@ class Wire:
             raise ValueError(f"{url!r} is no address like http://127.0.0.1:8000")
         self.host, self.port = parts.hostname, parts.port or 80
         self._connections: dict[str, HTTPConnection] = {}
+        self._used = 0.0  # when, by the monotonic clock
         self.source = LOOPBACK
         self.alter_answer: Callable[[Answer], Answer] = _as_it_is
         self.alter_frame: Mutation = _unchanged
@@ -68,6 +70,8 @@ class Wire:
         return self.alter_answer(answer) if judged else answer
 
     def _exchange(self, method: str, target: str, data: bytes, headers: dict[str, str]) -> Answer:
+        if time.monotonic() - self._used > REUSE_SECONDS:
+            self.close()
         connection = self._connections.get(self.source)
         if connection is None:
             source = (self.source, 0) if self.has_sources else None
@@ -83,6 +87,7 @@ class Wire:
             connection.close()
             raise
         text = response.read()
+        self._used = time.monotonic()
         names = {name.lower(): value for name, value in response.getheaders()}
         with suppress(ValueError):
             return Answer(response.status, json.loads(text), names)
@@ -126,6 +131,12 @@ class Socket:
         except ConnectionClosed as error:
             raise Deviation(f"the connection was closed ({_code(error)})") from error
 
+    def flood(self, frames: list[Any]) -> None:
+        """Frames as fast as they go, until the other side has closed."""
+        with suppress(ConnectionClosed):
+            for frame in frames:
+                self.connection.send(json.dumps(frame))
+
     def receive(self, seconds: float = FRAME_SECONDS) -> Any:
         """The next frame. Raises Deviation when none comes, or the connection is closed."""
         frame = self._read(seconds)
@@ -152,7 +163,7 @@ class Socket:
                 return frame
         raise Deviation(f"{what} did not come")
 
-    def close_code(self, seconds: float = FRAME_SECONDS) -> int:
+    def close_code(self, seconds: float = FRAME_SECONDS) -> Any:
         """The code with which the other side closes. Raises Deviation when it does not."""
         deadline = time.monotonic() + seconds
         try:
@@ -161,7 +172,7 @@ class Socket:
         except TimeoutError:
             pass
         except ConnectionClosed as error:
-            return _code(error)
+            return self._wire.alter_frame(_code(error))
         raise Deviation(f"the connection was not closed within {seconds:g} s")
 
     def close(self) -> None:

@@ -170,14 +170,15 @@ def limits_stay(lab: Lab) -> None:
 
 
 RULE: Final = "execution rule of type `PRICE_RANGE`"
-for question, price, rules in (
+NOT_ENFORCED: Final[tuple[tuple[str, str | None, dict[str, Any]], ...]] = (
     (f"no {RULE} and no reference price?", None, {"makerFee": "0"}),
     (f"no {RULE} but does have a reference price?", "10", {"referenceExternalId": 42}),
     (f"an {RULE} but does not have a reference price?", None, {"rangeBidUp": "2", "referenceExternalId": 42}),
     (f"an {RULE} that does not have all four multipliers?", "10", {"rangeBidDown": "0.5", "referenceExternalId": 42}),
-):
+)
+for question, reference, rules in NOT_ENFORCED:
 
-    def not_enforced(lab: Lab, price: str | None = price, rules: dict[str, Any] = rules) -> None:
+    def not_enforced(lab: Lab, price: str | None = reference, rules: dict[str, Any] = rules) -> None:
         market = _ranged(lab, price, **rules)
         lab.user("bob").limit(market, "SELL", "1", "1000")
         same("FILLED", lab.user().order(market, "BUY", "MARKET", quantity="1")["status"], "the status")
