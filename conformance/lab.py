@@ -107,7 +107,7 @@ class User:
 
     def framed(self, method: str, **parameters: Any) -> dict[str, Any]:
         """A signed request of the WebSocket API, without its id."""
-        stamped = dict(parameters) | {"apiKey": self.api_key, "timestamp": self._lab.now_ms()}
+        stamped = {"apiKey": self.api_key, "timestamp": self._lab.now_ms()} | parameters
         return {"method": method, "params": stamped | {"signature": self.signer.sign(frame_payload(stamped))}}
 
 

@@ -11,6 +11,7 @@ from conformance.areas import (
     execution,
     filters,
     list_queries,
+    listen_keys,
     lists,
     market,
     opo,
@@ -24,6 +25,8 @@ from conformance.areas import (
     tickers,
     trailing,
     user_streams,
+    websocket_api,
+    websocket_methods,
 )
 from conformance.rules import Area
 
@@ -32,5 +35,6 @@ AREAS: Final[tuple[Area, ...]] = tuple(
     for module in (
         signatures, errors, account, market, tickers, orders, conditional, lists, list_queries, replace, amend,
         filters, stp, commissions, pegged, opo, trailing, execution, streams, stream_control, user_streams,
+        listen_keys, websocket_api, websocket_methods,
     )
 )  # fmt: skip
