@@ -8,7 +8,7 @@ where that is possible, so that the limits by address of one area do not meet an
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
@@ -48,6 +48,7 @@ class Wire:
         self._connections: dict[str, HTTPConnection] = {}
         self._used = 0.0  # when, by the monotonic clock
         self.source = LOOPBACK
+        self.patience = 1.0  # of the seconds that a frame is waited for; tests that know better have less
         self.alter_answer: Callable[[Answer], Answer] = _as_it_is
         self.alter_frame: Mutation = _unchanged
 
@@ -109,12 +110,14 @@ class Socket:
 
     def __init__(self, wire: Wire, target: str) -> None:
         self._wire = wire
+        self._stack = ExitStack()
         source = (wire.source, 0) if wire.has_sources else None
         try:
-            self.connection: ClientConnection = connect(
+            opened = connect(
                 f"ws://{wire.host}:{wire.port}{target}", open_timeout=ANSWER_SECONDS, close_timeout=1,
                 source_address=source, ping_interval=None, max_size=2**24, proxy=None, compression=None,
             )  # fmt: skip
+            self.connection: ClientConnection = self._stack.enter_context(opened)
         except (OSError, WebSocketException) as error:
             raise Deviation(f"no WebSocket at {target.partition('?')[0]} ({type(error).__name__})") from error
 
@@ -139,7 +142,7 @@ class Socket:
 
     def receive(self, seconds: float = FRAME_SECONDS) -> Any:
         """The next frame. Raises Deviation when none comes, or the connection is closed."""
-        frame = self._read(seconds)
+        frame = self._read(seconds * self._wire.patience)
         if frame is None:
             raise Deviation(f"no frame came within {seconds:g} s")
         return self._wire.alter_frame(frame)
@@ -147,7 +150,7 @@ class Socket:
     def gather(self, seconds: float, enough: Callable[[list[Any]], bool] = lambda frames: False) -> list[Any]:
         """All frames that come within so many seconds, or until there are `enough`."""
         frames: list[Any] = []
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * self._wire.patience
         while not enough(frames) and (left := deadline - time.monotonic()) > 0:
             if (frame := self._read(left)) is None:
                 break
@@ -156,7 +159,7 @@ class Socket:
 
     def find(self, wanted: Callable[[Any], bool], what: str, seconds: float = FRAME_SECONDS) -> Any:
         """The next frame that is wanted; others are passed over. Raises Deviation when none comes."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * self._wire.patience
         while (left := deadline - time.monotonic()) > 0 and (frame := self._read(left)) is not None:
             frame = self._wire.alter_frame(frame)
             if wanted(frame):
@@ -165,7 +168,7 @@ class Socket:
 
     def close_code(self, seconds: float = FRAME_SECONDS) -> Any:
         """The code with which the other side closes. Raises Deviation when it does not."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * self._wire.patience
         try:
             while (left := deadline - time.monotonic()) > 0:
                 self.connection.recv(timeout=left)
@@ -178,7 +181,7 @@ class Socket:
     def close(self) -> None:
         """End it."""
         with suppress(OSError, WebSocketException):
-            self.connection.close()
+            self._stack.close()
 
     def _read(self, seconds: float) -> Any:
         """The next frame as JSON (a text that is none as such); None: nothing came."""

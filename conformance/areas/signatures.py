@@ -3,7 +3,7 @@
 from typing import Any, Final
 from urllib.parse import quote
 
-from conformance.checks import TEXT, WHOLE, AtLeast, hold
+from conformance.checks import TEXT, WHOLE, AtLeast, Kind, hold
 from conformance.lab import Lab, User
 from conformance.rules import Area, expect, refused
 from conformance.signing import HmacSigner, query_of
@@ -18,6 +18,7 @@ RSA_KEYS = AREA.by("rest-api.md: RSA Keys")
 SECURITY = AREA.by("rest-api.md: Request Security")
 PARAMETERS = AREA.by("rest-api.md: General Information on Endpoints")
 KEY_TYPES: Final = "faqs/api_key_types.md: "
+THERE: Final = Kind("anything", lambda value: value is not None)
 ORDER: Final = {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "90"}
 BAD_SIGNATURE: Final = (-1022, "Signature for this request is not valid.")
 BAD_KEY: Final = (-2015, "Invalid API-key, IP, or permissions for action.")
@@ -142,16 +143,17 @@ def query_first(lab: Lab) -> None:
     expect(user.raw("POST", "/order", query, f"{body}&signature={signature}"), AtLeast({"price": "90.00000000"}))
 
 
-for method, path, more in (
-    ("DELETE", "/order", {"orderId": 0}),
-    ("PUT", "/order/amend/keepPriority", {"orderId": 0, "newQty": "0.5"}),
-):
+FORMS: Final[tuple[tuple[str, str, dict[str, Any], str], ...]] = (
+    ("DELETE", "/order", {}, "orderId"),
+    ("PUT", "/order/amend/keepPriority", {"newQty": "0.5"}, "amendedOrder"),
+)
+for method, path, more, member in FORMS:
 
-    def form_body(lab: Lab, method: str = method, path: str = path, more: dict[str, Any] = more) -> None:
+    def form_body(lab: Lab, method: str = method, path: str = path, more: Any = more, member: str = member) -> None:
         user, market = lab.user(), lab.market()
         order_id = user.limit(market, "BUY", "1", "90")["orderId"]
-        asked = {"symbol": market.symbol} | more | {"orderId": order_id}
-        expect(user.send(method, path, asked, body=True), AtLeast({}))
+        asked = {"symbol": market.symbol, "orderId": order_id} | more
+        expect(user.send(method, path, asked, body=True), AtLeast({member: THERE}))
 
     PARAMETERS.rule(f"{method} takes a form body", f"{method} {path[1:]}, all in the body", "200")(form_body)
 

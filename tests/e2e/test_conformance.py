@@ -83,6 +83,7 @@ class WrongInTheEnd:
         self.wire = Wire(asked.url)
         self.wire.alter_answer = self._alter
         self.wire.alter_frame = lambda frame: {}
+        self.wire.patience = 0.1
 
     def next(self, outcome: Outcome) -> None:
         """The next rule's answers are counted from here."""
