@@ -64,7 +64,7 @@ def test_the_exchange_does_what_the_committed_report_says(asked: Asked) -> None:
         difflib.unified_diff(committed.splitlines(), now.splitlines(), "committed", "now", n=0, lineterm="")
     )
     assert passes >= int(total[1]), f"fewer rules pass than were committed:\n{changes}"
-    assert now == committed, f"run manage.py conformance --write docs/CONFORMANCE.md:\n{changes}"
+    assert not changes, f"run manage.py conformance --write docs/CONFORMANCE.md:\n{changes}"
 
 
 @pytest.mark.timeout(300)
