@@ -318,6 +318,10 @@ async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime)
     }
     if caller.dialect.account_names_user:
         view |= {"accountId": caller.account, "userId": caller.user_name}
+    elif (trade_group := await queries.trade_group(caller.account)) >= 0:
+        view["tradeGroupId"] = (
+            trade_group  # faqs/stp_faq.md; rest-api.md, which shows an account in none, leaves it out
+        )
     return view
 
 

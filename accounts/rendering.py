@@ -68,9 +68,10 @@ class FillView(msgspec.Struct, rename="camel"):
 
 
 class PreventedView(msgspec.Struct, rename="camel"):
-    """A match that the order just placed was kept from."""
+    """A match that the order just placed was kept from. `maker_symbol`: only where something was transferred."""
 
     prevented_match_id: int
+    maker_symbol: str | UnsetType
     maker_order_id: int
     price: str
     taker_prevented_quantity: str | UnsetType
@@ -267,6 +268,7 @@ def expiry_reason(order: OrderRecord) -> str:
 def _prevented_view(spec: SymbolSpec, match: PreventedMatch) -> PreventedView:
     return PreventedView(
         match.prevented_match_id,
+        spec.symbol if match.mode is StpMode.TRANSFER else UNSET,
         match.maker_order_id,
         price_text(spec, match.price_ticks),
         _lost(spec, match.taker_prevented_lots),

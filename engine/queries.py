@@ -232,6 +232,11 @@ class Queries:
             for i, name in enumerate(names)
         ]
 
+    async def trade_group(self, account: int) -> int:
+        """Whom self-trade prevention keeps the account from trading with, beside itself; -1 for nobody."""
+        found = await self._runner.command("HGET", self._keys.trade_groups, str(account))
+        return -1 if found is None else int(found)
+
     async def book_orders(self, spec: SymbolSpec) -> list[OrderRecord]:
         """Every open order of a symbol, for the admin and the audit; oldest first."""
         records = await self._runner.command("HVALS", self._keys.orders(spec.symbol))

@@ -272,7 +272,7 @@ async def test_an_order_that_expired_says_why_wherever_it_is_shown(trader: Signe
     assert (shown["status"], shown["expiryReason"]) == ("EXPIRED", "OTO_PHASE_ONE_EXPIRED")
 
 
-async def test_a_prevented_match_tells_the_trade_group(trader: Signer, venue: Venue) -> None:
+async def test_a_prevented_match_tells_the_trade_group(trader: Signer, bob: Api, venue: Venue) -> None:
     """faqs/stp_faq.md, scenario D; whoever is in no group is told nothing of one."""
     taker = limit_order("BUY", "51000", "0.02", timeInForce="GTC", selfTradePreventionMode="EXPIRE_TAKER")
     alone = await trader.ok("POST", "/order", **taker)
@@ -282,6 +282,12 @@ async def test_a_prevented_match_tells_the_trade_group(trader: Signer, venue: Ve
     told = await trader.ok("POST", "/order", **taker)
     assert (told["tradeGroupId"], told["preventedQuantity"]) == (7, "0.02000000")
     assert list(told)[-3:] == ["tradeGroupId", "preventedMatchId", "preventedQuantity"]
+    assert (await trader.ok("GET", "/account"))["tradeGroupId"] == 7
+    await venue.registry.set_trade_group(2, 7)
+    mode = {"selfTradePreventionMode": "TRANSFER"}
+    await bob.ok("POST", "/order", **limit_order("SELL", "50900", "0.02", **mode))
+    moved = await trader.ok("POST", "/order", **taker | mode)
+    assert list(moved["preventedMatches"][0])[:3] == ["preventedMatchId", "makerSymbol", "makerOrderId"]
 
 
 async def test_icebergs_and_trailing_stops_show_what_they_were_sent_with(trader: Signer) -> None:
