@@ -73,8 +73,11 @@ class Exchange:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """One for all tests: whichever comes second sets the clock back."""
     running = Up(tmp_path_factory.mktemp("limits") / "data", "--no-demo", "--workers", str(WORKERS))
-    yield running.wait_until_open()
-    running.end()
+    try:
+        yield running.wait_until_open()
+    finally:
+        if running.process.poll() is None:
+            running.end()
 
 
 @pytest.fixture
