@@ -247,6 +247,19 @@ async def test_a_filter_that_refuses_the_quantity_ends_the_sale_and_frees_everyt
     assert found[1].is_done
 
 
+@pytest.mark.parametrize("rules", [{"min_lots": 999}, {"min_notional_atoms": 2 * 999 * ATOMS}])
+async def test_what_a_filter_asks_at_least_is_enough(
+    venue: Venue, alice: int, dave: int, rules: dict[str, int]
+) -> None:
+    """999 lots are left of a thousand."""
+    placed = await venue.gateway.place_order_list(opo(dave, sale(dave)))
+    await venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, **rules))
+    await venue.gateway.place_order(
+        msgspec.structs.replace(limit(alice, SELL, PRICE, LOTS, tif=TimeInForce.IOC), rules_version=0)
+    )
+    assert [(order.status, order.lots) for order in await now(venue, placed)] == [("FILLED", 1_000), ("NEW", 999)]
+
+
 async def test_nothing_whole_is_left_of_one_lot(venue: Venue, alice: int, dave: int) -> None:
     placed = await venue.gateway.place_order_list(opo(dave, *pair(dave), lots=1))
     await sell(venue, alice, 1)

@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 
 class Mutant(NamedTuple):
-    """`old` stands in `file` (below engine/lua) exactly once and becomes `new`."""
+    """`old` stands in `file` (below engine/lua) exactly once and becomes `new`. `tests` notice it if random commands,
+    for which it is too rare, do not.
+    """
 
     file: str
     old: str
     new: str
     what: str
+    tests: str = ""
 
 
 MUTANTS = [
@@ -441,6 +444,7 @@ MUTANTS = [
         "if (price - low) * BIPS > low * bips then return low end",
         "if (price - low) * BIPS >= low * bips then return low end",
         "the breaker halts at its bound",
+        "tests/engine/test_limits.py",
     ),
     Mutant(
         "lib/execution.lua",
@@ -490,5 +494,263 @@ MUTANTS = [
         "plan_consequences(market, true)",
         "plan_consequences(market, false)",
         "an auction triggers nothing",
+    ),
+    # Orders that pay for others.
+    Mutant(
+        "lib/paying.lua",
+        "free_base(market, account) >= fee then",
+        "free_base(market, account) > fee then",
+        "a commission is not taken from what is just enough",
+        "tests/engine/test_opo.py",
+    ),
+    Mutant(
+        "lib/paying.lua",
+        "math.floor(pending[1].locked / market.base_atoms_per_lot)",
+        "math.ceil(pending[1].locked / market.base_atoms_per_lot)",
+        "a paid order sells more than was bought",
+    ),
+    Mutant(
+        "lib/paying.lua",
+        'if leg.left < rule_of(definition, "min_lots") then',
+        'if leg.left <= rule_of(definition, "min_lots") then',
+        "the smallest quantity itself is too small for a paid order",
+        "tests/engine/test_opo.py",
+    ),
+    Mutant(
+        "lib/paying.lua",
+        "account == other_account or market",
+        "market",
+        "in a trade with oneself the commission is taken from what is sold",
+    ),
+    Mutant(
+        "lib/lists.lua",
+        "  move(market.base, main.account, held - needed, needed - held)\n",
+        "",
+        "what a paid order cannot sell stays locked",
+    ),
+    # Pegs in lists.
+    Mutant(
+        "lib/cascade.lua",
+        'if order.type == "LIMIT_MAKER" then main, extra = pair_of(order) end',
+        "",
+        "the stop beside a pegged order keeps its lock",
+    ),
+    Mutant(
+        "lib/cascade.lua",
+        "enough(free, needed - order.locked - freed)",
+        "enough(free, needed - order.locked)",
+        "money that the stop beside a pegged order frees does not count",
+        "tests/engine/test_pegged_lists.py",
+    ),
+    Mutant(
+        "place_order_list.lua",
+        "\n    or is_pair and refusal_astray(market, order)",
+        "",
+        "a pegged order of a pair may find a price on the wrong side",
+    ),
+    Mutant(
+        "lib/pegs.lua",
+        "    and not band_broken(market, order.side, order.price)\n",
+        "",
+        "PERCENT_PRICE does not judge a pegged order that has waited",
+    ),
+    # The reference price, the range around it, and filters that look at it.
+    Mutant(
+        "lib/matching.lua",
+        "(price < range.low or price > range.high)",
+        "(price < range.low or price >= range.high)",
+        "the highest price of the range is outside of it",
+    ),
+    Mutant(
+        "lib/reference.lua",
+        'if side == "SELL" then up, down',
+        'if side == "BUY" then up, down',
+        "sales have the range of purchases",
+    ),
+    Mutant(
+        "lib/reference.lua",
+        "  if is_unfinished then return read_range() end\n",
+        "",
+        "a taker's own trades move its range",
+        "tests/engine/test_price_range.py",
+    ),
+    Mutant(
+        "lib/reference.lua",
+        "((is_highest or wide.number(rest) == 0) and 0 or 1)",
+        "0",
+        "the lowest price of the range is rounded down",
+        "tests/engine/test_price_range.py",
+    ),
+    Mutant(
+        "lib/reference.lua",
+        "wide.of(math.max(0, cutoff - bucket.open))",
+        "wide.of(0)",
+        "the oldest bucket counts whole",
+    ),
+    Mutant(
+        "lib/reference.lua",
+        "if open + width > cutoff and",
+        "if open > cutoff and",
+        "a bucket is dropped before its end",
+    ),
+    Mutant(
+        "lib/reference.lua",
+        "current.trades + #market.fills",
+        "current.trades + 1",
+        "a step counts as one trade",
+    ),
+    Mutant(
+        "lib/reference.lua",
+        "  if market.execution_rules then\n    local reference",
+        "  if false then\n    local reference",
+        "filters look at the last price alone",
+    ),
+    Mutant(
+        "lib/reference.lua",
+        "(wide.number(rest) > 0 and 1 or 0)",
+        "0",
+        "what an order is worth at the reference price is rounded down",
+        "tests/engine/test_reference_in_filters.py",
+    ),
+    Mutant(
+        "lib/bands.lua",
+        "wide.less(given, bound), wide.less(bound, given)",
+        "wide.less(given, bound), not wide.less(given, bound)",
+        "the highest multiple of the reference price is refused",
+        "tests/engine/test_reference_in_filters.py",
+    ),
+    # Recorded history.
+    Mutant(
+        "lib/tape.lua",
+        "  market.limits = market.execution_rules\n",
+        "",
+        "filters do not judge what the tape triggers",
+        "tests/engine/test_price_range.py",
+    ),
+    Mutant(
+        "lib/tape.lua",
+        "level.taken + level.left - level.actual",
+        "level.taken",
+        "what users took comes back with the next frame",
+    ),
+    Mutant(
+        "lib/tape.lua",
+        "level.has_followers = last[1] ~= order.member",
+        "level.has_followers = false",
+        "the tape's orders grow in front of users'",
+        "tests/tape/test_frames.py",
+    ),
+    Mutant(
+        "lib/tape.lua",
+        "  taker.allocation = allocation ",
+        "  taker.allocation = nil ",
+        "the tape shares out a round again that it is amid",
+    ),
+    Mutant(
+        "lib/tape.lua",
+        "if wall and sign * tonumber(level.price) <= sign * wall then",
+        "if wall and sign * tonumber(level.price) < sign * wall then",
+        "a quote at the price of a user's order does not meet it",
+    ),
+    Mutant(
+        "apply_tape_frame.lua",
+        "    if recorded == 0 then level.taken = 0 end\n",
+        "",
+        "a level that was empty is still short of what was taken",
+    ),
+    Mutant(
+        "apply_tape_frame.lua",
+        "tonumber(level.price) >= lowest_ask",
+        "tonumber(level.price) > lowest_ask",
+        "two quotes at one price cross",
+    ),
+    Mutant(
+        "play_tape_trade.lua",
+        "level.taken = taken\ncommit_orders",
+        "commit_orders",
+        "what users met of a trade is missing from the level",
+    ),
+    Mutant(
+        "play_tape_trade.lua",
+        "if withdrawn.actual > 0 then",
+        "if false then",
+        "quotes better than a trade stay",
+    ),
+    # More of auctions.
+    Mutant(
+        "lib/auction_price.lua",
+        "return one.distance < other.distance end",
+        "return one.distance > other.distance end",
+        "of two prices an auction takes the one further from the last",
+    ),
+    Mutant(
+        "lib/auction.lua",
+        "math.min(bid.turn, ask.turn, auction.lots)",
+        "math.min(bid.left, ask.left, auction.lots)",
+        "in an auction an iceberg trades all it has in one turn",
+    ),
+    Mutant(
+        "lib/entry.lua",
+        'if kind == "LIMIT" and time_in_force == "GTC" and not',
+        'if kind == "LIMIT" and not',
+        "an order that cannot wait is collected",
+    ),
+    Mutant(
+        "lib/auction.lua",
+        "tonumber(ask.id) < tonumber(bid.id) then maker",
+        "true then maker",
+        "in an auction the sale always makes",
+    ),
+    # More of fees and limits.
+    Mutant(
+        "lib/commissions.lua",
+        "market.discount_asset and rates.discount_use == 1",
+        "market.discount_asset",
+        "who has not asked for it pays in the discount asset",
+    ),
+    Mutant(
+        "lib/commissions.lua",
+        "return conversion_at(market, price, asset == market.quote_asset)",
+        "return conversion_at(market, price, asset == market.base_asset)",
+        "a fee is converted upside down",
+    ),
+    Mutant(
+        "lib/commissions.lua",
+        '    overlay_rates(rates, redis.call("HGET", META, "rates:" .. account))\n',
+        "",
+        "an account's own fees for all symbols are forgotten",
+    ),
+    Mutant(
+        "lib/wide.lua",
+        "wide_sum(wide_product(a, { 2 }), b)",
+        "wide_product(a, { 2 })",
+        "what is converted is rounded down",
+    ),
+    Mutant(
+        "lib/limits.lua",
+        "local is_filter = of_symbol and wide.less(of_symbol, after)",
+        "local is_filter = of_symbol and not wide.less(after, of_symbol)",
+        "the largest position allowed is refused",
+        "tests/engine/test_limits.py",
+    ),
+    Mutant(
+        "lib/limits.lua",
+        "if wide.less(most, total) then",
+        "if not wide.less(total, most) then",
+        "the last atom of a day is refused",
+        "tests/engine/test_limits.py",
+    ),
+    Mutant(
+        "lib/limits.lua",
+        "if most_quote and worth > most_quote then",
+        "if most_quote and worth >= most_quote then",
+        "the largest order allowed is refused",
+        "tests/engine/test_limits.py",
+    ),
+    Mutant(
+        "rules/price_time_pro_rata.lua",
+        "if shares[i] + more > 0 then",
+        "if more > 0 then",
+        "who has a share by size and none by time gets nothing",
     ),
 ]

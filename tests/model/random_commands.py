@@ -4,6 +4,7 @@ The fact a newcomer would get wrong: the books must stay busy and small. Prices 
 that most orders meet somebody, and cancels are frequent.
 """
 
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from random import Random
 
 import msgspec
@@ -79,6 +80,7 @@ class Commands:
             (0.5, self._rules.status), (1.2, self._rules.of_symbol), (0.8, self._rules.of_account), (6, self._pegged),
             (0.6, self._rules.of_matching), (0.8, self._rules.auction), (2, self._kill_among_icebergs),
             (1.2, self._rules.of_reference), (4, self._recording.draw), (2.5, self._one_too_many),
+            (2, self._for_a_share), (1.5, self._at_a_bound),
             (0.5, self._key), (0.5, self._group), (1, self._clock), (2, self._some_fees),
         )  # fmt: skip
         if reopening := self._rules.reopening():
@@ -321,6 +323,46 @@ class Commands:
         step = makes[kind]()
         self._only_symbol, self._only_account = "", 0
         return step
+
+    def _for_a_share(self) -> Step:
+        """Where a rule shares out by size: a small order more on a best level, or a little less than all of one."""
+        ruled = [symbol for symbol, market in self._reference.markets.items() if market.rules.matching]
+        if not ruled:
+            return self._rules.of_matching()
+        symbol, side = self._random.choice(ruled), self._random.choice(list(Side))
+        queue = self._reference.queue(symbol, side)
+        level = [order for order in queue if order.price == queue[0].price]
+        market = self._reference.markets[symbol]
+        price_ticks = int(level[0].price / market.tick) if level else CENTRES[symbol]
+        if len(level) < 3 or self._random.random() < 0.4:
+            return self._place(
+                self._account(), symbol, side, OrderType.LIMIT, TimeInForce.GTC, price_ticks=price_ticks,
+                lots=self._random.randint(1, 4),
+            )  # fmt: skip
+        shown = int(sum(order.shown for order in level) / market.lot)
+        return self._place(
+            self._account(), symbol, side.opposite, OrderType.LIMIT, TimeInForce.IOC, price_ticks=price_ticks,
+            lots=max(1, shown - self._random.choice((1, 2, 3, 4, shown // 2))),
+        )  # fmt: skip
+
+    def _at_a_bound(self) -> Step:
+        """A price as high or as low as PERCENT_PRICE allows, or a tick beyond."""
+        found = []
+        for symbol, market in self._reference.markets.items():
+            rules, average = market.rules, self._reference.average_price(market)
+            if average is not None:
+                for band, sides in ((rules.price, list(Side)), (rules.bid_price, [Side.BUY]),
+                                    (rules.ask_price, [Side.SELL])):  # fmt: skip
+                    for multiple, rounding, away in ((band.up, ROUND_FLOOR, 1), (band.down, ROUND_CEILING, -1)):
+                        ticks = (average * multiple / market.tick).to_integral_value(rounding)
+                        found += [(symbol, side, int(ticks), away) for side in sides if multiple]
+        if not found:
+            return self._rules.of_symbol()
+        symbol, side, price_ticks, away = self._random.choice(found)
+        return self._place(
+            self._account(), symbol, side, OrderType.LIMIT, TimeInForce.GTC, lots=self._random.randint(1, 9),
+            price_ticks=max(1, price_ticks + self._random.choice((0, 0, away))),
+        )  # fmt: skip
 
     def _iceberg(self) -> Step:
         symbol, side, lots = self._symbol(), self._random.choice(list(Side)), self._random.randint(2, 20)

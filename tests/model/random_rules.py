@@ -37,6 +37,11 @@ def symbol_trades(reference: Exchange, symbol: str) -> bool:
     return reference.markets[symbol].status == "TRADING"
 
 
+def rounded(ticks: int) -> int:
+    """A price close by of which many multiples in 1e-4 are whole ticks."""
+    return max(10, round(ticks, -2 if ticks > 500 else -1))
+
+
 class Rules:
     """Draws steps, as `Commands` does. `specs` are the rules as their owner has defined them."""
 
@@ -127,6 +132,8 @@ class Rules:
         market = self._reference.markets[symbol]
         last = int((market.last_price or market.tick) / market.tick)
         up, down = (-(-self._random.randint(1, 8) * 10_000 // last) for _ in "ud")  # often a whole tick
+        if self._random.random() < 0.5:
+            up, down = (self._random.randint(1, 8) * 10_000 // rounded(last) for _ in "ud")
         names = self._random.choice(BANDS)
         return {names[0]: 10_000 + up, names[1]: max(0, 10_000 - down) if self._random.random() < 0.8 else 0}
 
@@ -155,10 +162,11 @@ class Rules:
         return self.define(symbol, changes, reopen=False)
 
     def _told_price(self, symbol: str) -> int | None:
-        """In 1e-8: close to the last price and seldom a whole tick; seldom none."""
-        units = self._last(symbol) * SPECS[symbol].tick_units
-        around = round(units * self._random.uniform(0.99, 1.01))
-        return self._random.choice((units, around, around, around, around, None))
+        """In 1e-8: close to the last price, of which multiples may be whole ticks or hardly ever are; seldom none."""
+        last, tick_units = self._last(symbol), SPECS[symbol].tick_units
+        around = round(last * tick_units * self._random.uniform(0.99, 1.01))
+        whole = rounded(last) * tick_units
+        return self._random.choice((whole, whole, around, around, around, None))
 
     def _last(self, symbol: str) -> int:
         market = self._reference.markets[symbol]

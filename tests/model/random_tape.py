@@ -10,7 +10,7 @@ from engine.commands import TapeFrame, TapeLevel, TapeTrade
 from engine.types import Side
 from tests.model.agreement import Step
 from tests.model.reference import Exchange
-from tests.model.tape import MAKER, TAKER
+from tests.model.tape import MAKER, TAKER, Level
 from tests.model.translation import SPECS
 
 DELAYS_MS = (0, 0, 1, 40, 700, -5)
@@ -35,7 +35,15 @@ class Recording:
             away = round(self._random.gauss(3, 3))
             price = self._centres[head["symbol"]] + (away if side is Side.SELL else -away)
             levels.append(TapeLevel(side, max(1, price), self._random.choice((0, 0, 1, 5, 20, 40))))
+        if known := [level for key, level in self._reference.tape.items() if key[0] == head["symbol"] and level.left]:
+            levels.append(self._again(self._random.choice(known), str(head["symbol"])))
         return Step("apply_frame", TapeFrame(levels=levels, **head))
+
+    def _again(self, level: Level, symbol: str) -> TapeLevel:
+        """A little more or less of what was shown there."""
+        market = self._reference.markets[symbol]
+        lots = int(level.recorded / market.lot) + self._random.choice((-3, -1, 1, 1, 4, 9))
+        return TapeLevel(Side(level.side), int(level.price / market.tick), max(0, lots))
 
     def _trade(self) -> Step:
         head = self._head()
