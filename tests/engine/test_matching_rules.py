@@ -243,6 +243,26 @@ async def test_the_guides_own_rule_as_it_stands(
     assert await taken(venue, limit(bob, BUY, 1_000, 55), makers) == [(1, 30), (3, 25)]
 
 
+@pytest.mark.parametrize("cap", [1, 2, 500])
+async def test_recorded_history_shares_a_level_out_once(venue: Venue, alice: int, cap: int) -> None:
+    """A recorded trade that needs many orders of the tape goes on amid the round where the one before has stopped."""
+    version = await use(venue, "pro_rata")
+    makers = await stand(venue, alice, 50, 30, 20, 7, 3)
+    await give_tape_accounts(venue)
+    for account in (MAKER, TAKER):
+        await fund(venue, account, BTC=10**15, USDT=10**15)
+    await venue.clock.set_virtual(LATE_MS)
+    shorten_steps(venue, cap)
+    tape = at_last(venue)
+    tape.rules_version = version
+    fills = await tape.trade(1_000, 55, is_buyer_maker=False)
+    shares = {fill.maker_order_id: fill.lots for fill in fills}
+    assert len(shares) == len(fills), "everybody is met once"
+    # 110 lots of users and 55 that the tape puts there: a third of each, what rounding leaves over to the oldest.
+    assert [shares.get(maker, 0) for maker in makers] == [18, 10, 6, 2, 1]
+    assert sum(shares.values()) == 55
+
+
 @pytest.mark.parametrize("rule", ["pro_rata", "price_time_pro_rata"])
 async def test_a_fault_among_the_shares_changes_nothing(venue: Venue, alice: int, bob: int, rule: str) -> None:
     """Before the first write of an order that shares a level out, of one that does so amid its steps, of the tape."""

@@ -645,6 +645,7 @@ MUTANTS = [
         "  taker.allocation = allocation ",
         "  taker.allocation = nil ",
         "the tape shares out a round again that it is amid",
+        "tests/engine/test_matching_rules.py",
     ),
     Mutant(
         "lib/tape.lua",
