@@ -17,6 +17,7 @@ HEADER: Final = b"x-mbx-time-unit"
 MICROSECONDS_FROM: Final = 100_000_000_000_000  # milliseconds come so far in the year 5138, microseconds did in 1973
 KLINE_COLUMNS: Final = 12
 KLINE_OPEN, KLINE_CLOSE = 0, 6
+LENGTH_OF_A_DAY: Final = 86_399_999  # from its first to its last millisecond
 
 _TIMES: Final = frozenset({
     "serverTime", "time", "updateTime", "transactTime", "transactionTime", "workingTime", "trailingTime", "openTime",
@@ -79,6 +80,8 @@ def _members(value: dict[str, Any]) -> dict[str, Any]:
     found = {name: _member(name, item, of_event) for name, item in value.items()}
     if kind == "kline" and isinstance(candle := value.get("k"), dict):
         found["k"] |= {"t": _finer(candle["t"]), "T": _last_moment(candle["T"])}
+    if "closeTime" in value and value["closeTime"] - value.get("openTime", 0) == LENGTH_OF_A_DAY:
+        found["closeTime"] = _last_moment(value["closeTime"])  # of a trading day; 24 hours up to now are one longer
     return found
 
 

@@ -71,6 +71,11 @@ def test_any_other_unit_is_refused_with_1194(text: str) -> None:
             "e": "executionReport", "C": "mine", "i": 429, "d": 4, "D": 5000, "W": 6000, "u": 1, "t": -1, "I": 8}),
         ({"e": "listStatus", "T": 1, "O": [{"s": "X", "i": 17}]}, {
             "e": "listStatus", "T": 1000, "O": [{"s": "X", "i": 17}]}),
+        ({"openTime": 1695686400000, "closeTime": 1695772799999}, {
+            "openTime": 1695686400000000, "closeTime": 1695772799999999}),
+        ({"openTime": 1499783499040, "closeTime": 1499869899040}, {
+            "openTime": 1499783499040000, "closeTime": 1499869899040000}),
+        ({"mins": 5, "closeTime": 1694061154503}, {"mins": 5, "closeTime": 1694061154503000}),
         ({"stream": "x@trade", "data": {"e": "trade", "T": 2}}, {
             "stream": "x@trade", "data": {"e": "trade", "T": 2000}}),
         ({"id": 5, "status": 200, "result": {"serverTime": 9}}, {
