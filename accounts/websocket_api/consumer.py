@@ -27,19 +27,23 @@ from api.dialects import V3
 from api.errors import answer_to
 from api.limits import Meter, retry_after
 from api.runtime import current
-from api.subscriptions import WRITE_TEXT, Envelope
+from api.subscriptions import HALF_FULL_PERCENT, WRITE_TEXT, Envelope
 from engine.errors import EngineUnavailable, ExchangeError
 from markets.consumers import LARGEST_FRAME, StreamConsumer
 
 logger = logging.getLogger(__name__)
 
 INTERNAL_ERROR: Final = 1011
-MOST_AT_ONCE: Final = 64
+MOST_AT_ONCE: Final = 16
+LARGEST_QUEUE: Final = 16 << 20  # bytes: some of the answers that are asked for at once may well have a megabyte
+DRAIN_S: Final = 0.005
 MOST_HEARD: Final = 64  # frames that wait before the peer is stopped; those that came with the last may be more
 
 
 class WebSocketApiConsumer(StreamConsumer):
     """One socket of the WebSocket API. `methods`: what can be asked for, by name."""
+
+    max_bytes = LARGEST_QUEUE
 
     def __init__(self, methods: Mapping[str, Method]) -> None:
         super().__init__()
@@ -108,6 +112,7 @@ class WebSocketApiConsumer(StreamConsumer):
                 if len(heard) == MOST_HEARD:
                     self._resume()
                 try:
+                    await self._until_read()
                     await self._take(heard.popleft())
                 except Exception:
                     logger.exception("a connection of the WebSocket API is cut")
@@ -117,8 +122,14 @@ class WebSocketApiConsumer(StreamConsumer):
             self._idle_worker = loop.create_future()
             await self._idle_worker
 
+    async def _until_read(self) -> None:
+        """Take no more requests while half of what may wait for the peer does: who asks shall not be cut for it."""
+        while self.subscriber.fullness_percent > HALF_FULL_PERCENT and not self._is_gone:  # noqa: ASYNC110 - untold
+            await asyncio.sleep(DRAIN_S)
+
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A message came, by a server that has no short way, or one that is no text."""
+        await self._until_read()
         await self._take(b"" if text_data is None or len(text_data) > LARGEST_FRAME else text_data)
 
     async def _take(self, data: bytes | str) -> None:

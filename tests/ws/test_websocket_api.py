@@ -8,10 +8,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from accounts.websocket_api.consumer import WebSocketApiConsumer
+from api.runtime import Runtime
 from engine.types import Side
 from engine.venue import Venue
 from tests.conftest import limit
-from tests.ws.conftest import Client, connected
+from tests.ws.api_client import api_url_of
+from tests.ws.conftest import Client, connected, serving
 
 
 @pytest.fixture
@@ -156,6 +159,20 @@ async def test_many_requests_at_once_are_all_answered(api: Client) -> None:
     numbers = list(range(300))
     await asyncio.gather(*(api.socket.send(f'{{"method":"time","id":{number}}}') for number in numbers))
     assert sorted([(await api.receive())["id"] for _ in numbers]) == numbers
+
+
+async def test_who_asks_for_more_than_he_reads_gets_it_all(
+    redis_url: str, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WebSocketApiConsumer, "max_bytes", 200_000)
+    request = '{{"method": "exchangeInfo", "id": {}}}'
+    async with serving(Runtime(redis_url, venue.name), send_buffer=4_096) as url, connected(api_url_of(url)) as client:
+        size = len(msgspec.json.encode(await client.raw(request.format(0))))
+        assert size * 400 > 8 * 200_000
+        for number in range(400):
+            await client.socket.send(request.format(number))
+        await asyncio.sleep(0.2)
+        assert sorted([(await client.receive())["id"] for _ in range(400)]) == list(range(400))
 
 
 async def test_the_book_is_that_of_rest(api: Client, venue: Venue, alice: int) -> None:
