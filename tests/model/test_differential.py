@@ -62,7 +62,7 @@ def remember(seed: int, commands: int, cap: int) -> None:
             file.write(f"{seed} {commands} {cap}\n")
 
 
-@pytest.mark.timeout(3_600)
+@pytest.mark.timeout(7_200)
 async def test_random_commands_have_the_same_outcome_in_engine_and_reference(redis_url: str, venue_name: str) -> None:
     coverage = Coverage()
     for cap, share in SHARES.items():

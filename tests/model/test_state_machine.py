@@ -397,7 +397,7 @@ def loop() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@pytest.mark.timeout(1_800)
+@pytest.mark.timeout(7_200)
 def test_whatever_is_asked_engine_and_reference_agree(redis_url: str, loop: asyncio.Runner) -> None:
     profile = settings.get_profile("deep" if settings.get_current_profile_name() == "deep" else "fast")
     run_state_machine_as_test(lambda: Agreement(loop, redis_url), settings=profile)
