@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from channels.testing import WebsocketCommunicator
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from accounts.routing import websocket_application
 from accounts.websocket_api.consumer import WebSocketApiConsumer
 from api.runtime import Runtime
 from engine.types import Side
@@ -178,3 +180,17 @@ async def test_who_asks_for_more_than_he_reads_gets_it_all(
 async def test_the_book_is_that_of_rest(api: Client, venue: Venue, alice: int) -> None:
     await venue.gateway.place_order(limit(alice, Side.BUY, 5_000_000, 1_000))
     assert (await ask(api, "depth", symbol="BTCUSDT"))["bids"] == [["50000.00000000", "0.01000000"]]
+
+
+async def test_a_server_without_the_short_way_serves_too(redis_url: str, venue: Venue) -> None:
+    """As daphne, which `runserver` uses: every text comes as a message of ASGI's."""
+    runtime = Runtime(redis_url, venue.name)
+    await runtime.start()
+    socket = WebsocketCommunicator(websocket_application, "/ws-api/v3")
+    assert (await socket.connect())[0]
+    for sent in ('{"id": 1, "method": "ping"}', "no JSON", b'{"id": 2, "method": "ping"}', "x" * 65_537):
+        await socket.send_to(**{"bytes_data" if isinstance(sent, bytes) else "text_data": sent})
+        answer = await socket.receive_json_from()
+        assert answer.get("result", answer.get("error", {}).get("code")) in ({}, -1135)
+    await socket.disconnect()
+    await runtime.stop()
