@@ -28,7 +28,7 @@ NOW_MS = 1_700_000_000_000
 SECRET, OTHER_SECRET = b"alice-secret", b"bob-secret"
 HOME, ELSEWHERE = "127.0.0.1", "10.1.2.3"
 
-# What each endpoint demands (rest-api.md: TRADE, USER_DATA). "key": the key alone, without a signature (USER_STREAM).
+# What each endpoint demands (rest-api.md: TRADE, USER_DATA). "key": the key alone (USER_STREAM, MARKET_DATA).
 DEMANDS: dict[str, tuple[str, ...]] = {
     "T": (
         "POST /order", "POST /order/test", "DELETE /order", "DELETE /openOrders", "POST /order/cancelReplace",
@@ -39,12 +39,14 @@ DEMANDS: dict[str, tuple[str, ...]] = {
     "R": (
         "GET /order", "GET /openOrders", "GET /allOrders", "GET /myTrades", "GET /myPreventedMatches", "GET /account",
         "GET /account/commission", "GET /myFilters", "GET /order/amendments", "GET /orderList", "GET /openOrderList",
-        "GET /allOrderList", "GET /myAllocations", "sapi GET /capital/config/getall",
-        "sapi GET /asset/tradeFee", "sapi GET /margin/allPairs", "sapi GET /margin/isolated/allPairs",
-        "sapi GET /spot/delist-schedule",
+        "GET /allOrderList", "GET /myAllocations", "v3 GET /rateLimit/order", "sapi GET /capital/config/getall",
+        "sapi GET /asset/tradeFee",
     ),
     "W": ("v1 POST /deposit", "v1 POST /withdraw"),
-    "key": ("v3 POST /userDataStream", "v3 PUT /userDataStream", "v3 DELETE /userDataStream"),
+    "key": (
+        "v3 POST /userDataStream", "v3 PUT /userDataStream", "v3 DELETE /userDataStream", "sapi GET /margin/allPairs",
+        "sapi GET /margin/isolated/allPairs", "sapi GET /spot/delist-schedule",
+    ),
     "nothing": (
         "GET /ping", "GET /time", "GET /exchangeInfo", "GET /executionRules", "GET /referencePrice",
         "GET /referencePrice/calculation", "GET /depth", "GET /klines", "GET /uiKlines", "GET /avgPrice",
