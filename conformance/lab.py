@@ -6,6 +6,7 @@ The fact a newcomer would get wrong: names carry a tag of this run, so that a ru
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -18,6 +19,8 @@ from conformance.transport import Answer, Socket, Wire
 ROOT: Final = "/api/v3"
 OTHER_ROOTS: Final = ("/api/", "/sapi/", "/fapi/", "/dapi/")
 QUOTE: Final = "USDT"
+MOST_ORDERS: Final = 30
+RULE_MARKETS: Final = 3  # that one rule makes, at most
 MONEY: Final = "10000000"
 SETTLE_SECONDS: Final = 2.0
 USUAL: Final = {
@@ -48,11 +51,13 @@ class User:
         self.name = name
         self.api_key = api_key
         self.signer = signer
+        self.orders = 0  # placed, at least
 
     def send(
         self, method: str, path: str, parameters: Mapping[str, Any], *, timestamp: object = None, body: bool = False
     ) -> Answer:
         """A signed request, its parameters in the query, or all of them in a form body."""
+        self.orders += method == "POST"
         stamped = dict(parameters) | {"timestamp": self._lab.now_ms() if timestamp is None else timestamp}
         text = query_of(stamped)
         text += "&signature=" + query_of({"s": self.signer.sign(text)})[2:]
@@ -120,7 +125,8 @@ class Lab:
         self._tag = tag
         self._numbers = itertools.count(1)
         self._made: dict[str, Any] = {}
-        self._bases: list[str] = []
+        self._bases: list[str] = []  # of markets that are kept
+        self._fresh: deque[str] = deque(maxlen=RULE_MARKETS)
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
         """What `make` made when it was first asked for under this name; a failure is remembered too."""
@@ -147,11 +153,20 @@ class Lab:
             raise Unprepared(f"{method} /_sim/{resource} was refused with {told(answer)}")
         return answer.body
 
+    def begin_rule(self) -> None:
+        """Let go of users who have placed many orders: how many an account may place in ten seconds is limited."""
+        busy = [name for name, made in self._made.items() if isinstance(made, User) and made.orders > MOST_ORDERS]
+        for name in busy:
+            del self._made[name]
+
     def market(self, **rules: Any) -> Market:
         """The area's symbol; with rules, one of its own that has them."""
-        if not rules:
-            return self.once("market", lambda: self.fresh_market(makerFee="0"))
-        return self.once(f"market {sorted(rules.items())}", lambda: self.fresh_market(**rules))
+        return self.once(f"market {sorted(rules.items())}", lambda: self._kept_market(rules))
+
+    def _kept_market(self, rules: Mapping[str, Any]) -> Market:
+        market = self.fresh_market(**rules)
+        self._bases.append(market.base)
+        return market
 
     def asset(self, name: str) -> str:
         """An asset of the area's own, such as one to pay fees in; a market of it stands behind it."""
@@ -165,7 +180,7 @@ class Lab:
     def _new_market(self, base: str, quote: str, rules: Mapping[str, Any]) -> Market:
         market = Market(base + quote, base, quote)
         self.sim("POST", "symbols", symbol=market.symbol, base=base, quote=quote, **USUAL | dict(rules))
-        self._bases.append(base)
+        self._fresh.append(base)
         for user in self._users():
             self.credit(user, base, MONEY)
         return market
@@ -229,9 +244,11 @@ class Lab:
             return AtLeast(self.filled(value.members))
         return Maybe(self.filled(value.pattern)) if isinstance(value, Maybe) else value
 
-    def until(self, read: Callable[[], Made], enough: Callable[[Made], bool]) -> Made:
-        """What is read once it is enough, or after two seconds whatever there is: history is copied with a delay."""
-        deadline = time.monotonic() + SETTLE_SECONDS
+    def until(
+        self, read: Callable[[], Made], enough: Callable[[Made], bool], *, seconds: float = SETTLE_SECONDS
+    ) -> Made:
+        """What is read once it is enough, or after these seconds whatever there is: history is copied with a delay."""
+        deadline = time.monotonic() + seconds
         while not enough(found := read()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return found
@@ -251,7 +268,7 @@ class Lab:
     def _new_user(self, name: str) -> User:
         self.market()  # an asset can be credited once a symbol has it
         user = self._keyed(f"{name}{next(self._numbers)}")
-        for asset in (*self._bases, QUOTE):
+        for asset in {*self._bases, *self._fresh, QUOTE}:
             self.credit(user, asset, MONEY)
         return user
 

@@ -55,6 +55,7 @@ def _run_area(area: Area, lab: Lab, tell: Callable[[Outcome], None]) -> list[Out
     outcomes: list[Outcome] = []
     trouble = _trouble(area.prepare, lab) if area.prepare is not None else ""
     for rule in area:
+        lab.begin_rule()
         outcome = judged(rule, lab, trouble)
         outcomes.append(outcome)
         tell(outcome)

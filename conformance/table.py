@@ -10,6 +10,7 @@ from conformance.areas import (
     errors,
     execution,
     filters,
+    limits,
     list_queries,
     listen_keys,
     lists,
@@ -33,8 +34,8 @@ from conformance.rules import Area
 AREAS: Final[tuple[Area, ...]] = tuple(
     module.AREA
     for module in (
-        signatures, errors, account, market, tickers, orders, conditional, lists, list_queries, replace, amend,
-        filters, stp, commissions, pegged, opo, trailing, execution, streams, stream_control, user_streams,
-        listen_keys, websocket_api, websocket_methods,
+        signatures, errors, account, filters, market, tickers, orders, conditional, lists, list_queries,
+        replace, amend, stp, commissions, pegged, opo, trailing, execution, streams, stream_control,
+        user_streams, listen_keys, websocket_api, websocket_methods, limits,
     )
 )  # fmt: skip
