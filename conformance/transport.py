@@ -21,6 +21,7 @@ from conformance.checks import Deviation
 
 ANSWER_SECONDS: Final = 15.0
 FRAME_SECONDS: Final = 5.0
+SETTLED: Final = "settled"
 REUSE_SECONDS: Final = 2.0  # servers close silent connections, some after five
 LOOPBACK: Final = "127.0.0.1"
 
@@ -139,6 +140,16 @@ class Socket:
         with suppress(ConnectionClosed):
             for frame in frames:
                 self.connection.send(json.dumps(frame))
+
+    def settle(self) -> None:
+        """Wait until the streams of the address are heard: an answer comes behind that."""
+        self.send({"method": "LIST_SUBSCRIPTIONS", "id": SETTLED})
+        deadline = time.monotonic() + FRAME_SECONDS
+        while time.monotonic() < deadline:
+            frame = self._read(FRAME_SECONDS)
+            if isinstance(frame, dict) and frame.get("id") == SETTLED:
+                return
+        raise Deviation("LIST_SUBSCRIPTIONS was not answered")
 
     def receive(self, seconds: float = FRAME_SECONDS) -> Any:
         """The next frame. Raises Deviation when none comes, or the connection is closed."""

@@ -190,12 +190,12 @@ def _count(user: User) -> int:
     return next(int(row["count"]) for row in rows if row["interval"] == "SECOND")
 
 
-def _fresh(lab: Lab) -> User:
-    """Somebody rich who has placed nothing, at the beginning of ten seconds that will do for a rule."""
+def _fresh(lab: Lab, left_ms: int = 3_000) -> User:
+    """Somebody rich who has placed nothing, at the beginning of ten seconds that last so long."""
     market, user = lab.market(), lab.poor()
     for asset in (market.base, market.quote):
         lab.credit(user, asset, "100000")
-    lab.until(lambda: lab.now_ms() % 10_000, lambda rest: rest < 8_000, seconds=3)
+    lab.until(lambda: lab.now_ms() % 10_000, lambda rest: rest < 10_000 - left_ms, seconds=10)
     return user
 
 
@@ -396,7 +396,7 @@ TOO_MANY = AREA.by(COUNTS + "How does the unfilled `ORDERS` rate limit work?")
 
 def _too_many(lab: Lab) -> tuple[User, Answer, int]:
     """Somebody who places orders until one is refused, and the limit."""
-    user = _fresh(lab)
+    user = _fresh(lab, 6_000)
     rows = accepted(lab.public("/exchangeInfo", symbol=lab.market().symbol))["rateLimits"]
     limit = next(int(row["limit"]) for row in rows if row["rateLimitType"] == "ORDERS" and row["interval"] == "SECOND")
     terms = lab.filled(ORDER | {"quantity": "0.01", "newOrderRespType": "ACK"})
@@ -422,7 +422,7 @@ def too_many(lab: Lab) -> None:
 REPLACE = AREA.by("rest-api.md: Cancel an Existing Order and Send a New Order")
 for mode, expected in (
     ("DO_NOTHING", "429: -1015, nothing is cancelled"),
-    ("CANCEL_ONLY", "409: -2021, SUCCESS, FAILURE -1015"),
+    ("CANCEL_ONLY", "429: -2021, SUCCESS, FAILURE -1015"),
 ):
 
     def exceeded(lab: Lab, mode: str = mode) -> None:
@@ -440,7 +440,7 @@ for mode, expected in (
         else:
             new = {"code": -1015, "msg": TEXT}
             data = {"cancelResult": "SUCCESS", "newOrderResult": "FAILURE", "newOrderResponse": new}
-            expect(answer, AtLeast({"code": -2021, "data": AtLeast(data)}), status=409)
+            expect(answer, AtLeast({"code": -2021, "data": AtLeast(data)}), status=429)
 
     REPLACE.rule(
         f"orderRateLimitExceededMode={mode}",

@@ -53,6 +53,7 @@ for target, wrapped in (("/ws/{key}", False), ("/stream?streams={key}", True)):
     def by_listen_key(lab: Lab, target: str = target, wrapped: bool = wrapped) -> None:
         market, key = lab.fresh_market(), _listen_key(lab)
         with lab.wire.socket(target.replace("{key}", key)) as socket:
+            socket.settle()
             lab.user().limit(market, "BUY", "1", "90")
             frame = socket.receive()
         report = REPORT | {"x": "NEW", "s": market.symbol}

@@ -18,6 +18,7 @@ def _raw(lab: Lab, target: str) -> Any:
     """The first frame at an address whose symbol is traded once it is open."""
     market = lab.market()
     with lab.stream(target) as socket:
+        socket.settle()
         lab.trade(market, "100")
         return socket.receive()
 
