@@ -19,7 +19,7 @@ from engine.events import AnyEvent, MarketEvent
 from engine.reference import ReferencePrice
 from engine.types import SymbolSpec
 from markets.candles import HOUR_MS, MINUTE_MS, SECOND_MS, venue_now
-from markets.streams.live import Hub, Live
+from markets.streams.live import Hub, Live, result_of
 from markets.streams.stream import MarketStream
 from markets.tickers import (
     AVERAGE_MINUTES,
@@ -51,6 +51,7 @@ class Gauge(Live, ABC, Generic[Reading]):
         self._is_due = False
         self._cadence = Cadence(PERIOD_MS, self._fall_due)
         self._refreshing: asyncio.Task[None] | None = None
+        self._catching_up: asyncio.Task[None] | None = None
 
     @abstractmethod
     async def read(self) -> Reading:
@@ -77,11 +78,15 @@ class Gauge(Live, ABC, Generic[Reading]):
         await self._read()
 
     async def prepare(self) -> None:
-        """Have it read, and once more where anything has happened since: who comes late sees the present."""
+        """Have it read, and once more where anything has happened since: who comes late sees the present.
+
+        Those who follow are not told before their time.
+        """
         await super().prepare()
         if self._read_seq != self.feed.seq:
-            await self._read()
-            self._tell()
+            if self._catching_up is None or self._catching_up.done():
+                self._catching_up = asyncio.create_task(self._read())
+            await result_of(self._catching_up)
 
     def apply(self, event: AnyEvent) -> None:
         if not isinstance(event, MarketEvent) or self.is_moved_by(event):
@@ -99,8 +104,9 @@ class Gauge(Live, ABC, Generic[Reading]):
     def close(self) -> None:
         super().close()
         self._cadence.cancel()
-        if self._refreshing is not None:
-            self._refreshing.cancel()
+        for task in (self._refreshing, self._catching_up):
+            if task is not None:
+                task.cancel()
 
     def _fall_due(self, now_ms: int) -> None:
         self._is_due = True
@@ -224,13 +230,12 @@ class GaugeStream(MarketStream):
         self._render = render
         self._times = times
         self._gauge: Gauge[Any] | None = None
-        self._data: str | None = None
         self._shown: dict[str, object] | None = None
 
     async def load(self) -> None:
         self._gauge = await self.feed.handler(Gauges).hold(self._name)
         self._gauge.followers.add(self)
-        self._look(self._gauge.reading)
+        self._shown = self._without_times(self._gauge.reading)
 
     async def prepare(self) -> None:
         """A newcomer's greeting is of now."""
@@ -240,11 +245,12 @@ class GaugeStream(MarketStream):
 
     def on_reading(self, reading: Any) -> None:
         """The figure was put together anew."""
-        if self._look(reading) and self._data is not None:
-            self.publish(self._data)
+        shown, self._shown = self._shown, self._without_times(reading)
+        if self._shown != shown:
+            self._publish(reading)
 
     def greet(self) -> str | None:
-        return self._data
+        return None if self._gauge is None else self._data(self._gauge.reading)
 
     def close(self) -> None:
         super().close()
@@ -253,9 +259,15 @@ class GaugeStream(MarketStream):
             self.feed.handler(Gauges).release(self._name, self._gauge)
             self._gauge = None
 
-    def _look(self, reading: Any) -> bool:
-        """Whether there is something new to show."""
+    def _publish(self, reading: Any) -> None:
+        data = self._data(reading)
+        if data is not None:
+            self.publish(data)
+
+    def _data(self, reading: Any) -> str | None:
         members = self._render(self.spec, reading)
-        self._data = None if members is None else msgspec.json.encode(members).decode()
-        shown, self._shown = self._shown, members and {k: v for k, v in members.items() if k not in self._times}
-        return self._shown != shown
+        return None if members is None else msgspec.json.encode(members).decode()
+
+    def _without_times(self, reading: Any) -> dict[str, object] | None:
+        members = self._render(self.spec, reading)
+        return members and {name: value for name, value in members.items() if name not in self._times}

@@ -18,6 +18,16 @@ from engine.venue import Venue
 EVERY_SYMBOL = ""
 
 
+async def result_of(task: asyncio.Task[None]) -> None:
+    """Wait for work that others wait for as well. Raises what it raises; EngineUnavailable if it was given up."""
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if task.cancelled():
+            raise EngineUnavailable("the event stream began again") from None
+        raise
+
+
 class Live:
     """Something about one symbol, or about EVERY_SYMBOL, that is kept as long as somebody holds it.
 
@@ -68,7 +78,7 @@ class Live:
         if self._loading is None:
             self._begin_loading()
         assert self._loading is not None
-        await asyncio.shield(self._loading)
+        await result_of(self._loading)
 
     def reload(self) -> None:
         """Read the present again; `on_lost` when that fails."""

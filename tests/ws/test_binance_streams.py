@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -244,6 +245,21 @@ async def test_tickers_of_24_hours(stream: StreamClient, venue: Venue, alice: in
     assert (mini["o"], mini["c"], mini["q"]) == ("60000.00000000", "60600.00000000", "1206.00000000")
 
 
+async def test_who_comes_late_sees_the_present_and_the_others_hear_no_more_for_it(
+    stream: StreamClient, ws_url: str, venue: Venue, alice: int, bob: int
+) -> None:
+    await venue.clock.set_virtual(START_MS)
+    await stream.subscribe("btcusdt@ticker")
+    await trade(venue, 6_000_000)
+    await stream.until(lambda data: data["n"] == 1, "btcusdt@ticker")
+    began = time.monotonic()
+    await trade(venue, 6_000_100)
+    async with streaming(ws_url, "/ws/btcusdt@ticker") as late:
+        assert (await late.next())["n"] == 2
+        assert await stream.silence() == [] or time.monotonic() - began > 0.8
+        assert (await stream.next("btcusdt@ticker"))["n"] == 2
+
+
 async def test_a_trade_leaves_the_window_without_an_event(
     stream: StreamClient, venue: Venue, alice: int, bob: int
 ) -> None:
@@ -375,6 +391,20 @@ async def test_a_socket_that_goes_leaves_nothing_behind(ws_url: str, runtime: Ru
     async with asyncio.timeout(PATIENCE_S):
         while any(hub._live for hub in hubs) or hubs[0]._waiting:
             await asyncio.sleep(0.01)
+
+
+async def test_what_is_being_opened_when_the_events_begin_again_is_refused_in_words(
+    stream: StreamClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime.feed.venue.queries, "depth", lambda *_: asyncio.sleep(PATIENCE_S))
+    await stream.socket.send('{"method":"SUBSCRIBE","params":["btcusdt@depth"],"id":1}')
+    async with asyncio.timeout(PATIENCE_S):
+        while not runtime.feed.handler(Books)._live:
+            await asyncio.sleep(0.01)
+    for kind in (MarketStreams, Books, Gauges):
+        runtime.feed.handler(kind).on_reset()
+    assert (await stream.receive())["error"]["code"] == -1008
+    assert await stream.names() == []
 
 
 async def test_who_watches_one_symbol_costs_the_others_nothing(
