@@ -124,6 +124,11 @@ class RequestReader(Generic[Request]):
         self._required = {field.name: field.encode_name for field in fields if field.required}
         self._names_required = self._required.keys()
 
+    @property
+    def kind(self) -> type[Request]:
+        """The type of the requests, whose fields are the parameters."""
+        return self._kind
+
     def read(self, texts: Texts) -> Request:
         """Unknown names are ignored. Raises BadParameter."""
         values: dict[str, Any] = {}

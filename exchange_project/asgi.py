@@ -19,30 +19,12 @@ django_application: Any = get_asgi_application()  # sets the apps up; models can
 
 from django.conf import settings
 
-import accounts.tables
-import api.health
-import simulation.endpoints
-import simulation.fee_endpoints
-import simulation.key_endpoints
-import simulation.limit_endpoints
-import simulation.symbol_endpoints
-import simulation.user_stream_endpoints
 from accounts.auth import authenticate
 from api.door import SocketDoor
 from api.router import Receive, Router, Scope, Send
 from api.runtime import Runtime
+from exchange_project.documents import TABLES
 from exchange_project.sockets import guarded_sockets
-
-TABLES = (
-    *accounts.tables.TABLES,
-    simulation.endpoints.ENDPOINTS,
-    simulation.fee_endpoints.ENDPOINTS,
-    simulation.key_endpoints.ENDPOINTS,
-    simulation.limit_endpoints.ENDPOINTS,
-    simulation.symbol_endpoints.ENDPOINTS,
-    simulation.user_stream_endpoints.ENDPOINTS,
-    api.health.ENDPOINTS,
-)
 
 
 class Exchange:

@@ -12,6 +12,7 @@ from django.views import defaults
 from api.dialects import BARE
 from api.errors import UNKNOWN, Answer, unknown_path
 from api.router import CONTENT_TYPE
+from exchange_project.documents import docs_page
 from markets.pages import front_page
 
 admin.site.site_header = "Simulated spot exchange"
@@ -21,6 +22,7 @@ admin.site.enable_nav_sidebar = False  # templates/admin/base_site.html has a ro
 
 urlpatterns = [
     path("", front_page, name="front_page"),
+    path("docs", docs_page, name="docs"),
     path("admin/", admin.site.urls),
 ]
 

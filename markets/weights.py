@@ -36,6 +36,7 @@ def per_symbol(each: int, *, most: int) -> Callable[[Any], int]:
     def weight(request: Any) -> int:
         return min(each * symbols_named(request), most) or most
 
+    weight.__doc__ = f"{each} for every symbol that is named, {most} for many and for all."
     return weight
 
 

@@ -264,3 +264,23 @@ def test_the_front_page_leads_to_admin_and_health_and_runs_no_script(admin, exch
     follow(page.get_by_role("link", name="admin", exact=True))
     assert page.url == f"{exchange.url}/admin/login/?next=/admin/"
     context.close()
+
+
+def test_the_documents_are_shown_and_tried_with_nothing_from_elsewhere(admin, exchange):
+    context: Any = admin.context.browser.new_context(base_url=exchange.url)
+    page = context.new_page()
+    loaded, complaints = list[str](), list[str]()
+    page.on("request", lambda request: loaded.append(request.url))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto("/")
+    follow(page.get_by_role("link", name="endpoints"))
+    page.locator("#operations-tag-v3").click()
+    depth = page.locator("#operations-v3-v3_get_depth")
+    depth.get_by_role("button").first.click()
+    depth.get_by_role("button", name="Try it out").click()
+    depth.get_by_role("button", name="Execute").click()
+    depth.locator(".live-responses-table").get_by_text("lastUpdateId").first.wait_for()
+    assert all(url.startswith((exchange.url, "data:")) for url in loaded), loaded
+    assert not complaints
+    context.close()
