@@ -7,6 +7,7 @@ fact a newcomer would get wrong: ids are echoed as the bytes they came as, so 1.
 from typing import Any, NamedTuple
 
 import msgspec
+from django.conf import settings
 
 from accounts.auth import may
 from accounts.digests import key_digest
@@ -21,9 +22,7 @@ from markets.consumers import LARGEST_FRAME, StreamConsumer
 from markets.streams.hub import MarketStreams, read_guide_kind
 from markets.streams.stream import StreamName, Subscription
 
-MAX_STREAMS = 1_024
 MAX_NAME = 200
-METHODS = frozenset({"auth", "subscribe", "unsubscribe", "ping"})
 AnyId = msgspec.Raw | msgspec.UnsetType
 
 
@@ -64,8 +63,9 @@ def stream_names(params: dict[str, Any]) -> list[str] | None:
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Refusal('streams must be a list of names, such as ["BTCUSDT@trade"]')
-    if len(names) > MAX_STREAMS:
-        raise Refusal(f"{len(names)} streams in one request: at most {MAX_STREAMS} are possible")
+    most = settings.EXCHANGE_SOCKET_STREAMS
+    if len(names) > most:
+        raise Refusal(f"{len(names)} streams in one request: at most {most} are possible")
     return list(dict.fromkeys(names))
 
 
@@ -155,8 +155,9 @@ class GuideDialogue(Dialogue):
         names = stream_names(params)
         if not names:
             raise Refusal('streams is missing: send {"params": {"streams": ["BTCUSDT@trade"]}}')
-        if len({*self.places, *names}) > MAX_STREAMS:
-            raise Refusal(f"a connection can listen to {MAX_STREAMS} streams: unsubscribe from some first")
+        most = settings.EXCHANGE_SOCKET_STREAMS
+        if len({*self.places, *names}) > most:
+            raise Refusal(f"a connection can listen to {most} streams: unsubscribe from some first")
         opened: dict[str, Place | None] = {}
         errors: dict[str, str] = {}
         for name in names:
