@@ -5,6 +5,7 @@ its trigger is open and has neither. Fields stand where user-data-stream.md show
 of conditional fields follow in the table's order. There are none of allocations (b, a, k, uS): nothing here has any.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -22,10 +23,12 @@ REJECTED = "REJECTED"  # execution and status of what never became an order
 class Form(NamedTuple):
     """In what dialects differ. `no_commission`: where nothing was traded. `cancel_id`: what the cancel was called that
     this event is a consequence of, where the event does not say so itself; empty: the order's own id is shown.
+    `purses`: what the account has, asset -> (free, locked), where assets of a symbol are shown that did not change.
     """
 
     no_commission: str
     cancel_id: str = ""
+    purses: Mapping[str, tuple[int, int]] | None = None
 
 
 GUIDE = Form(ZERO)

@@ -7,7 +7,7 @@ triggered is NEW a second time, now on the book.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -37,7 +37,7 @@ from engine.events import (
     TapeTradePlayed,
     amendments_in,
 )
-from engine.records import BalanceChange, Fill, OrderListRecord, OrderRecord, OrderTerms, PreventedMatch
+from engine.records import Fill, OrderListRecord, OrderRecord, OrderTerms, PreventedMatch
 from engine.types import OrderStatus, StpMode, SymbolSpec
 
 REPORTS_PER_EVENT = 10_000  # more than one event can have for one account; makes execution ids unique
@@ -94,7 +94,11 @@ def reports_for(
     else:
         return []
     if balances:
-        reports.append(Report("account", account_position(balances, event.now_ms, asset_decimals)))
+        shown = {change.asset: (change.free_atoms, change.locked_atoms) for change in balances}
+        if form.purses is not None and isinstance(event, MarketEvent):
+            spec = specs[event.symbol]
+            shown = {asset: form.purses.get(asset, (0, 0)) for asset in (spec.base, spec.quote)} | shown
+        reports.append(Report("account", _account_position(shown, event.now_ms, asset_decimals)))
     return reports
 
 
@@ -132,14 +136,13 @@ def _external_lock(event: ExternalLockChanged, asset_decimals: Mapping[str, int]
     return f'{{"e":"externalLockUpdate","E":{event.now_ms},"a":"{asset}","d":"{delta}","T":{event.now_ms}}}'
 
 
-def account_position(changes: Iterable[BalanceChange], now_ms: int, asset_decimals: Mapping[str, int]) -> str:
-    """The data of an outboundAccountPosition: the balances that changed, as they are after the command."""
+def _account_position(shown: Mapping[str, tuple[int, int]], now_ms: int, asset_decimals: Mapping[str, int]) -> str:
+    """The data of an outboundAccountPosition: asset -> (free, locked) in atoms, as they are after the command."""
     balances = []
-    for change in changes:
-        decimals = asset_decimals.get(change.asset, 8)
-        free = to_text(change.free_atoms, decimals=decimals)
-        locked = to_text(change.locked_atoms, decimals=decimals)
-        balances.append(f'{{"a":"{change.asset}","f":"{free}","l":"{locked}"}}')
+    for asset, (free_atoms, locked_atoms) in shown.items():
+        decimals = asset_decimals.get(asset, 8)
+        free, locked = to_text(free_atoms, decimals=decimals), to_text(locked_atoms, decimals=decimals)
+        balances.append(f'{{"a":"{asset}","f":"{free}","l":"{locked}"}}')
     return f'{{"e":"outboundAccountPosition","E":{now_ms},"u":{now_ms},"B":[{",".join(balances)}]}}'
 
 

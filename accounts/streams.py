@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from accounts.execution_report import BINANCE
 from accounts.rendering import cancel_id_of_all, list_of
 from accounts.reports import accounts_of, reports_for
+from accounts.user_events.money import KnownMoney, Purses
 from api.callers import Permission
 from api.feed import Feed, Handler
 from api.subscriptions import POLICY_VIOLATION, Envelope, Listener, Stream
@@ -34,12 +35,16 @@ class UserStreams(Handler):
         self._sessions: dict[int, Counter[tuple[str, Listener]]] = defaultdict(Counter)  # (key digest, socket)
         self._checks: set[asyncio.Task[None]] = set()
         self._list_cancels: dict[int, str] = {}  # list id -> what the cancel was called that its other orders end by
+        self.money = KnownMoney()
+        self._purses: dict[int, Purses] = {}  # of the accounts whose ALL_EVENTS are heard
         self._behind: list[tuple[int, asyncio.Future[None]]] = []  # (seq, who waits until it has been read)
 
     def join(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
         """Begin to send; `kind` is one of USER_KINDS, or ALL_EVENTS. Who joins twice hears once and leaves twice."""
         self._places[account, kind, listener, envelope] += 1
         self._streams[account].setdefault(kind, Stream()).add(listener, envelope)
+        if kind == ALL_EVENTS:
+            self._purses[account] = self.money.follow(account)
 
     def leave(self, account: int, kind: str, listener: Listener, envelope: Envelope) -> None:
         place = (account, kind, listener, envelope)
@@ -54,6 +59,8 @@ class UserStreams(Handler):
         stream.remove(listener, envelope)
         if not stream.is_heard:
             del streams[kind]
+            if kind == ALL_EVENTS:
+                self._purses.pop(account, None)
         if not streams:
             self._streams.pop(account, None)
 
@@ -84,6 +91,7 @@ class UserStreams(Handler):
             raise EngineUnavailable("the event stream") from error
 
     def on_event(self, event: AnyEvent) -> None:
+        self.money.note(event)
         if isinstance(event, AccountChanged):
             if event.account in self._sessions:
                 self._check(event.account)
@@ -97,6 +105,8 @@ class UserStreams(Handler):
         self._streams.clear()
         self._places.clear()
         self._list_cancels.clear()
+        self.money.forget()
+        self._purses.clear()
         for _, waiting in self._behind:
             if not waiting.done():
                 waiting.set_exception(EngineUnavailable("the event stream began again"))
@@ -112,7 +122,7 @@ class UserStreams(Handler):
         streams = self._streams[account]
         specs, decimals = self.feed.specs, self.feed.asset_decimals
         if (everything := streams.get(ALL_EVENTS)) is not None:
-            form = BINANCE._replace(cancel_id=self._cancel_id(event))
+            form = BINANCE._replace(cancel_id=self._cancel_id(event), purses=self._purses.get(account))
             for kind, data in reports_for(account, event, specs, decimals, form):
                 if kind != "trade":
                     everything.publish(data)

@@ -5,6 +5,7 @@ so what is heard begins right behind the answer to the request, and no earlier e
 """
 
 from accounts.streams import ALL_EVENTS, UserStreams
+from accounts.user_events.money import Purses
 from api.runtime import Runtime
 from api.subscriptions import Envelope, Listener
 from api.time_units import TimeUnit
@@ -18,8 +19,9 @@ def numbered_envelope(subscription_id: int, unit: TimeUnit = TimeUnit.MILLISECON
 class AccountSubscription:
     """All events of one account for one socket, in Binance's form. Nothing here waits."""
 
-    def __init__(self, streams: UserStreams, account: int, key_digest: str, envelope: Envelope) -> None:
+    def __init__(self, streams: UserStreams, account: int, key_digest: str, envelope: Envelope, purses: Purses) -> None:
         self.account = account
+        self._purses = purses  # held until the stream holds them
         self._streams = streams
         self._key_digest = key_digest
         self._envelope = envelope
@@ -63,5 +65,8 @@ async def open_account(runtime: Runtime, account: int, key_digest: str, envelope
     For the WebSocket API the envelope is `numbered_envelope(subscriptionId)`. Send the answer first, then `start`.
     """
     streams = runtime.feed.handler(UserStreams)
+    purses = streams.money.follow(account)
+    balances = await runtime.venue.queries.balances(account, await runtime.venue.registry.assets())
     await streams.until_caught_up()
-    return AccountSubscription(streams, account, key_digest, envelope)
+    purses.fill(balances)
+    return AccountSubscription(streams, account, key_digest, envelope, purses)

@@ -118,7 +118,10 @@ async def test_every_way_to_hear_an_account_at_another_worker_tells_the_same(
     ]  # fmt: skip
     assert all(other == heard[0] for other in heard[1:])
     assert heard[0][2]["n"] == "0.60000000"
-    assert heard[0][-1]["B"] == [{"a": "BTC", "f": "999999.99000000", "l": "0.00000000"}]
+    assert heard[0][-1]["B"] == [
+        {"a": "BTC", "f": "999999.99000000", "l": "0.00000000"},
+        {"a": "USDT", "f": "1000600.40000000", "l": "0.00000000"},
+    ]
 
 
 async def test_a_listen_key_that_ends_is_told_and_its_sockets_stay(
