@@ -163,7 +163,7 @@ for name, asked, code, begin in (
 ):
 
     def refusal(lab: Lab, asked: Any = asked, code: int = code, begin: str = begin) -> None:
-        answer = _asked(lab, asked)
+        answer = _asked(lab, asked, target="/stream")  # on /ws a frame without a form is the guide's
         error = answer.get("error", answer) if isinstance(answer, dict) else answer
         matches(AtLeast({"code": code, "msg": TEXT}), error, "the error")
         hold(error["msg"].startswith(begin), f"it says {error['msg']!r}, not {begin!r}")
