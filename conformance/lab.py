@@ -19,7 +19,7 @@ from conformance.transport import Answer, Socket, Wire
 ROOT: Final = "/api/v3"
 OTHER_ROOTS: Final = ("/api/", "/sapi/", "/fapi/", "/dapi/")
 QUOTE: Final = "USDT"
-MOST_ORDERS: Final = 30
+MOST_ORDERS: Final = 60
 RULE_MARKETS: Final = 3  # that one rule makes, at most
 MONEY: Final = "10000000"
 SETTLE_SECONDS: Final = 2.0

@@ -43,8 +43,8 @@ def run(areas: Iterable[Area], wire: Wire, sim_token: str, tell: Callable[[Outco
     """All rules of the areas, by the key of the area; the wire is closed at the end."""
     results: Results = {}
     try:
-        for number, area in enumerate(areas, 11):
-            wire.source = f"127.0.0.{number}" if wire.has_sources else ""
+        for number, area in enumerate(areas, 1):
+            wire.move(0, number)
             results[area.key] = _run_area(area, Lab(wire, sim_token, _tag()), tell)
     finally:
         wire.close()

@@ -132,8 +132,7 @@ def kinds(lab: Lab) -> None:
 def _elsewhere(lab: Lab, number: int) -> Iterator[None]:
     """Requests from another address for the length of the block."""
     before = lab.wire.source
-    if lab.wire.has_sources:
-        lab.wire.source = f"127.0.1.{number}"
+    lab.wire.move(1, number)
     try:
         yield
     finally:

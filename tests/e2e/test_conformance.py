@@ -6,11 +6,15 @@ The fact a newcomer would get wrong: when the report differs, the exchange's beh
 """
 
 import difflib
+import json
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from conformance.report import as_markdown, counted
 from conformance.rules import Outcome, Verdict
@@ -72,6 +76,32 @@ def test_no_rule_passes_when_its_last_answer_is_something_else(asked: Asked) -> 
     wrong = WrongInTheEnd(asked)
     blind = _passes(asked.results) & _passes(run(AREAS, wrong.wire, asked.token, wrong.next))
     assert not blind
+
+
+def test_one_area_of_an_exchange_that_runs_as_json(asked: Asked, tmp_path: Path) -> None:
+    token, report, out = tmp_path / "sim.token", tmp_path / "report.md", StringIO()
+    token.write_text(asked.token)
+    names = {"url": asked.url, "sim_token": token, "area": ["market"], "write": report, "json": True}
+    call_command("conformance", stdout=out, **names)
+    found = json.loads(out.getvalue())
+    assert list(found["areas"]) == ["market"]
+    assert found["counts"]["pass"] == len(_passes({"market": asked.results["market"]}))
+    assert "## General endpoints, books and trades" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        ({"area": ["nothing"]}, "--area knows no 'nothing'"),
+        ({"url": "https://example.org"}, "is no address like http://127.0.0.1:8000"),
+        ({"write": Path("nowhere/report.md")}, "is not a folder"),
+    ],
+)
+def test_wrong_arguments_are_told(tmp_path: Path, names: dict[str, object], complaint: str) -> None:
+    token = tmp_path / "sim.token"
+    token.write_text("token")
+    with pytest.raises(CommandError, match=complaint):
+        call_command("conformance", **{"sim_token": token, "url": "http://127.0.0.1:1"} | names)
 
 
 class WrongInTheEnd:
