@@ -44,6 +44,13 @@ class Exchange:
     def close(self) -> None:
         self._sim.close()
 
+    def trade(self, seller: User, buyer: User) -> None:
+        """A trade of 0.01 at 60,000 between strangers."""
+        order = {"symbol": SYMBOL, "type": "LIMIT", "quantity": "0.01", "price": "60000"}
+        for side, user in (("SELL", seller), ("BUY", buyer)):
+            headers = {"X-API-KEY": user.key}
+            httpx.post(f"{self.url}/api/v1/order", json=order | {"side": side}, headers=headers).raise_for_status()
+
     def user(self, name: str, *, public_key: str = "") -> User:
         """A new user with 10 SOL and 1,000,000 USDT."""
         name = f"{name}{next(_numbers)}"
