@@ -1,4 +1,4 @@
-"""README.md and README.zh-CN.md: the same commands, the same table, links that lead somewhere."""
+"""What users read in two languages: the same commands, the same tables, links that lead somewhere."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.zh-CN.md")
+PAIRS = [READMES, ("docs/ORDERS.md", "docs/ORDERS.zh-CN.md"), ("docs/RULES.md", "docs/RULES.zh-CN.md")]
+PAGES = [*(name for pair in PAIRS for name in pair), "docs/ARCHITECTURE.md"]
 
 
 def text(name: str) -> str:
@@ -38,9 +40,21 @@ def first_cells(markdown: str) -> list[str]:
     return [cell for cell in rows if cell.startswith("`")]
 
 
-def test_both_readmes_have_the_same_code_blocks():
-    english, chinese = (code_blocks(text(name)) for name in READMES)
-    assert len(english) >= 5
+def rows(markdown: str) -> int:
+    return sum(line.startswith("|") for line in markdown.splitlines())
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_both_languages_have_the_same_code_blocks(pair):
+    english, chinese = (code_blocks(text(name)) for name in pair)
+    assert len(english) >= (5 if pair == READMES else 0)
+    assert chinese == english
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_both_languages_have_as_many_rows_in_their_tables(pair):
+    english, chinese = (rows(text(name)) for name in pair)
+    assert english >= 5
     assert chinese == english
 
 
@@ -50,21 +64,23 @@ def test_both_readmes_have_the_same_commands_in_their_table():
     assert chinese == english
 
 
-def test_both_readmes_have_as_many_sections():
-    english, chinese = (re.findall(r"^#+ ", text(name), re.MULTILINE) for name in READMES)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_both_languages_have_as_many_sections(pair):
+    english, chinese = (re.findall(r"^#+ ", text(name), re.MULTILINE) for name in pair)
     assert chinese == english
 
 
-@pytest.mark.parametrize("name", [*READMES, "docs/ARCHITECTURE.md"])
+@pytest.mark.parametrize("name", PAGES)
 def test_every_link_leads_to_a_file_that_is_there(name):
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text(name)) if "://" not in link]
     assert links
     assert not [link for link in links if not ((ROOT / name).parent / link).exists()]
 
 
-def test_each_readme_links_the_other_at_its_top():
-    for name, other in (READMES, READMES[::-1]):
-        assert f"]({other})" in "\n".join(text(name).splitlines()[:4])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_each_language_links_the_other_at_its_top(pair):
+    for name, other in (pair, pair[::-1]):
+        assert f"]({Path(other).name})" in "\n".join(text(name).splitlines()[:4])
 
 
 @pytest.mark.parametrize("name", READMES)
