@@ -16,6 +16,7 @@ from conformance.areas import (
     lists,
     market,
     opo,
+    order_counts,
     orders,
     pegged,
     replace,
@@ -28,6 +29,7 @@ from conformance.areas import (
     user_streams,
     websocket_api,
     websocket_methods,
+    weights,
 )
 from conformance.rules import Area
 
@@ -36,6 +38,6 @@ AREAS: Final[tuple[Area, ...]] = tuple(
     for module in (
         signatures, errors, account, filters, market, tickers, orders, conditional, lists, list_queries,
         replace, amend, stp, commissions, pegged, opo, trailing, execution, streams, stream_control,
-        user_streams, listen_keys, websocket_api, websocket_methods, limits,
+        user_streams, listen_keys, websocket_api, websocket_methods, weights, limits, order_counts,
     )
 )  # fmt: skip

@@ -229,3 +229,6 @@ ENDPOINTS.answers(
     ),
     {},
 )
+AREA.by("faqs/sbe_faq.md: How to get an SBE response").not_done(
+    "answers in SBE", "GET time, X-MBX-SBE: 3:0", "a binary answer", "answers and events are JSON only"
+)

@@ -345,3 +345,9 @@ def unknown_path(lab: Lab) -> None:
 
 
 HTTP.not_done("403", "a request that a firewall would stop", "403", "there is no firewall before the exchange")
+AREA.by("errors.md: -1104 UNREAD_PARAMETERS").not_done(
+    "-1104 UNREAD_PARAMETERS",
+    "a parameter that the endpoint does not know",
+    "400: -1104",
+    "parameters that nobody knows are ignored, since widely used clients send some",
+)
