@@ -438,6 +438,7 @@ MUTANTS = [
         "if age >= 0 and age <= seconds then",
         "if age >= 0 and age < seconds then",
         "the breaker looks back a second less",
+        "tests/engine/test_limits.py",
     ),
     Mutant(
         "lib/breaker.lua",
