@@ -93,6 +93,21 @@ async def test_the_mean_of_trades_is_a_reference_price_while_it_lasts(traded: Ve
     assert await refused(traded, limit(bob, BUY, 901, 1)) is Reason.FILTER_PERCENT_PRICE
 
 
+async def test_of_the_oldest_bucket_that_part_counts_which_is_in_the_window(venue: Venue, alice: int, bob: int) -> None:
+    """faqs/price_range_execution_rules.md: 60 % of two trades at 2,001 together, and one at 1,300, are 1,136.6 each."""
+    await rule(venue, **MEAN)
+    for at_ms, price in ((0, 1_000), (0, 1_001), (2_500, 1_300)):
+        await venue.clock.set_virtual(START_MS + at_ms)
+        await place(venue, limit(alice, SELL, price, 1))
+        await place(venue, limit(bob, BUY, price, 1))
+    await rule(venue, price_up_e4=10_000, **MEAN)
+    await venue.clock.set_virtual(START_MS + 10_400)
+    assert await refused(venue, limit(bob, BUY, 1_137, 1)) is Reason.FILTER_PERCENT_PRICE
+    await place(venue, limit(bob, BUY, 1_136, 1))
+    await venue.clock.set_virtual(START_MS + 11_000)
+    await place(venue, limit(bob, BUY, 1_300, 1))
+
+
 async def test_a_reference_price_before_the_first_trade_binds(venue: Venue, alice: int) -> None:
     await refer(venue, 20 * UNIT, price_up_e4=11_000, min_notional_atoms=20_000 * ATOMS)
     assert await refused(venue, limit(alice, SELL, 2_201, 1)) is Reason.FILTER_PERCENT_PRICE

@@ -587,12 +587,14 @@ MUTANTS = [
         "wide.of(math.max(0, cutoff - bucket.open))",
         "wide.of(0)",
         "the oldest bucket counts whole",
+        "tests/engine/test_reference_in_filters.py",
     ),
     Mutant(
         "lib/reference.lua",
         "if open + width > cutoff and",
         "if open > cutoff and",
         "a bucket is dropped before its end",
+        "tests/engine/test_reference_in_filters.py",
     ),
     Mutant(
         "lib/reference.lua",
