@@ -4,6 +4,7 @@ The fact a newcomer would get wrong: the libraries are those of PyPI, unmodified
 they warn of is theirs, while our own tests take every warning for an error.
 """
 
+import asyncio
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
@@ -77,9 +78,14 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 
 @pytest.fixture(autouse=True)
 def closed_clients(exchange: Exchange) -> Iterator[None]:
+    """Also the event loop that python-binance would make for itself and leave behind."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     yield
     while exchange.at_end:
         exchange.at_end.pop()()
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
