@@ -34,6 +34,7 @@ async def play(exchange: Exchange, heard: dict[str, list[Any]]) -> tuple[int, in
         "trades": manager.trade_socket(SYMBOL), "depth": manager.depth_socket(SYMBOL), "user": manager.user_socket(),
         "combined": manager.multiplex_socket(names),
     }  # fmt: skip
+    strangers = [exchange.user(name) for name in ("carol", "dave")]
     opened = []
 
     async def hear(name: str) -> None:
@@ -56,7 +57,11 @@ async def play(exchange: Exchange, heard: dict[str, list[Any]]) -> tuple[int, in
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # The library looks up only when a message comes, or after ten seconds.
+        closing = asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(exchange.trade, *strangers)
+        await bob.create_order(side="BUY", quantity="0.1", **LIMIT | {"price": "1000"})
+        await closing
         await alice.close_connection()
         await bob.close_connection()
     return first["orderId"], second["orderId"]
