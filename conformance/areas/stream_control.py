@@ -1,5 +1,6 @@
 """Market streams: addresses, control messages and their errors, limits of a connection."""
 
+from itertools import product
 from typing import Any, Final
 
 from conformance.checks import EMPTY, LIST, MICROS, TEXT, WHOLE, AtLeast, hold, matches, same
@@ -125,8 +126,9 @@ def set_property(lab: Lab) -> None:
         matches({"stream": TEXT, "data": AtLeast({"e": "trade"})}, socket.receive(), "the frame")
 
 
+GUIDE: Final = "on /ws another protocol is spoken too, and a frame without a form is answered in that one"
 VARIANTS: Final = "expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`"
-for name, asked, code, begin in (
+MISTAKES: Final[tuple[tuple[str, Any, int, str], ...]] = (
     ("an unknown property", {"method": "GET_PROPERTY", "params": ["color"], "id": 1}, 0, "Unknown property"),
     (
         "a value that is no boolean",
@@ -160,15 +162,21 @@ for name, asked, code, begin in (
     ),
     ("no method", {"params": [], "id": 1}, 2, "Invalid request: missing field `method`"),
     ("no JSON", "{nothing", 3, "Invalid JSON: "),
-):
+)
+for target, (name, asked, code, begin) in product(("/ws", "/stream"), MISTAKES):
+    shown = str(asked).replace("'", '"')
+    expected = f"code {code}, {begin}"
+    if (target, name) == ("/ws", "no JSON"):
+        ERRORS.not_done(f"{name}, on {target}", shown, expected, GUIDE)
+        continue
 
-    def refusal(lab: Lab, asked: Any = asked, code: int = code, begin: str = begin) -> None:
-        answer = _asked(lab, asked, target="/stream")  # on /ws a frame without a form is the guide's
+    def refusal(lab: Lab, target: str = target, asked: Any = asked, code: int = code, begin: str = begin) -> None:
+        answer = _asked(lab, asked, target=target)
         error = answer.get("error", answer) if isinstance(answer, dict) else answer
         matches(AtLeast({"code": code, "msg": TEXT}), error, "the error")
         hold(error["msg"].startswith(begin), f"it says {error['msg']!r}, not {begin!r}")
 
-    ERRORS.rule(name, str(asked).replace("'", '"'), f"code {code}, {begin}")(refusal)
+    ERRORS.rule(f"{name}, on {target}", shown, expected)(refusal)
 
 
 @ERRORS.rule(
