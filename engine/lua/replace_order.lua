@@ -60,7 +60,9 @@ if canceled[1] == "ok" or ARGV[18] == "1" then
   if canceled[1] == "ok" and placed[1] ~= "ok" then commit_rejection(market, account, symbol, placed[2]) end
 end
 if charge and placed[1] ~= "ok" then
-  if canceled[1] ~= "ok" then return { "ok", canceled, placed } end -- nothing has happened
-  commit_charge(KEYS[23], charge, 0)
+  local was_tried = #placed > 0
+  if was_tried and canceled[1] ~= "ok" then return { "ok", canceled, placed } end -- nothing has happened
+  -- One that was not tried counts, as on Binance, but never above the limit.
+  commit_charge(KEYS[23], charge, (was_tried or charge.order_refusal) and 0 or charge.orders)
 end
 return with_counts(KEYS[23], charge, { "ok", canceled, placed })

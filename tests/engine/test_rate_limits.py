@@ -249,6 +249,17 @@ class TestPlacements:
         assert wanted.place.charge.counts is not None
         assert (wanted.place.charge.counts.weight, wanted.place.charge.counts.short_orders) == (2, 1)
 
+    async def test_a_new_order_that_was_not_tried_counts_all_the_same(self, counting: Venue, alice: int) -> None:
+        """rest-api.md, notes of "Cancel an Existing Order and Send a New Order"; one that was refused does not."""
+        meant = CancelOrder(account=alice, symbol="BTCUSDT", order_id=77)
+        not_tried = ReplaceOrder(cancel=meant, place=charged(limit(alice, BUY, 901, 5)))
+        assert (await counting.gateway.replace_order(not_tried)).placed is None
+        assert await short(counting, alice) == 1
+        too_dear = charged(limit(alice, BUY, 1_000_000, 800_000_000))
+        refused = await counting.gateway.replace_order(ReplaceOrder(cancel=meant, place=too_dear, place_anyway=True))
+        assert isinstance(refused.placed, Rejected)
+        assert await short(counting, alice) == 1
+
     async def test_a_replacement_counts_once(self, counting: Venue, alice: int) -> None:
         placed = await counting.gateway.place_order(charged(limit(alice, BUY, 900, 5)))
         meant = CancelOrder(account=alice, symbol="BTCUSDT", order_id=placed.order.order_id)
