@@ -28,7 +28,10 @@ FAREWELL_S = 10.0  # before its end a connection is told that it comes; half its
 
 
 class StreamConsumer(AsyncWebsocketConsumer):
-    """A socket with its queue. Subclasses write `receive`, push their answers, and `forget` what they have opened."""
+    """A socket with its queue. Subclasses write `receive`, push their answers, and `forget` what they have opened.
+
+    What `prepare` opens is heard from before the handshake is answered: who is let in misses nothing that follows.
+    """
 
     channel_layer_alias = ""  # none: a channel layer drops silently when it is full
     max_messages = MAX_MESSAGES
@@ -60,17 +63,31 @@ class StreamConsumer(AsyncWebsocketConsumer):
         except EngineUnavailable:
             await self.close(SERVICE_RESTART)
             return
-        await self.accept()
         extension = self.scope.get("extensions", {}).get(WRITE_TEXT, {})
         extension |= {"on_control": self.on_control, "farewell": self.farewell}
         self.subscriber = self.runtime.feed.subscribe(
             self._on_cut, max_messages=self.max_messages, max_bytes=self.max_bytes, write=extension.get("write")
         )
+        try:
+            await self.prepare()
+            await self.accept()
+        except BaseException:  # the peer has gone meanwhile
+            self._give_back()
+            raise
         self._sending = asyncio.create_task(self._send_queued())
+        if self.subscriber.cut_code is not None:
+            self._on_cut(self.subscriber.cut_code)
         self._idle = self._later(self.idle_limit_s, lambda: self.subscriber.cut(POLICY_VIOLATION))
         life_s = settings.EXCHANGE_SOCKET_LIFE_S
         self._later(max(life_s - FAREWELL_S, life_s / 2), self._say_farewell)
         self._later(life_s, lambda: self.hang_up(f"a connection lasts {life_s:g} seconds", GOING_AWAY))
+
+    async def prepare(self) -> None:
+        """Open what the socket is to hear from its first moment on. Its queue is there already."""
+
+    def _give_back(self) -> None:
+        self.runtime.feed.leave(self.subscriber)
+        self.forget()
 
     def _later(self, seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
         timer = asyncio.get_running_loop().call_later(seconds, act)
@@ -101,8 +118,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
             timer.cancel()
         if self._sending is not None:
             self._sending.cancel()
-            self.runtime.feed.leave(self.subscriber)
-            self.forget()
+            self._give_back()
         raise StopConsumer
 
     def on_control(self) -> None:
@@ -136,7 +152,8 @@ class StreamConsumer(AsyncWebsocketConsumer):
                 await send({"type": "websocket.send", "text": frame})
 
     def _on_cut(self, code: int) -> None:
-        self._closing = asyncio.create_task(self._close_cut(code))
+        if self.is_open:  # else it is told as soon as it is
+            self._closing = asyncio.create_task(self._close_cut(code))
 
     async def _close_cut(self, code: int) -> None:
         """Close a socket that may not be writable: the server drops it then (exchange_project.protocols)."""

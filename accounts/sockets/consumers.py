@@ -45,7 +45,7 @@ class MarketSocket(StreamConsumer):
         self._pace = Pace(settings.EXCHANGE_SOCKET_MESSAGES)
 
     async def websocket_connect(self, message: Any) -> None:
-        """Accept, and open the streams that the URL names."""
+        """Accept, hearing the streams that the URL names."""
         try:
             unit = self._unit()
         except Refused as refused:
@@ -55,10 +55,12 @@ class MarketSocket(StreamConsumer):
         self._binance = BinanceDialogue(self, unit, is_combined=self._is_combined)
         self._spoken_to: Dialogue = self._guide or self._binance
         await super().websocket_connect(message)
-        names = self._names()
-        if names and self.is_open:
-            await self._binance.begin(names)
+        if self.is_open and self._names():
             self.is_in_use()
+
+    async def prepare(self) -> None:
+        if names := self._names():
+            await self._binance.begin(names)
 
     def _unit(self) -> TimeUnit:
         """Raises Refused (-1194)."""

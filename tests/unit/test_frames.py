@@ -43,6 +43,7 @@ def test_a_text_in_one_frame_is_read(size: int) -> None:
         b"\x81\xff" + (5).to_bytes(8, "big") + bytes(4) + b"short",
         b"\x81\xff" + bytes(4) + b"x" * 127,
     ],
+    ids=lambda frame: f"{len(frame)} bytes, {frame[:1].hex()}",  # its mask is random, and names must not be
 )
 def test_everything_else_is_left_to_the_library(frame: bytes) -> None:
     assert lone_text(frame) is None

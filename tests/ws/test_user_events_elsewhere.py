@@ -124,6 +124,14 @@ async def test_every_way_to_hear_an_account_at_another_worker_tells_the_same(
     ]
 
 
+async def test_who_was_let_in_hears_all_that_follows(elsewhere: Elsewhere, venue: Venue, alice: int) -> None:
+    """A stream in the URL is open before the handshake is answered: no order is too early for it."""
+    for number in range(10):
+        socket = await elsewhere.open(f"/ws/{elsewhere.listen_key}")
+        await venue.gateway.place_order(limit(alice, BUY, 5_000_000, 1_000, client_id=f"early-{number}"))
+        assert (await socket.next())["c"] == f"early-{number}"
+
+
 async def test_a_listen_key_that_ends_is_told_and_its_sockets_stay(
     elsewhere: Elsewhere, venue: Venue, alice: int
 ) -> None:

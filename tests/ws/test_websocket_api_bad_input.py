@@ -4,6 +4,7 @@ The fact a newcomer would get wrong: what tests/api/test_bad_input.py tries as t
 only JSON has: lists, objects, booleans, numbers that are no text.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from engine.gateway import Gateway
 from engine.venue import Venue
 from tests.api.conftest import state_of
 from tests.ws.api_client import ApiClient, Key, api_connected, api_url_of, give_ed25519_key, give_hmac_key
+from tests.ws.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -93,10 +95,9 @@ async def test_what_goes_wrong_inside_is_said_as_by_http(
 
 async def test_refusals_are_noted_under_the_methods_name(api: ApiClient, key: Key, venue: Venue) -> None:
     await api.error("order.place", **key.signed(**ORDER | {"price": "0.001", "newClientOrderId": "low"}))
-    for _ in range(500):
-        if entries := await venue.runner.command("XRANGE", venue.keys.refusals, "-", "+"):
-            break
-        await api.call("ping")
+    async with asyncio.timeout(PATIENCE_S):
+        while not (entries := await venue.runner.command("XRANGE", venue.keys.refusals, "-", "+")):
+            await asyncio.sleep(0.01)
     assert b"order.place" in b"".join(entries[0][1])
     assert b"signature" not in b"".join(entries[0][1])
 
