@@ -59,7 +59,7 @@ async def test_an_ended_order_whose_events_are_gone_is_not_searched_for(
 ) -> None:
     order_id = await place(venue, ALICE, SELL, 6_000_000, 500, time_in_force=TimeInForce.IOC)
     await archive_all(venue, keep_from=(await venue.queries.clock()).seq + 1)
-    monkeypatch.setattr("accounts.journal.Scan.read", None)
+    monkeypatch.setattr("accounts.journal.asking.Scan.read", None)
     assert kinds(await journal_of(venue, order_id)) == ["summary", "accepted", "last_state"]
 
 
@@ -67,7 +67,7 @@ async def test_a_journal_reads_few_events_and_an_unknown_order_has_none(
     venue: Venue, rich: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("accounts.journal.scan.PAGE", 5)
-    for module in ("accounts.journal.scan", "accounts.journal"):  # where it bounds, and where it is told
+    for module in ("accounts.journal.scan", "accounts.journal.asking"):  # where it bounds, and where it is told
         monkeypatch.setattr(f"{module}.MOST_EVENTS", 10)
     order_id = await place(venue, ALICE, SELL, 6_000_000, 500)
     for _ in range(20):
