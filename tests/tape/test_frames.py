@@ -9,7 +9,7 @@ from engine.errors import Reason, Rejected
 from engine.events import TapeFrameApplied, decode_entry
 from engine.records import LevelChange
 from engine.runner import Stale
-from engine.types import OrderStatus, Side, SymbolStatus, TimeInForce
+from engine.types import OrderStatus, Side, StpMode, SymbolStatus, TimeInForce
 from engine.venue import Venue
 from simulation.tape.stage import DEEP_POCKETS_ATOMS
 from tests.conftest import SPECS, balance, limit, market
@@ -47,6 +47,19 @@ async def test_every_frame_is_one_event_also_when_nothing_changes(tape: Tape) ->
     events = [decode_entry(entry) for entry in entries]
     assert [type(event) for event in events] == [TapeFrameApplied] * 3
     assert [event.levels for event in events] == [[LevelChange(BUY, 1_000, 5)], [], []]
+
+
+async def test_what_prevention_took_from_the_tape_is_no_fill(tape: Tape, alice: int) -> None:
+    """Found by seed 20261125 after 315,741 random commands: an order with nothing filled called itself partially so."""
+    for account in (MAKER, alice):
+        await tape.venue.registry.set_trade_group(account, 7)
+    await tape.frame({6_000_000: 50})
+    taker = msgspec.structs.replace(limit(alice, SELL, 6_000_000, 20), stp=StpMode.DECREMENT)
+    await tape.venue.gateway.place_order(taker)
+    for shown, left in ((50, 30), (45, 25), (60, 40)):
+        await tape.frame({6_000_000: shown})
+        (order,) = await tape.venue.queries.open_orders(MAKER, ["BTCUSDT"])
+        assert (order.status, order.left_lots, order.filled_lots) == (OrderStatus.NEW, left, 0)
 
 
 async def test_a_user_behind_the_tape_keeps_his_place_when_the_level_grows(tape: Tape, alice: int, bob: int) -> None:

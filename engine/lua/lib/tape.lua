@@ -129,8 +129,8 @@ function plan_text(step, level)
 end
 
 local function plan_kept(market, step, order)
-  local status = order.left < order.lots and "PARTIALLY_FILLED" or "NEW"
-  step.kept[#step.kept + 1], step.kept[#step.kept + 2] = order.member, write_record(order, status, int(market.now_ms))
+  local record = write_record(order, open_status(order), int(market.now_ms))
+  step.kept[#step.kept + 1], step.kept[#step.kept + 2] = order.member, record
 end
 
 -- Takes `lots` off the tape's orders at a level, from behind.
