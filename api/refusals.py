@@ -28,7 +28,7 @@ PAUSE_SECONDS: Final = 0.1  # between two batches
 MOST_PARAMETERS: Final = 40
 LONGEST_TEXT: Final = 200
 KEY_ID_LENGTH: Final = 12
-UNTOLD: Final = "signature"
+UNTOLD: Final = frozenset(["signature", "apiKey"])  # the WebSocket API has the key among the parameters
 
 
 class Noted(NamedTuple):
@@ -70,7 +70,7 @@ class RefusalLog:
         shown = {
             name[:LONGEST_TEXT]: text[:LONGEST_TEXT]
             for name, text in islice(parameters.items(), MOST_PARAMETERS)
-            if name != UNTOLD
+            if name not in UNTOLD
         }
         self._waiting.append(Noted(time.monotonic(), command, shown, caller, error))
         self._noted.set()

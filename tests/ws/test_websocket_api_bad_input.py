@@ -100,6 +100,7 @@ async def test_refusals_are_noted_under_the_methods_name(api: ApiClient, key: Ke
             await asyncio.sleep(0.01)
     assert b"order.place" in b"".join(entries[0][1])
     assert b"signature" not in b"".join(entries[0][1])
+    assert key.api_key.encode() not in b"".join(entries[0][1])
 
 
 def test_names_stand_once() -> None:
