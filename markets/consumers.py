@@ -41,12 +41,22 @@ class StreamConsumer(AsyncWebsocketConsumer):
     runtime: Runtime
     subscriber: Subscriber
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._sending: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """As Channels', without a channel layer to wait for beside the socket: that costs 70 us for every message."""
         self.scope, self.base_send = scope, send
-        with contextlib.suppress(StopConsumer):
+        try:
             while True:
                 await self.dispatch(await receive())
+        except StopConsumer:
+            pass
+        except BaseException:  # a fault of ours: the server ends the connection, and no `websocket.disconnect` comes
+            self._let_go()
+            raise
 
     async def dispatch(self, message: Any) -> None:
         """As Channels', without its look after database connections: there are none here, and it costs a thread."""
@@ -54,10 +64,8 @@ class StreamConsumer(AsyncWebsocketConsumer):
 
     async def websocket_connect(self, message: Any) -> None:
         """Accept, and begin to send what the queue holds."""
-        self._sending: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._reason = ""
-        self._timers: list[asyncio.TimerHandle] = []
         try:
             self.runtime = current()
         except EngineUnavailable:
@@ -96,8 +104,6 @@ class StreamConsumer(AsyncWebsocketConsumer):
 
     async def refuse(self, answer: Answer, header: tuple[bytes, bytes] | None = None) -> None:
         """End the handshake with an HTTP answer, or where the server has none for sockets, without a word."""
-        self._sending = None
-        self._timers = []
         if "websocket.http.response" not in self.scope.get("extensions", {}):
             await self.close()
             return
@@ -114,12 +120,16 @@ class StreamConsumer(AsyncWebsocketConsumer):
 
     async def websocket_disconnect(self, message: Any) -> None:
         """The socket is gone: give everything back."""
+        self._let_go()
+        raise StopConsumer
+
+    def _let_go(self) -> None:
         for timer in self._timers:
             timer.cancel()
-        if self._sending is not None:
-            self._sending.cancel()
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            sending.cancel()
             self._give_back()
-        raise StopConsumer
 
     def on_control(self) -> None:
         """A ping or a pong came."""

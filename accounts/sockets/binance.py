@@ -17,7 +17,7 @@ from django.conf import settings
 
 from accounts.sockets.dialogue import Dialogue
 from accounts.sockets.frames import Frame, Request
-from accounts.sockets.json_places import end_place, member_of, place_of, syntax_error_place
+from accounts.sockets.json_places import TextPlace, end_place, member_of, place_of, syntax_error_place
 from accounts.user_events.listen_keys import open_listen_key
 from api.errors import BUSY
 from api.request_ids import NO_ID, is_request_id
@@ -77,6 +77,8 @@ class BinanceDialogue(Dialogue):
             await self._meet(request, frame.text or "", id_)
         except Fault as fault:
             self._refuse(fault, id_)
+        except RecursionError:  # nested so deep that it could just be read, but not be looked through
+            self._refuse(Fault(3, f"Invalid JSON: expected value at {TextPlace(1, 1)}"), id_)
         except EngineUnavailable:
             self._refuse(Fault(BUSY.code, BUSY.text), id_)
 
@@ -206,6 +208,8 @@ def _names_in(params: list[Any]) -> list[str]:
     """Names of streams, repeats left out. Raises Fault."""
     if not all(isinstance(name, str) for name in params):
         raise invalid("stream name must be a string")
+    if any(len(name) > MAX_NAME for name in params):
+        raise invalid(f"stream name must have at most {MAX_NAME} characters")
     return list(dict.fromkeys(params))
 
 

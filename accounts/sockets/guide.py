@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.conf import settings
 
-from accounts.auth import may
+from accounts.auth import KEY, may
 from accounts.digests import key_digest
 from accounts.sockets.dialogue import Dialogue
 from accounts.sockets.frames import Frame, Request
@@ -144,6 +144,8 @@ class GuideDialogue(Dialogue):
 
     async def _session_of(self, api_key: str) -> Session:
         """Raises Refusal: one text for all keys that do not work, so that nothing can be learned from it."""
+        if not KEY.fullmatch(api_key.encode()):  # digests are kept beside their texts: not those of any text
+            raise Refusal("invalid API key")
         digest = key_digest(api_key)
         record: KeyRecord | None = await self.runtime.venue.registry.key(digest)
         peer = self._socket.scope.get("client") or ("",)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_decoder = json.JSONDecoder()
+_decoder = json.JSONDecoder(parse_int=str)  # int() refuses what has more than 4,300 digits
 _WORD = re.compile(r"[^ \t\n\r]")
 
 
@@ -43,7 +43,7 @@ def end_place(text: str) -> TextPlace:
 def syntax_error_place(text: str) -> TextPlace:
     """Where a text stops being JSON."""
     try:
-        json.loads(text)
+        _decoder.decode(text)
     except json.JSONDecodeError as error:
         return place_of(text, error.pos)
     except RecursionError:

@@ -51,6 +51,7 @@ class WebSocketApiConsumer(StreamConsumer):
         self._beside: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._heard: deque[bytes] = deque()
+        self._worker: asyncio.Task[None] | None = None
         self._idle_worker: asyncio.Future[None] | None = None
         self._is_gone = False
 
@@ -58,7 +59,7 @@ class WebSocketApiConsumer(StreamConsumer):
         """Accept whoever has preferences that can be met, and may ask for more."""
         client = self.scope.get("client") or ("",)  # a unix socket has no peer address
         try:
-            preferences = read_preferences(self.scope["query_string"])
+            self._preferences = read_preferences(self.scope["query_string"])
             await self._admit(client[0])
         except ExchangeError as error:
             await self.refuse(answer_to(error), retry_after(error))
@@ -66,12 +67,15 @@ class WebSocketApiConsumer(StreamConsumer):
         await super().websocket_connect(message)
         if self.is_open:
             self.is_in_use()  # who only waits for an occasion to trade may stay
-            answers_first, since_ms = AnswersFirst(self.subscriber), await self._now_ms()
-            self._connection = Connection(
-                self.runtime, preferences, answers_first, address=client[0], since_ms=since_ms
-            )
-            self._answers = Answers(self._connection, self.subscriber.push)
-            self._take_the_short_way()
+
+    async def prepare(self) -> None:
+        """Stand ready before the handshake is answered: all that the peer sends then comes one way, in its order."""
+        client = self.scope.get("client") or ("",)
+        answers_first = AnswersFirst(self.subscriber)
+        self._connection = Connection(self.runtime, self._preferences, answers_first, address=client[0], since_ms=0)
+        self._answers = Answers(self._connection, self.subscriber.push)
+        self._connection.since_ms = await self._now_ms()
+        self._take_the_short_way()
 
     async def _admit(self, address: str) -> None:
         """Count the handshake; while the venue cannot be asked everybody may come in. Raises LimitReached."""
@@ -97,7 +101,7 @@ class WebSocketApiConsumer(StreamConsumer):
         """A text came, by the server's short way."""
         self._heard.append(text if len(text) <= LARGEST_FRAME else b"")
         self._wake()
-        if len(self._heard) == MOST_HEARD:
+        if len(self._heard) >= MOST_HEARD:  # again and again: the server reads on once a frame of bytes is taken
             self._pause()
 
     def _wake(self) -> None:
@@ -118,6 +122,7 @@ class WebSocketApiConsumer(StreamConsumer):
                     logger.exception("a connection of the WebSocket API is cut")
                     self.hang_up("internal error", INTERNAL_ERROR)
             if self._is_gone:
+                self._connection.forget()  # what was still being begun when the socket went
                 return
             self._idle_worker = loop.create_future()
             await self._idle_worker
@@ -129,6 +134,9 @@ class WebSocketApiConsumer(StreamConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A message came, by a server that has no short way, or one that is no text."""
+        if self._worker is not None:
+            self._hear(b"" if text_data is None else text_data.encode())
+            return
         await self._until_read()
         await self._take(b"" if text_data is None or len(text_data) > LARGEST_FRAME else text_data)
 

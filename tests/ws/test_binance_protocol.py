@@ -8,10 +8,13 @@ import msgspec
 import pytest
 from pytest_django import Settings
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from accounts.sockets.binance import BinanceDialogue
+from api.runtime import Runtime
 from engine.types import Side
 from engine.venue import Venue
+from markets.streams.hub import MarketStreams
 from tests.conftest import limit
 from tests.ws.binance import StreamClient, streaming
 from tests.ws.conftest import connected
@@ -100,6 +103,13 @@ FAULTS: list[tuple[str | bytes, int, str, Any]] = [
     ('{"method":', 3, "Invalid JSON: expected value at line 1 column 10", None),
     ('{"method": SUBSCRIBE}', 3, "Invalid JSON: expected value at line 1 column 12", None),
     ("[" * 30_000 + "]" * 30_000, 3, "Invalid JSON: expected value at line 1 column 1", None),
+    ('{"method":"SUB","a":' + "1" * 5_000 + ',"id":1}', 2, "Invalid request: unknown variant `SUB`", 1),
+    (
+        '{"params":[' + "1" * 5_000 + '],"method":"SUB","id":1}',
+        3,
+        "Invalid JSON: expected value at line 1 column",
+        None,
+    ),
     (b'{"method":"SUBSCRIBE","id":1}', 3, "Invalid JSON: expected value at line 1 column 0", None),
     (b"\xff\xfe", 3, "Invalid JSON: expected value at line 1 column 0", None),
     ("x" * 65_537, 2, "Invalid request: the frame is larger than 65536 bytes", None),
@@ -111,6 +121,12 @@ FAULTS: list[tuple[str | bytes, int, str, Any]] = [
     ),
     ('{"method":"SUBSCRIBE","params":{"a":1},"id":1}', 2, "Invalid request: invalid type, expected a sequence", 1),
     ('{"method":"SUBSCRIBE","params":[1],"id":1}', 2, "Invalid request: stream name must be a string", 1),
+    (
+        '{"method":"SUBSCRIBE","params":["' + "x" * 201 + '"],"id":1}',
+        2,
+        "Invalid request: stream name must have at most 200 characters",
+        1,
+    ),
     ('{"method":"UNSUBSCRIBE","params":[null],"id":1}', 2, "Invalid request: stream name must be a string", 1),
     ('{"method":"LIST_SUBSCRIPTIONS","params":["a"],"id":1}', 2, "Invalid request: too many parameters", 1),
     ('{"method":"GET_PROPERTY","params":["combined",1],"id":1}', 2, "Invalid request: too many parameters", 1),
@@ -133,6 +149,29 @@ async def test_what_cannot_be_met_has_the_documented_error_and_the_connection_li
         assert (answer["error"]["code"], answer["id"]) == (code, id_), (sent[:80], answer)
         assert answer["error"]["msg"].startswith(text), (sent[:80], answer)
     assert await raw.names() == ["0"]
+
+
+async def test_no_depth_of_a_frame_ends_the_connection(raw: StreamClient) -> None:
+    """One that can just be read may be too deep to be looked through."""
+    for depth in range(850, 1_000):
+        answer = await raw.raw('{"a":' + "[" * depth + "]" * depth + ',"method":"SUB","id":1}')
+        assert set(answer) == {"error", "id"}, depth
+    assert await raw.names() == ["0"]
+
+
+async def test_what_fails_inside_gives_back_what_the_socket_has_opened(
+    raw: StreamClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hear(dialogue: BinanceDialogue, frame: Any) -> None:
+        raise ZeroDivisionError
+
+    await raw.subscribe(TRADE, BOOK)
+    monkeypatch.setattr(BinanceDialogue, "hear", hear)
+    await raw.socket.send("{}")
+    with pytest.raises(ConnectionClosed):
+        await raw.receive()
+    assert not runtime.feed._subscribers
+    assert not runtime.feed.handler(MarketStreams)._live
 
 
 async def test_a_text_that_is_not_utf8_has_an_answer(raw: StreamClient) -> None:

@@ -1,13 +1,19 @@
 """session.logon and what follows from it; keys of all kinds; events over two workers."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
 
 from accounts.digests import key_digest
+from accounts.streams import UserStreams
 from accounts.websocket_api import user_streams
+from accounts.websocket_api.consumer import WebSocketApiConsumer
+from api.runtime import Runtime
+from engine.queries import Queries
 from engine.registry import KeyRecord
 from engine.types import Side
 from engine.venue import Venue
@@ -156,6 +162,69 @@ async def test_a_session_of_a_reader_does_not_trade_and_goes_on(api: ApiClient, 
     await api.call("session.logon", **reader.signed())
     assert await api.error("order.place", **ORDER, timestamp=now()) == BAD_KEY
     assert await api.call("openOrders.status", timestamp=now()) == []
+
+
+async def test_a_subscription_that_begins_as_its_socket_goes_is_given_back(
+    api_url: str, key: Key, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, may_go_on, joined = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    balances, join = Queries.balances, UserStreams.join
+
+    async def late_balances(*arguments: Any) -> Any:
+        asked.set()
+        await may_go_on.wait()
+        return await balances(*arguments)
+
+    def noted_join(*arguments: Any) -> None:
+        joined.set()
+        join(*arguments)
+
+    monkeypatch.setattr(Queries, "balances", late_balances)
+    monkeypatch.setattr(UserStreams, "join", noted_join)
+    async with api_connected(api_url) as client:
+        request = {"id": 1, "method": "userDataStream.subscribe.signature", "params": key.signed()}
+        await client.socket.send(msgspec.json.encode(request).decode())
+        await asked.wait()
+    async with asyncio.timeout(10):
+        while runtime.feed._subscribers:
+            await asyncio.sleep(0.01)
+        may_go_on.set()
+        await joined.wait()
+        streams = runtime.feed.handler(UserStreams)
+        while streams._places or streams._sessions:
+            await asyncio.sleep(0.01)
+
+
+async def test_frames_of_bytes_do_not_let_more_texts_wait_than_may(
+    api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most, may_go_on = [0], asyncio.Event()
+    hear, take = WebSocketApiConsumer._hear, WebSocketApiConsumer._take
+
+    async def held(consumer: WebSocketApiConsumer, data: bytes | str) -> None:
+        if data:
+            await may_go_on.wait()
+        await take(consumer, data)
+
+    def noted(consumer: WebSocketApiConsumer, text: bytes) -> None:
+        hear(consumer, text)
+        most[0] = max(most[0], len(consumer._heard))
+
+    monkeypatch.setattr(WebSocketApiConsumer, "_take", held)
+    monkeypatch.setattr(WebSocketApiConsumer, "_hear", noted)
+    sending = asyncio.create_task(_send_texts_and_bytes(api, 1_500))
+    await asyncio.sleep(0.5)
+    may_go_on.set()
+    await sending
+    for _ in range(3_000):
+        await api.receive()
+    assert most[0] < 1_000  # 64, and what one reading of the socket brings
+
+
+async def _send_texts_and_bytes(api: ApiClient, count: int) -> None:
+    for _ in range(count):
+        await api.socket.send('{"id":1,"method":"ping","params":{"a":"' + "x" * 1_000 + '"}}')
+        await api.socket.send(b"bytes")
 
 
 async def test_a_session_whose_key_is_revoked_is_over_with_the_next_request(
