@@ -193,6 +193,12 @@ class Queries:
             best_ask=best_ask[0] if best_ask else None,
         )
 
+    async def has_history(self, symbol: str) -> bool:
+        """Whether there was ever an order: what its whole numbers mean is fixed then (lua/define_symbol.lua)."""
+        fields = (f"update_id:{symbol}", f"changed_ms:{symbol}")
+        found = await self._runner.command("HMGET", self._keys.meta, *fields)
+        return any(value not in (None, b"0") for value in found)
+
     async def _read_depth(self, symbol: str, limit: int) -> list[Any]:
         buy, sell = Side.BUY, Side.SELL
         keys = [

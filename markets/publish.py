@@ -135,6 +135,6 @@ def breaks_history(spec: SymbolSpec) -> bool:
             return True
         if known is None or all(getattr(known, field) == getattr(spec, field) for field in FIXED_FIELDS):
             return False
-        return (await venue.queries.market_state(spec.symbol)).update_id != 0
+        return await venue.queries.has_history(spec.symbol)
 
     return run_in_venue(look)

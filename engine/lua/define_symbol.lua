@@ -20,9 +20,11 @@ local COLLECTING = "AUCTION_MATCH" -- as in lib/entry.lua
 local venue = read_venue(KEYS[1])
 local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "fixed", "halted_ms", "limits", "status")
 local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3], ARGV[19])
-local account_rates, update_id = unpack(redis.call("HMGET", KEYS[1], "account_rates", "update_id:" .. ARGV[1]))
+local account_rates, update_id, changed_ms =
+  unpack(redis.call("HMGET", KEYS[1], "account_rates", "update_id:" .. ARGV[1], "changed_ms:" .. ARGV[1]))
 
--- Check. What whole numbers mean cannot change once there are some.
+-- Check. What whole numbers mean cannot change once there are some; an order that waits changes nothing of the book.
+local has_history = (update_id or "0") ~= "0" or (changed_ms or "0") ~= "0"
 local fixed = table.concat({ ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }, "|")
 local is_halted = (known[4] or "") ~= ""
 local reopens = ARGV[17] == "1" or ARGV[8] ~= "TRADING" or not string.find(ARGV[16], " halt=", 1, true)
@@ -31,7 +33,7 @@ if known[6] == COLLECTING and ARGV[8] ~= COLLECTING then return { "rejected", "A
 if known[2] == ARGV[15] and not (is_halted and reopens) and not begins_auction then
   return { "ok", tonumber(known[1]) }
 end
-if known[3] and known[3] ~= fixed and (update_id or "0") ~= "0" then return { "rejected", "RULES_FIXED" } end
+if known[3] and known[3] ~= fixed and has_history then return { "rejected", "RULES_FIXED" } end
 if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV[5] then
   return { "rejected", "RULES_FIXED" }
 end

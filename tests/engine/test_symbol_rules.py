@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
+from engine.commands import PlaceOrder
 from engine.errors import Reason
 from engine.events import AccountChanged, SymbolDefined
 from engine.registry import KeyRecord
-from engine.types import Side
+from engine.types import OrderType, Side
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, cancel, limit
 from tests.engine.checks import events_of, refusal, refused_without_a_trace
@@ -29,6 +30,20 @@ async def test_tick_lot_and_assets_are_fixed_once_there_was_an_order(
     await venue.gateway.cancel_order(cancel(alice, 1))
     refused = venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, **change))
     assert await refused_without_a_trace(venue, refused) is Reason.RULES_FIXED
+
+
+async def test_tick_and_lot_are_fixed_while_an_order_waits_that_the_book_does_not_show(
+    venue: Venue, alice: int
+) -> None:
+    stop = PlaceOrder(
+        account=alice, symbol="BTCUSDT", rules_version=1, side=Side.BUY, type=OrderType.STOP_LOSS_LIMIT, lots=5,
+        price_ticks=100, stop_ticks=90, client_order_id="stop",
+    )  # fmt: skip
+    await venue.gateway.place_order(stop)
+    refused = venue.registry.define_symbol(msgspec.structs.replace(BTCUSDT, tick_units=100_000))
+    assert await refused_without_a_trace(venue, refused) is Reason.RULES_FIXED
+    assert await venue.queries.has_history("BTCUSDT")
+    assert not await venue.queries.has_history("ETHUSDT")
 
 
 async def test_before_the_first_order_tick_and_lot_may_change(venue: Venue) -> None:
