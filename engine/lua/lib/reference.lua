@@ -34,16 +34,23 @@ end
 local function mean_of(market, text, tick_units)
   local width, count = mean_rule(market)
   local buckets, cutoff = read_buckets(text, width, count, market.now_ms)
-  local trades, total, fixed, whole_bucket = {}, {}, wide.of(FIXED), wide.of(width)
+  local trades, total, fixed, tick_fixed = {}, {}, wide.of(FIXED), wide.product(tick_units, wide.of(FIXED))
+  local whole_trades, whole_sum = 0, {} -- of buckets that are in the window as they are: all but one at most
   for _, bucket in ipairs(buckets) do
-    local expired_ms = wide.of(math.max(0, cutoff - bucket.open))
-    local fixed_trades = wide.product(wide.of(bucket.trades), fixed)
-    local fixed_sum = wide.product(wide.product(wide.of(bucket.sum), tick_units), fixed)
-    local gone_trades = wide.quotient(wide.product(fixed_trades, expired_ms), whole_bucket)
-    local gone_sum = wide.quotient(wide.product(fixed_sum, expired_ms), whole_bucket)
-    trades = wide.sum(trades, wide.difference(fixed_trades, gone_trades))
-    total = wide.sum(total, wide.difference(fixed_sum, gone_sum))
+    if bucket.open >= cutoff then
+      whole_trades, whole_sum = whole_trades + bucket.trades, wide.sum(whole_sum, wide.of(bucket.sum))
+    else
+      local expired_ms, length_ms = wide.of(cutoff - bucket.open), wide.of(width)
+      local fixed_trades = wide.product(wide.of(bucket.trades), fixed)
+      local fixed_sum = wide.product(wide.of(bucket.sum), tick_fixed)
+      local gone_trades = wide.quotient(wide.product(fixed_trades, expired_ms), length_ms)
+      local gone_sum = wide.quotient(wide.product(fixed_sum, expired_ms), length_ms)
+      trades = wide.sum(trades, wide.difference(fixed_trades, gone_trades))
+      total = wide.sum(total, wide.difference(fixed_sum, gone_sum))
+    end
   end
+  trades = wide.sum(trades, wide.product(wide.of(whole_trades), fixed))
+  total = wide.sum(total, wide.product(whole_sum, tick_fixed))
   if wide.number(trades) == 0 then return nil end
   return (wide.quotient(total, trades))
 end
