@@ -36,14 +36,14 @@ class Registry:
         self._symbols_by_pair: dict[tuple[str, str], str] = {}  # (base, quote) -> symbol; none before specs()
         self._key_records: dict[str, KeyRecord] = {}
         self._assets: dict[str, int] = {}
-        self._rate_limits: tuple[RateLimits | None] | None = None  # None: not read yet
+        self._rate_limits: list[RateLimits | None] = []  # empty: not read yet
 
     async def rate_limits(self) -> RateLimits | None:
         """How much may be asked of the venue, None for any amount; may be a moment old, scripts look themselves."""
         known = self._rate_limits
-        if known is None:
+        if not known:
             found = await self._runner.command("HGET", self._keys.meta, "rate_limits")
-            known = self._rate_limits = (read_rate_limits(found.decode() if found else ""),)
+            known.append(read_rate_limits(found.decode() if found else ""))  # lost if it was forgotten meanwhile
         return known[0]
 
     async def spec(self, symbol: str) -> SymbolSpec:
@@ -154,7 +154,7 @@ class Registry:
         self._symbols_by_pair = {}
         self._key_records = {}
         self._assets = {}
-        self._rate_limits = None
+        self._rate_limits = []
 
     async def define_symbol(self, spec: SymbolSpec, *, reopen: bool = False) -> None:
         """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED.

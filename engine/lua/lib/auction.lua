@@ -45,14 +45,15 @@ local function plan_pair(market, sums, price, bid, ask, lots)
   if sums.lots > 0 and sums.quote + sums.moved + freed >= EXACT then return false end
   local maker, taker = bid, ask
   if tonumber(ask.id) < tonumber(bid.id) then maker, taker = ask, bid end
-  if market.first_fills and filled_of(taker) == 0 then -- both have rested
-    market.first_fills[#market.first_fills + 1] = { account = taker.account, is_maker = true }
-  end
+  local is_first = market.first_fills and filled_of(taker) == 0
   local own_price, quote_before = maker.price, sums.quote
   maker.price, sums.received, taker.pays_list = price, 0, pays_list(taker)
   local is_planned = plan_fill(market, taker, sums, maker, lots)
   maker.price = own_price
   if not is_planned then return false end
+  if is_first then -- both have rested
+    market.first_fills[#market.first_fills + 1] = { account = taker.account, is_maker = true }
+  end
   local quote, pays, receives = sums.quote - quote_before, market.base, market.quote
   local spent = lots * market.base_atoms_per_lot
   if taker == bid then pays, receives, spent = market.quote, market.base, quote end
