@@ -102,6 +102,7 @@ class Feed:
         self._ready = asyncio.Event()
         self.now_ms = 0  # the venue's time as last heard of
         self._asked: tuple[Clock, float] | None = None  # its clock as last read, and when that was on the machine's
+        self._set_seq = -1  # of the event that has set its clock last
         self._known_time: tuple[int, int] | None = None  # (seq, now_ms): to be told once the feed has come to seq
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -195,7 +196,7 @@ class Feed:
                 subscriber.cut(TRY_AGAIN_LATER)
             for handler in self._handlers.values():
                 handler.on_reset()
-        self.epoch, self.seq, self.now_ms = clock.epoch, clock.seq, clock.now_ms
+        self.epoch, self.seq, self.now_ms, self._set_seq = clock.epoch, clock.seq, clock.now_ms, -1
 
     async def _read(self, tail: AnyConnection) -> None:
         reply = await tail.command(
@@ -228,7 +229,7 @@ class Feed:
             for registry in self._registries:
                 registry.forget()
         elif isinstance(event, ClockSet):
-            self._asked = None
+            self._asked, self._set_seq = None, event.seq
         for handler in self._handlers.values():
             handler.on_event(event)
         if self._known_time is not None and self.seq >= self._known_time[0]:
@@ -277,8 +278,8 @@ class Feed:
         return passed_s > TRUSTED_S or max(self.now_ms, clock.now_ms + moved_ms) >= then_ms
 
     def _learn_time(self, clock: Clock) -> None:
-        if clock.epoch != self.epoch:
-            return
+        if clock.epoch != self.epoch or clock.seq < self._set_seq:
+            return  # it was read before the clock was set, perhaps back
         self._asked = clock, time.monotonic()
         self.now_ms = max(self.now_ms, clock.now_ms)
         self._known_time = (clock.seq, clock.now_ms)

@@ -109,6 +109,12 @@ class BookStream(MarketStream, ABC):
         self.book.followers.add(self)
         self.joined()
 
+    async def prepare(self) -> None:
+        """A newcomer waits for a book that is being read again, and has one read that was lost."""
+        await super().prepare()
+        if self._book is not None:
+            await self._book.prepare()
+
     def joined(self) -> None:
         """The book is there, as of the newest event."""
 

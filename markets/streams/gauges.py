@@ -85,7 +85,7 @@ class Gauge(Live, ABC, Generic[Reading]):
         await super().prepare()
         if self._read_seq != self.feed.seq:
             if self._catching_up is None or self._catching_up.done():
-                self._catching_up = asyncio.create_task(self._read())
+                self._catching_up = asyncio.create_task(self._catch_up())
             await result_of(self._catching_up)
 
     def apply(self, event: AnyEvent) -> None:
@@ -128,6 +128,12 @@ class Gauge(Live, ABC, Generic[Reading]):
         seq = self.feed.seq
         reading = await self.read()
         self._reading, self._read_seq, self._next_ms = reading, seq, self.next_ms(reading)
+
+    async def _catch_up(self) -> None:
+        """Read for a newcomer. What time alone has changed since is still to be told to the others."""
+        due_ms = self._next_ms
+        await self._read()
+        self._next_ms = min(self._next_ms, due_ms)
 
     def _tell(self) -> None:
         for follower in self.followers:

@@ -9,7 +9,17 @@ from api.conflation import Cadence
 from api.feed import NO_END, Feed
 from engine.events import AnyEvent, ClockSet, MarketCleared, MarketEvent
 from engine.types import SymbolSpec
-from markets.candles import Candle, first_candle, merged, next_open, open_of, read_view, silent_candle, venue_now
+from markets.candles import (
+    Candle,
+    LastTrade,
+    first_candle,
+    merged,
+    next_open,
+    open_of,
+    read_view,
+    silent_candle,
+    venue_now,
+)
 from markets.klines import parts_of
 from markets.rendering import price_text, quantity_text, quote_text
 from markets.streams.stream import MarketStream
@@ -57,16 +67,16 @@ class KlineStream(MarketStream):
         return self._end_ms
 
     async def load(self) -> None:
-        now_ms = await venue_now(self.venue)
-        open_ms = open_of(self._interval, now_ms, self._zone_ms)
-        parts = parts_of(self._interval, [open_ms], self._zone_ms)[open_ms]
-        view = await read_view(self.venue, self.symbol, parts)
+        open_ms, last, known = await self._read(await venue_now(self.venue))
+        if last is not None and last.now_ms >= next_open(self._interval, open_ms, 1, self._zone_ms):
+            open_ms, last, known = await self._read(last.now_ms)  # its interval has begun between the two reads
         self._cadence.cancel()
         self._candle, self._end_ms = None, NO_END
-        if view.last is not None:
-            self._last_trade_id = view.last.trade_id
-            known = view.those_of(parts)
-            self._begin(open_ms, merged(known) if known else silent_candle(view.last.price_ticks))
+        if last is not None:
+            candle = merged(known) if known else silent_candle(last.price_ticks)
+            # Trades behind the candle's own are still to be heard, whatever was read already.
+            self._last_trade_id = candle.last_trade_id if known else last.trade_id
+            self._begin(open_ms, candle)
 
     def apply(self, event: AnyEvent) -> None:
         if isinstance(event, MarketEvent) and event.fills:
@@ -92,6 +102,13 @@ class KlineStream(MarketStream):
     def close(self) -> None:
         super().close()
         self._cadence.cancel()
+
+    async def _read(self, now_ms: int) -> tuple[int, LastTrade | None, list[Candle]]:
+        """When the interval of that time began, the newest trade, and the candles that make up the interval."""
+        open_ms = open_of(self._interval, now_ms, self._zone_ms)
+        parts = parts_of(self._interval, [open_ms], self._zone_ms)[open_ms]
+        view = await read_view(self.venue, self.symbol, parts)
+        return open_ms, view.last, view.those_of(parts)
 
     def _count(self, event: MarketEvent) -> None:
         new = [fill for fill in event.fills if fill.trade_id > self._last_trade_id]
