@@ -145,9 +145,12 @@ class Feed:
         max_messages: int = MAX_MESSAGES,
         max_bytes: int = MAX_BYTES,
         write: Callable[[str], bool] | None = None,
+        waits_for_taker: bool = False,
     ) -> Subscriber:
         """A socket's queue, to be added to streams; `leave` gives it back."""
-        subscriber = Subscriber(on_cut, max_messages=max_messages, max_bytes=max_bytes, write=write)
+        subscriber = Subscriber(
+            on_cut, max_messages=max_messages, max_bytes=max_bytes, write=write, waits_for_taker=waits_for_taker
+        )
         self._subscribers.add(subscriber)
         return subscriber
 

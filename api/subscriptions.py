@@ -73,12 +73,13 @@ class Subscriber:
     to is over them then.
 
     `write`, where the server offers it, sends a frame at once or answers False: a frame before which nothing waits
-    then needs no queue and no task, and costs half.
+    then needs no queue and no task, and costs half. With `waits_for_taker` nothing is judged before that task has
+    taken frames for the first time: what is opened during the handshake may begin with many.
     """
 
     __slots__ = (
-        "_frames", "_held_s", "_is_judged", "_max_bytes", "_max_messages", "_on_cut", "_size", "_waiter", "_write",
-        "cut_code",
+        "_frames", "_held_s", "_is_judged", "_max_bytes", "_max_messages", "_on_cut", "_size", "_waiter",
+        "_waits_for_taker", "_write", "cut_code",
     )  # fmt: skip
 
     def __init__(
@@ -88,8 +89,10 @@ class Subscriber:
         max_messages: int = MAX_MESSAGES,
         max_bytes: int = MAX_BYTES,
         write: Callable[[str], bool] | None = None,
+        waits_for_taker: bool = False,
     ) -> None:
         self._write = write
+        self._waits_for_taker = waits_for_taker
         self._frames: list[str] = []
         self._size = 0
         self._max_messages = max_messages
@@ -123,7 +126,7 @@ class Subscriber:
 
     def _judge(self) -> None:
         self._is_judged = False
-        if self._is_over:
+        if self._is_over and not self._waits_for_taker:
             self.cut(TRY_AGAIN_LATER)
 
     async def take(self) -> list[str]:
@@ -134,6 +137,7 @@ class Subscriber:
                 await self._waiter
             finally:
                 self._waiter = None
+        self._waits_for_taker = False
         frames, self._frames, self._size = self._frames, [], 0
         return frames
 

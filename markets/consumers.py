@@ -74,8 +74,9 @@ class StreamConsumer(AsyncWebsocketConsumer):
         extension = self.scope.get("extensions", {}).get(WRITE_TEXT, {})
         extension |= {"on_control": self.on_control, "farewell": self.farewell}
         self.subscriber = self.runtime.feed.subscribe(
-            self._on_cut, max_messages=self.max_messages, max_bytes=self.max_bytes, write=extension.get("write")
-        )
+            self._on_cut, max_messages=self.max_messages, max_bytes=self.max_bytes, write=extension.get("write"),
+            waits_for_taker=True,
+        )  # fmt: skip
         try:
             await self.prepare()
             await self.accept()

@@ -131,6 +131,19 @@ async def test_more_than_fits_at_once_does_not_cut_who_takes_it_at_once() -> Non
     assert cuts == []
 
 
+async def test_who_has_not_begun_to_take_is_not_judged_until_then() -> None:
+    cuts: list[int] = []
+    queue = Subscriber(cuts.append, max_messages=3, waits_for_taker=True)
+    for number in range(5):
+        queue.push(str(number))
+    await turn()
+    assert (cuts, len(await queue.take())) == ([], 5)
+    for number in range(5):
+        queue.push(str(number))
+    await turn()
+    assert cuts == [TRY_AGAIN_LATER]
+
+
 async def test_a_cancelled_taker_loses_nothing() -> None:
     queue = subscriber([])
     taking = asyncio.create_task(queue.take())

@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.sockets.binance import BinanceDialogue
+from accounts.sockets.consumers import MarketSocket
 from api.runtime import Runtime
 from engine.types import Side
 from engine.venue import Venue
@@ -157,6 +158,16 @@ async def test_no_depth_of_a_frame_ends_the_connection(raw: StreamClient) -> Non
         answer = await raw.raw('{"a":' + "[" * depth + "]" * depth + ',"method":"SUB","id":1}')
         assert set(answer) == {"error", "id"}, depth
     assert await raw.names() == ["0"]
+
+
+async def test_first_events_of_the_urls_streams_are_no_offence_however_many(
+    ws_url: str, patient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MarketSocket, "max_messages", 2)
+    names = [f"btcusdt@depth{levels}" for levels in (5, 10, 20)]
+    async with streaming(ws_url, f"/stream?streams={'/'.join(names)}") as client:
+        for name in names:
+            await client.next(name)
 
 
 async def test_what_fails_inside_gives_back_what_the_socket_has_opened(
