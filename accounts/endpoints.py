@@ -45,7 +45,7 @@ from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.amounts import to_atoms
 from engine.commands import CancelAllOrders, CancelOrder, Transfer
-from engine.errors import BadParameter, EngineUnavailable
+from engine.errors import BadParameter, EngineUnavailable, OutcomeUnknown
 from engine.filters import check_order
 from engine.runner import Stale
 from engine.types import BALANCE_LIMIT, OrderStatus, OrderType, SymbolSpec
@@ -214,7 +214,10 @@ async def cancel_open_orders(request: OfSymbol, caller: Caller, runtime: Runtime
         canceled_view(spec, order, cancel_id_of_all(order) if is_named else order.client_order_id) for order in alone
     ]
     for list_id in dict.fromkeys(list_of(order) for order in orders if list_of(order) != NO_LIST):
-        views.append(await _canceled_list(runtime, spec, caller, list_id))
+        try:
+            views.append(await _canceled_list(runtime, spec, caller, list_id))
+        except EngineUnavailable as error:  # they are cancelled: who hears that nothing has changed is told wrong
+            raise OutcomeUnknown("cancel_all_orders") from error
     return views
 
 

@@ -140,7 +140,10 @@ class Gateway:
             order=decode_order(record), fills=decode_fills(fills), seq=seq, prevented=decode_prevented(prevented)
         )
         if not is_final:
-            placed = await self._follow(placed.order, symbol, seq)
+            try:
+                placed = await self._follow(placed.order, symbol, seq)
+            except EngineUnavailable as error:  # it is placed, whatever else can be told
+                raise OutcomeUnknown("place_order") from error
         if not is_all:
             await self._finish(symbol)
         return placed
@@ -216,6 +219,10 @@ class Gateway:
             except Rejected:
                 if canceled:
                     break
+                raise
+            except EngineUnavailable as error:
+                if canceled:
+                    raise OutcomeUnknown("cancel_all_orders") from error
                 raise
             canceled.extend(decode_order(record) for record in records)
             arguments = (cancel.account, cancel.symbol, "")  # what began in time and by right goes on to its end
