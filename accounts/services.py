@@ -197,7 +197,8 @@ def change_api_key(api_key: str, **fields: Any) -> ApiKey:
     Raises BadParameter, also for a key that is not known, or as `create_user`.
     """
     with transaction.atomic():
-        key = known_api_key(api_key)
+        known = known_api_key(api_key)
+        key = ApiKey.objects.select_for_update().select_related("trader").get(pk=known.pk)  # or a revocation gets lost
         for name_of_field, value in fields.items():
             setattr(key, name_of_field, value)
         _checked(key).save()

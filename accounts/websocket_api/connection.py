@@ -35,7 +35,7 @@ class Connection:
         self.since_ms = since_ms
         self.session: Session | None = None
         self.subscriptions: dict[int, AccountSubscription] = {}  # by subscriptionId, those that are heard
-        self.session_subscription: int | None = None  # the one that ends with the session
+        self.session_subscriptions: set[int] = set()  # those that end with the session, of all keys that had logged on
         self.next_subscription_id = 0
         self._after_answer: list[Callable[[], None]] = []
 

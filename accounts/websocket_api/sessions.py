@@ -47,8 +47,8 @@ async def status(request: Nothing, caller: Caller, connection: Connection) -> di
 @METHODS.method("session.logout")
 async def log_out(request: Nothing, caller: Caller, connection: Connection) -> dict[str, Any]:
     """Forget the key, and end what it has subscribed as the session; nothing if nobody has logged on."""
-    now_ms, number = await connection.now_ms(), connection.session_subscription
-    if number is not None:
+    now_ms = await connection.now_ms()
+    for number in sorted(connection.session_subscriptions):
         end(connection, number, now_ms)
     connection.session = None
     return _view(connection, now_ms)

@@ -27,7 +27,8 @@ class UnsubscribeRequest(msgspec.Struct, kw_only=True, rename="camel"):
 @METHODS.method("userDataStream.subscribe", credentials=Credentials.SESSION)
 async def subscribe(request: Nothing, caller: Caller, connection: Connection) -> dict[str, int]:
     """Hear the account whose key has logged on."""
-    number = connection.session_subscription = await _open(connection, caller)
+    number = await _open(connection, caller)
+    connection.session_subscriptions.add(number)
     return {"subscriptionId": number}
 
 
@@ -70,8 +71,7 @@ async def unsubscribe(request: UnsubscribeRequest, caller: Caller, connection: C
 def end(connection: Connection, number: int, now_ms: int) -> None:
     """End a subscription behind the answer."""
     subscription = connection.subscriptions.pop(number)
-    if connection.session_subscription == number:
-        connection.session_subscription = None
+    connection.session_subscriptions.discard(number)
     connection.after_answer(lambda: subscription.terminate(now_ms))
 
 

@@ -196,7 +196,7 @@ async def test_a_subscription_that_begins_as_its_socket_goes_is_given_back(
 
 
 async def test_frames_of_bytes_do_not_let_more_texts_wait_than_may(
-    api: ApiClient, monkeypatch: pytest.MonkeyPatch
+    api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most, may_go_on = [0], asyncio.Event()
     hear, take = WebSocketApiConsumer._hear, WebSocketApiConsumer._take
@@ -212,13 +212,14 @@ async def test_frames_of_bytes_do_not_let_more_texts_wait_than_may(
 
     monkeypatch.setattr(WebSocketApiConsumer, "_take", held)
     monkeypatch.setattr(WebSocketApiConsumer, "_hear", noted)
-    sending = asyncio.create_task(_send_texts_and_bytes(api, 1_500))
-    await asyncio.sleep(0.5)
-    may_go_on.set()
-    await sending
-    for _ in range(3_000):
-        await api.receive()
-    assert most[0] < 1_000  # 64, and what one reading of the socket brings
+    async with api_connected(api_url) as api:  # now that it will be noted
+        sending = asyncio.create_task(_send_texts_and_bytes(api, 1_500))
+        await asyncio.sleep(1)
+        may_go_on.set()
+        await sending
+        for _ in range(3_000):
+            await api.receive()
+        assert most[0] < 1_000  # 64, and what one reading of the socket brings
 
 
 async def _send_texts_and_bytes(api: ApiClient, count: int) -> None:
