@@ -23,6 +23,7 @@ from tests.e2e.test_two_workers import sockets_of
 WORKERS, CLIENTS, MOST_CLIENTS = 4, 24, 200
 START_MS = 4_000_000_020_000  # later than any clock of a machine; the beginning of a minute
 LOAD = 10  # times the limit
+PATIENCE_S = 20.0
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "1000"}
 
 
@@ -62,6 +63,12 @@ class Exchange:
     def note_idle(self) -> None:
         self._idle = {pid: len(sockets_of(pid)) for pid in self.running.find("run_worker")}
 
+    async def until_idle(self) -> None:
+        """The workers have seen the clients go: who counts sockets next counts none of theirs."""
+        async with asyncio.timeout(PATIENCE_S):
+            while any(len(sockets_of(pid)) > idle for pid, idle in self._idle.items()):
+                await asyncio.sleep(0.05)
+
     async def signed(self, client: httpx.AsyncClient, method: str, path: str, **parameters: str) -> httpx.Response:
         query = urlencode(parameters | {"recvWindow": "60000", "timestamp": str(self.now_ms)})
         signature = hmac.new(self.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
@@ -88,10 +95,13 @@ async def exchange(running: Up) -> AsyncIterator[Exchange]:
     await exchange.sim("POST", "/credit", user="alice", asset="USDT", amount="1000000")
     await exchange.set_clock(START_MS, clear=True)
     exchange.note_idle()
-    await exchange.reach_all()
-    yield exchange
-    for client in exchange.clients:
-        await client.aclose()
+    try:
+        await exchange.reach_all()
+        yield exchange
+    finally:
+        for client in exchange.clients:
+            await client.aclose()
+        await exchange.until_idle()
 
 
 class Load:
