@@ -13,11 +13,12 @@ from django.db import models, transaction
 
 from accounts.keys.allow_lists import LONGEST, read_allow_list
 from accounts.keys.public_keys import public_key_verifier, read_public_key
+from engine.account_rules import AccountLimits, AccountRates
 from engine.amounts import to_atoms
 from engine.errors import BadParameter
 from engine.records import OrderRecord
 from engine.registry import KeyRecord
-from engine.types import ORDER_LIMIT, AccountLimits, AccountRates
+from engine.types import ORDER_LIMIT
 from engine.venue import Venue
 from markets.models import Asset, Symbol
 from markets.publish import run_in_venue

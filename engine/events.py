@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from engine.account_rules import AccountLimits, AccountRates
 from engine.rate_limits import RateLimits
 from engine.records import BalanceChange, Fill, LevelChange, OrderListRecord, OrderRecord, OrderTerms, PreventedMatch
-from engine.types import AccountLimits, AccountRates, OrderType, Side, SymbolSpec, TimeInForce
+from engine.types import OrderType, Side, SymbolSpec, TimeInForce
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, tag_field="kind"):

@@ -7,11 +7,12 @@ the rules it was made under and a script refuses another one; `forget` is called
 import msgspec
 from msgspec.structs import replace
 
+from engine.account_rules import AccountLimits, AccountRates
 from engine.errors import Reason, Rejected
 from engine.keys import Keys
 from engine.rate_limits import RateLimits, read_rate_limits
 from engine.runner import Runner, Stale
-from engine.types import TAPE_MAKER, TAPE_TAKER, UNIT, AccountLimits, AccountRates, SymbolSpec, SymbolStatus
+from engine.types import TAPE_MAKER, TAPE_TAKER, UNIT, SymbolSpec, SymbolStatus
 
 
 class KeyRecord(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

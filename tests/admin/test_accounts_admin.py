@@ -12,9 +12,10 @@ from accounts.digests import key_digest
 from accounts.models import ApiKey, Trader, TraderFees
 from accounts.secrets import CannotUnseal, seal, unseal
 from accounts.services import CreatedUser, create_api_key, publish_all, revoke_api_key
+from engine.account_rules import AccountLimits, AccountRates
 from engine.errors import Reason, Rejected
 from engine.registry import KeyRecord
-from engine.types import AccountLimits, AccountRates, Side
+from engine.types import Side
 from engine.venue import Venue
 from markets.models import Asset, Conversion, Symbol
 from markets.publish import run_in_venue

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from engine.types import RATE_NAMES, AccountRates, rate_field
+from engine.account_rules import AccountRates
+from engine.types import RATE_NAMES, rate_field
 from engine.venue import Venue
 from tests.api.conftest import READER_KEY, Api, limit_order
 

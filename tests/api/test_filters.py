@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.account_rules import AccountLimits
 from engine.errors import Reason
-from engine.types import AccountLimits
 from engine.venue import Venue
 from tests.api.conftest import ONE, Api, limit_order, state_of
 from tests.conftest import BTCUSDT

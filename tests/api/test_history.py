@@ -9,8 +9,8 @@ import pytest
 from api.runtime import Runtime
 from archive.archiver import Archiver
 from archive.models import ArchivedOrder, ArchivedTrade
+from engine.account_rules import AccountRates
 from engine.commands import Transfer
-from engine.types import AccountRates
 from engine.venue import Venue
 from tests.api.conftest import Api, limit_order
 

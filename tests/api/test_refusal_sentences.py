@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from accounts.journal.refusals import SENTENCES, why
 from accounts.journal.words import Words
 from api.runtime import Runtime
+from engine.account_rules import AccountLimits
 from engine.errors import Reason
 from engine.refusals import Refusal, read_refusals
-from engine.types import AccountLimits, Feature, StpMode, SymbolStatus
+from engine.types import Feature, StpMode, SymbolStatus
 from engine.venue import Venue
 from tests.api.conftest import ONE, Api, limit_order
 from tests.conftest import BTCUSDT

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.account_rules import AccountRates
 from engine.commands import CancelOrder, Transfer
 from engine.errors import Reason
 from engine.events import AccountRatesSet, ConversionSet, Fill, OrderPlaced
-from engine.types import RATE_NAMES, AccountRates, Side, StpMode
+from engine.types import RATE_NAMES, Side, StpMode
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, ETHBTC, balance, fund, limit, market
 from tests.engine.checks import events_of, refusal, refused_without_a_trace

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
+from engine.account_rules import AccountRates
 from engine.commands import CancelAllOrders, PlaceOrder, ReduceOrder, Transfer
 from engine.errors import Rejected
 from engine.events import OrderPlaced
 from engine.registry import KeyRecord
 from engine.scripts import load_scripts
-from engine.types import MAX_FILLS, AccountRates, OrderType, Side, StpMode, TimeInForce
+from engine.types import MAX_FILLS, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, cancel, limit, market
 from tests.engine.checks import digest, events_of

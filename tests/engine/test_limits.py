@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.account_rules import AccountLimits
 from engine.commands import PlaceOrder, PlaceOrderList, ReduceOrder, ReplaceOrder
 from engine.errors import Reason
 from engine.events import AccountLimitsSet, OrderPlaced, SymbolDefined, SymbolHalted
 from engine.gateway import Placed
-from engine.types import AccountLimits, ListKind, OrderStatus, OrderType, Side, SymbolStatus, TimeInForce
+from engine.types import ListKind, OrderStatus, OrderType, Side, SymbolStatus, TimeInForce
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, RICH_ATOMS, balance, cancel, fund, limit, market
 from tests.engine.checks import events_of, refusal, refused_without_a_trace

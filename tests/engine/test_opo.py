@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.account_rules import AccountRates
 from engine.commands import CancelAllOrders, CancelOrderList, PlaceOrder, PlaceOrderList, ReduceOrder
 from engine.errors import Reason
 from engine.gateway import PlacedList
 from engine.records import OrderRecord
-from engine.types import AccountRates, ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
+from engine.types import ListKind, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, balance, cancel, fund, limit
 from tests.engine.checks import refused_without_a_trace

@@ -9,12 +9,13 @@ from functools import partial
 import msgspec
 import pytest
 
+from engine.account_rules import AccountLimits
 from engine.commands import CancelOrderList, PlaceOrder, ReplaceOrder, Transfer
 from engine.gateway import Placed
 from engine.keys import order_member
 from engine.rate_limits import Charge, RateLimits
 from engine.scripts import load_scripts
-from engine.types import AccountLimits, Side, SymbolStatus
+from engine.types import Side, SymbolStatus
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, cancel, fund, limit
 from tests.engine import test_faults, test_list_faults

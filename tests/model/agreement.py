@@ -12,6 +12,7 @@ from typing import Any, Self
 import msgspec
 
 from engine import events, records
+from engine.account_rules import AccountRates
 from engine.audit import audit
 from engine.commands import (
     CancelAllOrders,
@@ -29,7 +30,7 @@ from engine.errors import Rejected
 from engine.gateway import Placed
 from engine.registry import KeyRecord
 from engine.runner import Stale
-from engine.types import MAX_FILLS, TAPE_MAKER, TAPE_TAKER, AccountRates, Side, SymbolSpec
+from engine.types import MAX_FILLS, TAPE_MAKER, TAPE_TAKER, Side, SymbolSpec
 from engine.venue import Venue
 from tests.model.aggregates import Aggregates
 from tests.model.coverage import Coverage

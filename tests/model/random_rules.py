@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from engine.types import AccountLimits, SymbolSpec, SymbolStatus
+from engine.account_rules import AccountLimits
+from engine.types import SymbolSpec, SymbolStatus
 from tests.model.agreement import ACCOUNTS, ASSETS, Step
 from tests.model.limits import count
 from tests.model.reference import Exchange

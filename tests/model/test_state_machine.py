@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from engine.account_rules import AccountLimits
 from engine.commands import (
     CancelAllOrders,
     CancelOrder,
@@ -26,18 +27,7 @@ from engine.commands import (
     TapeTrade,
     Transfer,
 )
-from engine.types import (
-    MAX_FILLS,
-    AccountLimits,
-    ListKind,
-    OrderStatus,
-    OrderType,
-    PegPrice,
-    Side,
-    StpMode,
-    SymbolStatus,
-    TimeInForce,
-)
+from engine.types import MAX_FILLS, ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, SymbolStatus, TimeInForce
 from engine.venue import Venue
 from tests.conftest import finish
 from tests.model.agreement import ASSETS, Pair, Step

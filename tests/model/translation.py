@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from engine import events, records
-from engine.types import AccountLimits, SymbolSpec
+from engine.account_rules import AccountLimits
+from engine.types import SymbolSpec
 from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
 from tests.model.rules import AccountRules, Band, Counts, Sizes, SymbolRules
 from tests.model.words import ATOM, UNFOUND, Fill, Order, OrderList, Prevented, Purse, Terms

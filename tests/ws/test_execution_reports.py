@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from api.runtime import Runtime
+from engine.account_rules import AccountRates
 from engine.commands import (
     CancelAllOrders,
     CancelOrder,
@@ -21,7 +22,7 @@ from engine.commands import (
     ReduceOrder,
     ReplaceOrder,
 )
-from engine.types import AccountRates, ListKind, OrderType, PegPrice, Side, StpMode, TimeInForce
+from engine.types import ListKind, OrderType, PegPrice, Side, StpMode, TimeInForce
 from engine.venue import Venue
 from tests.conftest import fund, limit, market
 from tests.model.small_steps import shorten_steps

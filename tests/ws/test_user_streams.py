@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 
+from engine.account_rules import AccountRates
 from engine.commands import CancelAllOrders, CancelOrder, ReduceOrder, Transfer
-from engine.types import AccountRates, Side, TimeInForce
+from engine.types import Side, TimeInForce
 from engine.venue import Venue
 from tests.conftest import RICH_ATOMS, fund, limit, market
 from tests.ws.conftest import Client, connected, give_key
