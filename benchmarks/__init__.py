@@ -4,6 +4,8 @@ ratios.py        the table of goals, and what was measured of each
 measure.py       which measurement gives which figure, one after the other
 engine_load.py   P1 and P5: orders straight into Redis; same_calls.lua is the yardstick
 http_load.py     P6 and P7: one real web worker; http_generator.py is the process that asks it
+socket_load.py   P8: the same worker, by HTTP and by WebSocket; socket_generator.py asks it
+signed_orders.py what both generators send
 fan_out.py       P9 and P10: one frame to a thousand sockets; bare_sender.py and channels_worker.py are the others
 report.py        environment, table for people, JSON for programs
 """

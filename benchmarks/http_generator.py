@@ -1,12 +1,12 @@
 """A cheap HTTP client as a process of its own: python -m benchmarks.http_generator PORT CONNECTIONS WORKER_PID.
 
 Every connection asks again as soon as it is answered, with bytes that were made beforehand. The first line it reads is
-the API key. Every further line is a number of slices: pings and orders take turns of a tenth of a second, that many
-each, and the answer is a line of JSON, a `Round`. An answer that is no 200 ends the process with that on stderr.
+the API key and its secret. Every further line is a number of slices: pings and signed orders take turns of a tenth of
+a second, that many each, and the answer is a line of JSON, a `Round`. An answer that is no 200 ends the process with
+that on stderr.
 """
 
 import itertools
-import json
 import selectors
 import socket
 import sys
@@ -17,10 +17,9 @@ from typing import Final
 import msgspec
 
 from benchmarks.processes import cpu_seconds
+from benchmarks.signed_orders import Signer
 
 SLICE_SECONDS: Final = 0.1
-PRICES: Final = 5_000
-LOWEST_PRICE: Final = 10_000
 READ_BYTES: Final = 65_536
 HEAD_END: Final = b"\r\n\r\n"
 LENGTH: Final = b"content-length: "
@@ -55,16 +54,8 @@ class Round(msgspec.Struct, frozen=True):
 
 
 def ping_request(port: int) -> bytes:
+    """What costs a worker least: it asks nobody, and counts towards no limit."""
     return f"GET /api/v1/ping HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-
-
-def order_request(port: int, api_key: str, price: str) -> bytes:
-    """A buy order that rests, in JSON, as the guide shows it."""
-    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.001", "price": price}
-    body = json.dumps(order)
-    head = f"POST /api/v1/order HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-API-KEY: {api_key}\r\n"
-    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return (head + body).encode()
 
 
 def is_whole(answer: bytes) -> bool:
@@ -169,14 +160,13 @@ def percentile(ordered: list[float], percent: int) -> float:
 
 def main(port: int, connections: int, worker_pid: int) -> None:
     """Serve the lines of standard input until it ends."""
-    api_key = sys.stdin.readline().strip()
-    prices = (f"{LOWEST_PRICE + number}.{number % 100:02d}" for number in range(PRICES))
+    signer = Signer(*sys.stdin.readline().split())
     pings = itertools.repeat(ping_request(port))
-    orders = itertools.cycle([order_request(port, api_key, price) for price in prices])
     generator = Generator(open_sockets(port, connections), is_whole)
     print("ready", flush=True)
     for line in sys.stdin:
-        ping, order = Tally(pings, worker_pid), Tally(orders, worker_pid)
+        ping = Tally(pings, worker_pid)
+        order = Tally(itertools.cycle(signer.posts(port)), worker_pid)
         for _ in range(int(line)):
             ping.add_slice(generator)
             order.add_slice(generator)

@@ -4,7 +4,6 @@ The worker, its Redis and the check of the book at the end are those of http_loa
 """
 
 import asyncio
-import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +11,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from accounts.digests import key_digest
-from accounts.secrets import seal
 from benchmarks.http_generator import Load
 from benchmarks.http_load import CONNECTIONS, WARM_UP_SLICES, check_book, open_account
 from benchmarks.processes import Helper, StartWorker, helper
@@ -37,19 +34,17 @@ def measure_sockets(
     start_worker: StartWorker, *, rounds: int, slices: int, on_round: Callable[[], None], connections: int = CONNECTIONS
 ) -> SocketCosts:
     """`slices` tenths of a second of each kind in every round. Raises BenchFailed."""
-    api_key, secret = secrets.token_hex(32), secrets.token_hex(32)
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         EmbeddedServer(Path(folder) / "redis", durability="standard") as server,
     ):
         data_dir = Path(folder) / "data"
-        sealed = seal(secret, digest=key_digest(api_key), data_dir=data_dir)
-        asyncio.run(open_account(server.url, api_key, sealed_secret=sealed))
+        credentials = asyncio.run(open_account(server.url, data_dir))
         with (
             start_worker(server.url, data_dir) as worker,
             helper("benchmarks.socket_generator", *map(str, (worker.port, connections, worker.pid))) as generator,
         ):
-            generator.ask(f"{api_key} {secret}")
+            generator.ask(" ".join(credentials))
             warm_up = _round(generator, WARM_UP_SLICES)
             measured = []
             for _ in range(rounds):

@@ -8,6 +8,8 @@ from contextlib import closing
 import msgspec
 import pytest
 
+from accounts.signatures import HmacVerifier, cut_signature
+from api.parameters import read_form
 from benchmarks import fan_out
 from benchmarks.audience import masked_frame, split_frame, text_frame
 from benchmarks.engine_load import measure_memory, measure_script
@@ -16,6 +18,7 @@ from benchmarks.http_generator import is_whole, percentile
 from benchmarks.http_load import measure_http
 from benchmarks.measure import QUICK, Run
 from benchmarks.processes import ROOT, BenchFailed, helper
+from benchmarks.signed_orders import PRICES, RECV_WINDOW_MS, Signer
 from benchmarks.socket_generator import is_answered
 from benchmarks.socket_load import measure_sockets
 from exchange_project.lone_worker import lone_worker
@@ -54,6 +57,23 @@ def test_orders_over_both_ways():
     assert min(costs.posts[0].requests, costs.sockets[0].requests) > 0
 
 
+def test_what_a_generator_sends_is_signed_and_good_for_a_round():
+    signer = Signer("k" * 64, "s" * 64)
+    posts, frames = signer.posts(8080), signer.frames()
+    for requests in (posts, frames):
+        assert len(set(requests)) == len(requests) == PRICES
+    body = posts[0].partition(b"\r\n\r\n")[2]
+    texts = read_form(body)
+    assert b"Content-Length: %d\r\n" % len(body) in posts[0]
+    cut = cut_signature(b"", body)
+    assert HmacVerifier(b"s" * 64).is_genuine(cut.payload, cut.signature)
+    assert int(texts["recvWindow"]) == RECV_WINDOW_MS == 60_000
+    params = msgspec.json.decode(frames[0][frames[0].index(b"{") :])["params"]
+    signature = params.pop("signature").encode()
+    payload = "&".join(f"{name}={value}" for name, value in sorted(params.items()))
+    assert HmacVerifier(b"s" * 64).is_genuine(payload.encode(), signature)
+
+
 def test_without_channels_redis_the_others_are_still_measured(monkeypatch):
     monkeypatch.setattr(fan_out, "find_spec", lambda name: None)
     bare, channels = Run(TINY, lone_worker, lambda what, done, steps: None).outcomes(["P9", "P10"])
@@ -69,7 +89,7 @@ def test_a_helper_that_fails_says_why_in_its_last_line():
         port = listener.getsockname()[1]
     refused = pytest.raises(BenchFailed, match=r"http_generator gave no answer: ConnectionRefusedError")
     with helper("benchmarks.http_generator", str(port), "1", "1") as process, refused:
-        process.ask("key")
+        process.ask("key secret")
 
 
 @pytest.mark.parametrize("module", ["bare_sender", "http_generator", "channels_worker"])
