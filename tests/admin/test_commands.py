@@ -57,6 +57,10 @@ def test_create_user_prints_what_a_program_needs() -> None:
     assert ApiKey.objects.filter(trader__name="carol").count() == 2
 
 
+def test_migrations_say_what_the_models_say() -> None:
+    run("makemigrations", "--check", "--dry-run")
+
+
 def test_deposit_in_both_spellings() -> None:
     run("create_user", "carol")
     assert "credited 1.5 BTC to carol" in run("deposit", "carol", "BTC", "1.5")
