@@ -4,12 +4,13 @@ The fact a newcomer would get wrong: a trader is not a login of the admin. It is
 name; keys act for it. Of a key only the digest is kept, so its text can be shown exactly once.
 """
 
-from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
+from django.db.models import QuerySet
 
 from accounts.keys.allow_lists import LONGEST, read_allow_list
 from accounts.keys.public_keys import public_key_verifier, read_public_key
@@ -21,7 +22,7 @@ from engine.registry import KeyRecord
 from engine.types import ORDER_LIMIT
 from engine.venue import Venue
 from markets.models import Asset, Symbol
-from markets.publish import run_in_venue
+from markets.publish import publish_as_stored, run_in_venue
 from markets.rules import FEE_FIELDS, BadRules, read_rates
 
 LONGEST_NAME = 36
@@ -117,7 +118,7 @@ class Trader(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and make account and keys known once that is committed. Raises ExchangeError when only that failed."""
         super().save(*args, **kwargs)
-        transaction.on_commit(lambda: publish([self], self.keys.select_related("trader")))
+        transaction.on_commit(lambda: publish(Trader.objects.filter(pk=self.pk), ApiKey.objects.filter(trader=self)))
 
 
 def _fee() -> "models.CharField[str, str]":
@@ -180,7 +181,7 @@ class TraderFees(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and bring them into force once that is committed. Raises as Trader.save."""
         super().save(*args, **kwargs)
-        transaction.on_commit(lambda: publish_fees([self]))
+        transaction.on_commit(lambda: publish_fees(TraderFees.objects.filter(pk=self.pk)))
 
 
 class ApiKey(models.Model):
@@ -252,7 +253,7 @@ class ApiKey(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and bring the key into (or out of) force once that is committed. Raises as Trader.save."""
         super().save(*args, **kwargs)
-        transaction.on_commit(lambda: publish([], [self]))
+        transaction.on_commit(lambda: publish(Trader.objects.none(), ApiKey.objects.filter(pk=self.pk)))
 
 
 class LiveOrder(models.Model):
@@ -273,33 +274,46 @@ class LiveOrder(models.Model):
         return f"order {self.order_id} on {self.symbol}"
 
 
-def publish_fees(rows: Iterable[TraderFees]) -> None:
+AccountRow = tuple[int, str, int, AccountLimits]
+KeyRow = tuple[str, KeyRecord, bool]
+
+
+def publish_fees(rows: QuerySet[TraderFees]) -> None:
     """Bring these fees into force, on symbols that are published. Raises EngineUnavailable, OutcomeUnknown."""
-    found = [(row.trader.account, row.rates(), row.symbol.symbol if row.symbol else "") for row in rows]
 
-    async def define(venue: Venue) -> None:
-        for of_one in found:
-            await venue.registry.set_account_rates(*of_one)
+    def read() -> list[tuple[int, AccountRates, str]]:
+        found = rows.select_related("trader", "symbol").all()
+        return [(row.trader.account, row.rates(), row.symbol.symbol if row.symbol else "") for row in found]
 
-    if found:
-        run_in_venue(define)
+    def define(found: list[tuple[int, AccountRates, str]]) -> None:
+        async def ask(venue: Venue) -> None:
+            for of_one in found:
+                await venue.registry.set_account_rates(*of_one)
+
+        if found:
+            run_in_venue(ask)
+
+    publish_as_stored(read, define)
 
 
-def publish(traders: Iterable[Trader], keys: Iterable[ApiKey]) -> None:
+def publish(traders: QuerySet[Trader], keys: QuerySet[ApiKey]) -> None:
     """Make the engine know these accounts and keys as SQL has them. Raises EngineUnavailable, OutcomeUnknown."""
 
-    accounts = [(trader.account, trader.name, trader.trade_group, trader.limits()) for trader in traders]
-    records = [(key.digest, key.record(), key.is_in_force) for key in keys]
+    def read() -> tuple[list[AccountRow], list[KeyRow]]:
+        accounts = [(trader.account, trader.name, trader.trade_group, trader.limits()) for trader in traders.all()]
+        found = keys.select_related("trader").order_by("pk")
+        return accounts, [(key.digest, key.record(), key.is_in_force) for key in found]
 
-    async def define(venue: Venue) -> None:
-        for account, name, trade_group, limits in accounts:
-            await venue.registry.set_account_limits(account, limits)  # first: a key must not go before them
-            await venue.registry.define_account(account, name)
-            await venue.registry.set_trade_group(account, trade_group)
-        for digest, record, is_valid in records:
-            if is_valid:
-                await venue.registry.define_key(digest, record)
-            else:
-                await venue.registry.revoke_key(digest, account=record.account, name=record.user_name)
+    publish_as_stored(read, lambda rows: run_in_venue(partial(_define, *rows)))
 
-    run_in_venue(define)
+
+async def _define(accounts: list[AccountRow], keys: list[KeyRow], venue: Venue) -> None:
+    for account, name, trade_group, limits in accounts:
+        await venue.registry.set_account_limits(account, limits)  # first: a key must not go before them
+        await venue.registry.define_account(account, name)
+        await venue.registry.set_trade_group(account, trade_group)
+    for digest, record, is_valid in keys:
+        if is_valid:
+            await venue.registry.define_key(digest, record)
+        else:
+            await venue.registry.revoke_key(digest, account=record.account, name=record.user_name)

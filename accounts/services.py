@@ -99,7 +99,7 @@ def change_trader(name: str, **fields: Any) -> Trader:
         trader.full_clean()
     except ValidationError as error:
         raise bad_parameter(error) from error
-    trader.save()
+    trader.save(update_fields=[*fields])  # and nothing that others change at this moment
     return trader
 
 
@@ -119,7 +119,7 @@ def set_fees(name: str, symbol: str = "", **fields: Any) -> TraderFees:
             for name_of_field, value in fields.items():
                 setattr(row, name_of_field, value)
             row.full_clean()
-            row.save()
+            row.save(update_fields=[*fields])
     except ValidationError as error:
         raise bad_parameter(error) from error
     return row
@@ -197,11 +197,10 @@ def change_api_key(api_key: str, **fields: Any) -> ApiKey:
     Raises BadParameter, also for a key that is not known, or as `create_user`.
     """
     with transaction.atomic():
-        known = known_api_key(api_key)
-        key = ApiKey.objects.select_for_update().select_related("trader").get(pk=known.pk)  # or a revocation gets lost
+        key = known_api_key(api_key)
         for name_of_field, value in fields.items():
             setattr(key, name_of_field, value)
-        _checked(key).save()
+        _checked(key).save(update_fields=[*fields])  # or a revocation gets lost
     return key
 
 
@@ -227,7 +226,7 @@ def revoke_api_key(key: ApiKey) -> bool:
         was_valid = row.revoked_at is None
         if was_valid:
             row.revoked_at = timezone.now()
-        row.save()
+        row.save(update_fields=["revoked_at"])
     return was_valid
 
 
@@ -264,5 +263,5 @@ def publish_all() -> None:
     Balances and books are not in SQL's keeping: they come back only from Redis' own files.
     """
     publish_symbols()
-    publish_fees(TraderFees.objects.select_related("trader", "symbol"))  # first: a key must not go before them
-    publish(Trader.objects.all(), ApiKey.objects.select_related("trader").order_by("pk"))
+    publish_fees(TraderFees.objects.all())  # first: a key must not go before them
+    publish(Trader.objects.all(), ApiKey.objects.all())

@@ -31,10 +31,23 @@ from markets.services import set_status
 class PublishingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     """A form whose model publishes itself after the commit: when only that failed, it says so instead of answering 500.
 
+    It saves what its user has changed and leaves what others have changed since he opened it.
+
     `not_told` is how its message begins.
     """
 
     not_told = "Saved, but not in force"
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """With what it was when the page was made, if the browser brings that along: what differs was changed here."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.show_hidden_initial = request.method != "POST" or f"initial-{db_field.name}" in request.POST
+        return field
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Of a row that was there save what was changed on the form: others may have changed the rest since."""
+        obj.save(**({"update_fields": form.changed_data} if change else {}))
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None

@@ -10,12 +10,20 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models, transaction
+from django.db.models import QuerySet
 
 from engine.amounts import to_atoms
 from engine.errors import BadParameter, ExchangeError
 from engine.types import ORDER_LIMIT, PRICE_DECIMALS, SymbolSpec, SymbolStatus
 from engine.venue import Venue
-from markets.publish import breaks_history, explain, publish_specs, run_in_venue, stop_if_collecting
+from markets.publish import (
+    breaks_history,
+    explain,
+    publish_as_stored,
+    publish_specs,
+    run_in_venue,
+    stop_if_collecting,
+)
 from markets.rules import DISCOUNT_FIELDS, FEE_FIELDS, BadRules, count_problems, spec_from, too_coarse
 
 MOST_ASSET_DECIMALS = 12
@@ -105,9 +113,7 @@ class Exchange(models.Model):
         """Save, and bring it into force with the rules of every symbol. Raises as Symbol.save."""
         self.pk = 1
         super().save(*args, **kwargs)
-        transaction.on_commit(
-            lambda: publish_specs([symbol.spec() for symbol in Symbol.objects.select_related("base", "quote")])
-        )
+        transaction.on_commit(lambda: publish_rules(Symbol.objects.all()))
 
 
 class Symbol(models.Model):
@@ -219,11 +225,19 @@ class Symbol(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and bring the rules into force once that is committed. Raises BadRules before, ExchangeError after."""
-        spec = self.spec()
+        self.spec()
         super().save(*args, **kwargs)
         if self.discount_asset:
             Asset.objects.get_or_create(name=self.discount_asset)
-        transaction.on_commit(lambda: publish_specs([spec]))
+        transaction.on_commit(lambda: publish_rules(Symbol.objects.filter(pk=self.pk)))
+
+
+def publish_rules(symbols: QuerySet[Symbol], *, reopen: bool = False) -> None:
+    """Bring the rules of these symbols into force as SQL has them. Raises as `publish_specs`."""
+    publish_as_stored(
+        lambda: [symbol.spec() for symbol in symbols.select_related("base", "quote")],
+        lambda specs: publish_specs(specs, reopen=reopen),
+    )
 
 
 def _refuse_broken_history(spec: SymbolSpec) -> None:

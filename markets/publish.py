@@ -1,7 +1,7 @@
 """The bridge from Django's synchronous code to the engine: one helper that asks the venue, and what it publishes.
 
 The fact a newcomer would get wrong: SQL holds what was configured, Redis what is in force. Saving publishes after the
-commit; were Redis away then, SQL is ahead until somebody saves again or `publish_symbols` runs.
+commit, and what SQL has then; were Redis away then, SQL is ahead until somebody saves again or `publish_symbols` runs.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,6 +17,7 @@ from engine.types import SymbolSpec, SymbolStatus
 from engine.venue import Venue, opened
 
 Answer = TypeVar("Answer")
+Rows = TypeVar("Rows")
 
 FIXED_FIELDS = ("base", "quote", "base_decimals", "quote_decimals", "tick_units", "lot_units")
 
@@ -34,6 +35,17 @@ def run_in_venue(ask: Callable[[Venue], Awaitable[Answer]]) -> Answer:
             return await ask(venue)
 
     return async_to_sync(asked)()
+
+
+def publish_as_stored(read: Callable[[], Rows], define: Callable[[Rows], None]) -> None:
+    """`define` what `read` finds in SQL, again and again until SQL still has that afterwards. Raises as `define`.
+
+    Of two who save at once either may be the last to tell the engine: it must not be told of a row that is no more.
+    """
+    told: Rows | None = None
+    while (found := read()) != told:
+        define(found)
+        told = found
 
 
 def explain(error: ExchangeError) -> str:

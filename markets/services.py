@@ -7,8 +7,8 @@ from django.db import IntegrityError, transaction
 
 from engine.errors import BadParameter, Reason, Rejected
 from engine.types import SymbolStatus
-from markets.models import RULE_FIELDS, Asset, Conversion, Exchange, Symbol, publish_conversions
-from markets.publish import publish_specs, stop_if_collecting
+from markets.models import RULE_FIELDS, Asset, Conversion, Exchange, Symbol, publish_conversions, publish_rules
+from markets.publish import stop_if_collecting
 
 
 def add_symbol(symbol: str, base: str, quote: str, **rules: Any) -> bool:
@@ -51,9 +51,9 @@ def set_status(name: str, status: str) -> Symbol:
         raise BadParameter("status", "UNKNOWN_VALUE", value=status, detail=detail)
     stop_if_collecting(name, SymbolStatus(status))
     row.status = status
-    row.save()
+    row.save(update_fields=["status"])  # and no rule that somebody changes at this moment
     if status == Symbol.Status.TRADING:
-        publish_specs([row.spec()], reopen=True)
+        publish_rules(Symbol.objects.filter(pk=row.pk), reopen=True)
     return row
 
 
@@ -95,7 +95,7 @@ def publish_symbols() -> None:
 
     May be repeated.
     """
-    publish_specs([symbol.spec() for symbol in Symbol.objects.select_related("base", "quote")])
+    publish_rules(Symbol.objects.all())
     publish_conversions(Conversion.objects.select_related("discount_asset", "asset"))
 
 

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,11 +12,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError
 from django.test import Client
+from django.utils import timezone
 
+from accounts import models
 from accounts.digests import key_digest
 from accounts.models import ApiKey, Trader
-from accounts.services import CreatedUser, change_api_key, change_trader, create_api_key, publish_all, revoke_api_key
+from accounts.services import (
+    CreatedUser,
+    change_api_key,
+    change_trader,
+    create_api_key,
+    kill,
+    publish_all,
+    revoke_api_key,
+)
 from engine.errors import BadParameter
+from markets.publish import run_in_venue
 from tests.admin.conftest import act, page
 from tests.admin.test_accounts_admin import KEYS, TRADERS, known_key
 from tests.admin.test_commands import run
@@ -107,3 +120,69 @@ def test_an_unknown_key_cannot_be_changed_and_is_not_repeated() -> None:
         change_api_key("a-key-that-nobody-has", label="x")
     assert refusal.value.detail == "there is no such API key"
     assert "nobody" not in str(refusal.value) + repr(refusal.value)
+
+
+def test_a_form_keeps_what_others_have_changed_since_it_was_opened(staff: Client, alice: CreatedUser) -> None:
+    path = f"{KEYS}{key_of(alice).pk}/change/"
+    opened = dict(re.findall(r'name="(initial-\w+)"(?: value="([^"]*)")?', page(staff.get(path))))
+    change_api_key(alice.api_key, is_disabled=True, permissions="R")
+    page(staff.post(path, {"label": "mine", "permissions": "RTW", "addresses": "", **opened}, follow=True))
+    key = key_of(alice)
+    assert (key.label, key.permissions, key.is_disabled) == ("mine", "R", True)
+    assert known_key(alice.api_key) is None
+
+
+def test_a_form_that_is_being_saved_undoes_no_revocation(
+    staff: Client, alice: CreatedUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = ApiKey.clean
+
+    def revoked_meanwhile(key: ApiKey) -> None:
+        ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
+        clean(key)
+
+    monkeypatch.setattr(ApiKey, "clean", revoked_meanwhile)
+    form = {"label": "mine", "permissions": "RTW", "addresses": ""}
+    page(staff.post(f"{KEYS}{key_of(alice).pk}/change/", form, follow=True))
+    key = key_of(alice)
+    assert key.label == "mine"
+    assert key.revoked_at is not None
+    assert known_key(alice.api_key) is None
+
+
+def test_a_change_that_is_published_late_brings_nothing_back(
+    alice: CreatedUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its commit and the moment when the engine hears of it somebody else may commit and be heard."""
+    meanwhile: list[Callable[[], object]] = []
+    publish = models.run_in_venue
+
+    def late(ask: Any) -> Any:
+        if meanwhile:
+            meanwhile.pop()()
+        return publish(ask)
+
+    monkeypatch.setattr(models, "run_in_venue", late)
+    meanwhile.append(lambda: kill("alice"))
+    change_trader("alice", trade_group=7)
+    assert Trader.objects.get(name="alice").is_killed
+    assert run_in_venue(lambda venue: venue.registry.account_limits(alice.account)).is_killed
+    meanwhile.append(lambda: revoke_api_key(key_of(alice)))
+    change_api_key(alice.api_key, label="mine")
+    assert key_of(alice).revoked_at is not None
+    assert known_key(alice.api_key) is None
+
+
+def test_a_change_of_a_trader_keeps_a_kill_that_came_meanwhile(
+    alice: CreatedUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = Trader.clean
+
+    def killed_meanwhile(trader: Trader) -> None:
+        Trader.objects.filter(pk=trader.pk).update(is_killed=True)
+        clean(trader)
+
+    monkeypatch.setattr(Trader, "clean", killed_meanwhile)
+    change_trader("alice", trade_group=7)
+    assert Trader.objects.get(name="alice").is_killed
+    assert run_in_venue(lambda venue: venue.registry.account_limits(alice.account)).is_killed

@@ -13,6 +13,7 @@ from accounts.services import CreatedUser
 from engine.errors import Reason, Rejected
 from engine.types import Feature, OrderType, Side, StpMode, SymbolSpec, SymbolStatus
 from engine.venue import Venue
+from markets import models
 from markets.models import Asset, Symbol
 from markets.publish import run_in_venue
 from markets.rules import FEE_FIELDS
@@ -162,6 +163,24 @@ def test_halt_and_resume(staff: Client, alice: CreatedUser) -> None:
     assert place(alice, Side.SELL, 6_000_000, 500).order.left_lots == 500
     entries = LogEntry.objects.filter(object_repr="BTCUSDT").order_by("pk")
     assert [entry.change_message for entry in entries] == ["Status set to halted.", "Status set to trading."]
+
+
+def test_rules_that_are_published_late_open_no_symbol_that_was_halted_since(
+    staff: Client, alice: CreatedUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile = [lambda: set_status("BTCUSDT", "HALT")]
+    publish = models.publish_specs
+
+    def late(specs: list[SymbolSpec], *, reopen: bool = False) -> None:
+        if meanwhile:
+            meanwhile.pop()()
+        publish(specs, reopen=reopen)
+
+    monkeypatch.setattr(models, "publish_specs", late)
+    page(staff.post(f"{SYMBOLS}{Symbol.objects.get().pk}/change/", form(maker_fee="0.002"), follow=True))
+    symbol = Symbol.objects.get()
+    assert (symbol.status, symbol.maker_fee) == ("HALT", "0.002")
+    assert (in_force("BTCUSDT").status, in_force("BTCUSDT").maker_fee_e8) == (SymbolStatus.HALT, 200_000)
 
 
 def test_orders_collect_for_an_auction_until_the_symbol_is_resumed(
