@@ -115,7 +115,8 @@ def set_fees(name: str, symbol: str = "", **fields: Any) -> TraderFees:
         raise Rejected(Reason.UNKNOWN_SYMBOL, symbol)
     try:
         with transaction.atomic():
-            row, _ = TraderFees.objects.get_or_create(trader=trader, symbol=market)
+            known = TraderFees.objects.select_related("trader", "symbol")
+            row, _ = known.get_or_create(trader=trader, symbol=market)
             for name_of_field, value in fields.items():
                 setattr(row, name_of_field, value)
             row.full_clean()
