@@ -7,5 +7,8 @@ http_load.py     P6 and P7: one real web worker; http_generator.py is the proces
 socket_load.py   P8: the same worker, by HTTP and by WebSocket; socket_generator.py asks it
 signed_orders.py what both generators send
 fan_out.py       P9 and P10: one frame to a thousand sockets; bare_sender.py and channels_worker.py are the others
+durability.py    P11: orders with and without the append-only file
+report_delay.py  P12: two workers; report_generator.py trades with one and listens to the other
+replay_rate.py   P13: a recording at full speed
 report.py        environment, table for people, JSON for programs
 """

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.durability import measure_durability
 from benchmarks.engine_load import debian_server, measure_memory, measure_script
 from benchmarks.fan_out import SOCKETS, FanOut, Sender, measure_fan_out
 from benchmarks.http_generator import Load
@@ -17,6 +18,8 @@ from benchmarks.http_load import CONNECTIONS, measure_http
 from benchmarks.order_costs import CpuRatio, measure_against_trivial, measure_books, measure_fills
 from benchmarks.processes import BenchFailed, StartWorker
 from benchmarks.ratios import GOALS, GOALS_BY_ID, Outcome
+from benchmarks.replay_rate import measure_replay
+from benchmarks.report_delay import measure_report_delay
 from benchmarks.socket_load import measure_sockets
 from engine.errors import ExchangeError
 
@@ -35,6 +38,7 @@ class Size(msgspec.Struct, frozen=True):
     memory_orders: int
     http_slices: int  # tenths of a second, of each kind of request, a round
     frames: int  # a round
+    reported_orders: int  # at 500 a second, a round
     sockets: int = SOCKETS
     connections: int = CONNECTIONS
 
@@ -42,10 +46,12 @@ class Size(msgspec.Struct, frozen=True):
 FULL: Final = Size(
     rounds=5, script_orders=20_000, sweeps=2_000, small_book=1_000, large_book=1_000_000, book_batches=10,
     memory_orders=100_000, http_slices=20, frames=50,
+    reported_orders=2_500,
 )  # fmt: skip
 QUICK: Final = Size(
     rounds=3, script_orders=8_000, sweeps=1_000, small_book=1_000, large_book=100_000, book_batches=8,
     memory_orders=100_000, http_slices=12, frames=20,
+    reported_orders=1_000,
 )  # fmt: skip
 
 # Called with what is being measured and how many of its steps are done, for a progress bar.
@@ -71,6 +77,9 @@ class Run:
             ({"P6", "P7"}, self._http),
             ({"P8"}, self._sockets),
             ({"P9", "P10"}, self._fan_out),
+            ({"P11"}, self._durability),
+            ({"P12"}, self._report_delay),
+            ({"P13"}, self._replay),
         ]
         found: dict[str, Outcome] = {}
         for ids, measure in groups:
@@ -180,6 +189,40 @@ class Run:
         consumers = _of_sender("consumers", result.consumers)
         bare = _outcome("P9", result.against_bare, consumers | _of_sender("bare_loop", result.bare))
         return [bare, _against_channels(result, consumers)]
+
+    def _durability(self) -> list[Outcome]:
+        on_round = self._rounds("P11: orders with the append-only file and without")
+        costs = measure_durability(rounds=self._size.rounds, orders=self._size.script_orders, on_round=on_round)
+        absolutes = _cpu("everysec", costs.cpu.measured) | _cpu("no_file", costs.cpu.against)
+        return [_outcome("P11", costs.cpu.ratios, absolutes | {"file_bytes_per_order": costs.file_bytes})]
+
+    def _report_delay(self) -> list[Outcome]:
+        delays = measure_report_delay(
+            self._start_worker,
+            rounds=self._size.rounds,
+            orders=self._size.reported_orders,
+            on_round=self._rounds("P12: two web workers, orders with one, reports from the other"),
+        )
+        absolutes = {
+            "orders_per_second": median(each.rate for each in delays.rounds),
+            "report_p50_us": median(each.report.p50_us for each in delays.rounds),
+            "report_p99_us": median(each.report.p99_us for each in delays.rounds),
+            "sent_to_answer_p99_us": median(each.answer.p99_us for each in delays.rounds),
+            "sent_to_report_p99_us": median(each.whole_way.p99_us for each in delays.rounds),
+            "ping_p50_us": median(each.ping.p50_us for each in delays.rounds),
+            "ping_p99_us": median(each.ping.p99_us for each in delays.rounds),
+        }
+        return [_outcome("P12", delays.ratios, absolutes)]
+
+    def _replay(self) -> list[Outcome]:
+        on_round = self._rounds("P13: a recording at full speed")
+        rates = measure_replay(rounds=self._size.rounds, orders=self._size.script_orders, on_round=on_round)
+        absolutes = {
+            "replayed_per_second": median(rates.replayed),
+            "orders_per_second": median(rates.orders),
+        }
+        costs = _cpu("replayed", rates.replayed_cpu_us) | _cpu("order", rates.orders_cpu_us)
+        return [_outcome("P13", rates.ratios, absolutes | costs)]
 
 
 def _against_channels(result: FanOut, consumers: dict[str, float]) -> Outcome:

@@ -12,7 +12,7 @@ from benchmarks.report import as_json, as_table, environment
 
 
 def test_a_stretch_goal_is_harder_than_its_goal():
-    assert [goal.id for goal in GOALS] == ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10"]
+    assert [goal.id for goal in GOALS] == [f"P{number}" for number in range(1, 14)]
     for goal in GOALS:
         assert goal.is_met_by(goal.stretch), goal.id
         assert goal.is_met_by(goal.goal), goal.id
@@ -52,7 +52,7 @@ def test_json_has_ratios_and_environment():
     written = json.loads(json.dumps(as_json([good, bad], environment(quick=True))))
     first, second = written["ratios"]
     assert {"id", "name", "value", "goal", "stretch", "met"} <= first.keys()
-    assert (first["id"], first["value"], first["goal"], first["stretch"], first["met"]) == ("P1", 0.8, 0.75, 0.85, True)
+    assert (first["id"], first["value"], first["goal"], first["stretch"]) == ("P1", 0.8, 0.85, 0.85)
     assert first["absolutes"] == {"script_orders_per_second": 30_000.0}
     assert "problem" not in first
     assert (second["value"], second["met"]) == (None, False)
