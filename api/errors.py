@@ -43,6 +43,13 @@ TIMEOUT: Final = Answer(
     -1007,
     "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
 )
+INTERNAL: Final = Answer(500, -1001, "Internal error; unable to process your request. Please try again.")
+UNEXPECTED: Final = Answer(
+    500, -1006, "An unexpected response was received from the message bus. Execution status unknown."
+)
+UNREAD: Final = Answer(400, -1104, "Not all sent parameters were read; read '8' parameter(s) but was sent '9'.")
+# What a tester may order: nothing else ends with the second, the third, or the last. Unknown parameters are ignored.
+OF_FAULT: Final = {answer.code: answer for answer in (UNKNOWN, INTERNAL, UNEXPECTED, TIMEOUT, BUSY, UNREAD)}
 BODY_TOO_LARGE: Final = Answer(413, -1000, "The request body is larger than 64 KiB.")
 NO_SIM_TOKEN: Final = Answer(
     401, -1002, "You are not authorized to execute this request. X-Sim-Token must be the text of the file sim.token."

@@ -28,6 +28,7 @@ from engine.events import (
     AnyEvent,
     AuctionMatched,
     ClockSet,
+    FaultSet,
     RateLimitsSet,
     SymbolDefined,
     SymbolHalted,
@@ -191,8 +192,10 @@ class Feed:
         self.venue.registry.forget()
         self.specs = await self.venue.registry.specs()
         self.asset_decimals = await self.venue.registry.assets()
+        fault, _ = await self.venue.faults.read()
         for registry in self._registries:
             registry.forget()
+            registry.fault = fault
         self._known_time = self._asked = None
         if self.epoch:  # before the first time nobody can have missed anything
             for subscriber in list(self._subscribers):
@@ -231,6 +234,9 @@ class Feed:
         if isinstance(event, SymbolDefined | SymbolHalted | AuctionMatched | AccountChanged | RateLimitsSet):
             for registry in self._registries:
                 registry.forget()
+        elif isinstance(event, FaultSet):
+            for registry in self._registries:
+                registry.fault = event.fault
         elif isinstance(event, ClockSet):
             self._asked, self._set_seq = None, event.seq
         for handler in self._handlers.values():

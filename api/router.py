@@ -29,6 +29,7 @@ from api.errors import (
     unknown_path,
     wrong_method,
 )
+from api.faults import failing
 from api.limits import Header, Meter
 from api.parameters import RequestReader, gather
 from api.runtime import Runtime
@@ -262,7 +263,10 @@ class Router:
             request = route.reader.read(texts)
             if meter is not None:
                 caller = await meter.begin(request, caller)
-            result = await route.handler(request, caller, runtime)
+            handler = route.handler
+            if runtime.venue.registry.fault is not None and route.dialect is not SIMULATION:
+                handler = failing(handler, f"{scope['method']} {scope['path']}", runtime.venue.faults)
+            result = await handler(request, caller, runtime)
         except (Rejected, BadParameter) as error:
             if route.notes_refusals:
                 runtime.refusals.note(f"{scope['method']} {scope['path']}", texts, caller, error)

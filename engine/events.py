@@ -12,7 +12,7 @@ import msgspec
 from engine.account_rules import AccountLimits, AccountRates
 from engine.rate_limits import RateLimits
 from engine.records import BalanceChange, Fill, LevelChange, OrderListRecord, OrderRecord, OrderTerms, PreventedMatch
-from engine.types import OrderType, Side, SymbolSpec, TimeInForce
+from engine.types import Fault, OrderType, Side, SymbolSpec, TimeInForce
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, tag_field="kind"):
@@ -235,6 +235,12 @@ class ConversionSet(Event, frozen=True, tag="conversion_set"):
     price_e8: int
 
 
+class FaultSet(Event, frozen=True, tag="fault_set"):
+    """A tester wants requests to fail from here on; None: no more of them."""
+
+    fault: Fault | None
+
+
 class RateLimitsSet(Event, frozen=True, tag="rate_limits_set"):
     """How much may be asked of the venue from here on; None: any amount."""
 
@@ -306,6 +312,7 @@ AnyEvent = (
     | AccountLimitsSet
     | AccountRatesSet
     | ConversionSet
+    | FaultSet
     | RateLimitsSet
     | TradeGroupSet
     | ReferencePriceSet

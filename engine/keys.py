@@ -53,6 +53,8 @@
     {venue}:listen_keys          hash    listenKey -> "<account>|<digest of its API key>|<when it ends, ms>",
                                          "account:<account>" -> its listenKey, "#gone" -> 1 when a tester wants none,
                                          0 when he wants them; no part of the exchange's state
+    {venue}:fault                hash    "fault" -> Fault (JSON) that a tester wants, "left" -> of how many requests;
+                                         no part of the exchange's state
     {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is
     {venue}:replay               hash    "status", "wish": JSON; a replay that a worker plays, and what is asked of it
     {venue}:lease:<name>         string  who runs a task that only one process may run
@@ -109,6 +111,7 @@ class Keys:
         self.refusals = f"{self._tag}:refusals"
         self.listen_keys = f"{self._tag}:listen_keys"
         self.limits = f"{self._tag}:limits"
+        self.fault = f"{self._tag}:fault"
         self.readers = f"{self._tag}:readers"
         self.replay = f"{self._tag}:replay"
         self._of_market: dict[tuple[str, str, str], list[str]] = {}

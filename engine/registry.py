@@ -12,7 +12,7 @@ from engine.errors import Reason, Rejected
 from engine.keys import Keys
 from engine.rate_limits import RateLimits, read_rate_limits
 from engine.runner import Runner, Stale
-from engine.types import TAPE_MAKER, TAPE_TAKER, UNIT, SymbolSpec, SymbolStatus
+from engine.types import TAPE_MAKER, TAPE_TAKER, UNIT, Fault, SymbolSpec, SymbolStatus
 
 
 class KeyRecord(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
@@ -38,6 +38,7 @@ class Registry:
         self._key_records: dict[str, KeyRecord] = {}
         self._assets: dict[str, int] = {}
         self._rate_limits: list[RateLimits | None] = []  # empty: not read yet
+        self.fault: Fault | None = None  # what a tester wants requests to fail with, as far as the feed has heard
 
     async def rate_limits(self) -> RateLimits | None:
         """How much may be asked of the venue, None for any amount; may be a moment old, scripts look themselves."""

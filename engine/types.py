@@ -350,3 +350,11 @@ def _notional_ratio(spec: SymbolSpec) -> tuple[int, int]:
     divisor = UNIT * UNIT
     common = gcd(multiplier, divisor)
     return multiplier // common, divisor // common
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """`request`: "POST /api/v3/order", "order.place"; empty: whatever comes. `executed`: only the answer is lost."""
+
+    code: int
+    request: str = ""
+    executed: bool = False

@@ -12,6 +12,7 @@ from typing import Self
 
 from engine.clock import ClockControl
 from engine.connection import open_connection
+from engine.faults import Faults
 from engine.gateway import Gateway
 from engine.keys import Keys
 from engine.limiter import RateLimiter
@@ -40,6 +41,7 @@ class Venue:
         self.limiter = RateLimiter(self.runner, self.keys, self.registry)
         self.queries = Queries(self.runner, self.keys)
         self.listen_keys = ListenKeys(self.runner, self.keys)
+        self.faults = Faults(self.runner, self.keys, self.registry)
         self.clock = ClockControl(self.runner, self.keys, self.registry)
 
     @classmethod

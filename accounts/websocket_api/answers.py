@@ -16,6 +16,7 @@ from accounts.websocket_api.frames import Frame, Response, Unreadable, encode
 from accounts.websocket_api.methods import Method
 from accounts.websocket_api.preferences import shows_rate_limits
 from api.errors import UNKNOWN, answer_to
+from api.faults import failing
 from api.limits import Meter, times_of
 from api.request_ids import NO_ID
 from api.router import Reply
@@ -82,7 +83,10 @@ class Answers:
         try:
             request = method.reader.read(texts)
             caller = await meter.begin(request, caller)
-            result = await method.handler(request, caller, connection if method.needs_connection else runtime)
+            handler = method.handler
+            if runtime.venue.registry.fault is not None:
+                handler = failing(handler, method.name, runtime.venue.faults)
+            result = await handler(request, caller, connection if method.needs_connection else runtime)
         except (Rejected, BadParameter) as error:
             if method.notes_refusals:
                 runtime.refusals.note(method.name, texts, caller, error)

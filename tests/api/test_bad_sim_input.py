@@ -27,6 +27,7 @@ from engine.venue import Venue
 from markets.models import Asset, Conversion, Exchange, Symbol
 from simulation import (
     endpoints,
+    fault_endpoints,
     fee_endpoints,
     key_endpoints,
     limit_endpoints,
@@ -41,6 +42,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SIM = (
     *endpoints.ENDPOINTS,
+    *fault_endpoints.ENDPOINTS,
     *fee_endpoints.ENDPOINTS,
     *key_endpoints.ENDPOINTS,
     *limit_endpoints.ENDPOINTS,
@@ -135,6 +137,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("PUT", "/conversions", {"discountAsset": "BTC", "asset": "USDT", "price": "50000"}),
     ("PUT", "/listenKeys", {"served": "true"}),
     ("PUT", "/rate-limits", LIMITS),
+    ("PUT", "/fault", {"code": "-1007", "count": "1", "request": "POST /api/v3/order", "executed": "true"}),
     ("POST", "/credit", MONEY),
     ("POST", "/debit", MONEY),
     ("POST", "/externalLock", MONEY),
@@ -145,10 +148,8 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/orders/journal", {"user": "alice", "symbol": "BTCUSDT", "clientOrderId": "mine"}),  # no order: likewise
 ]
 IN_PATH = ("GET", "/orders/{orderId}/journal", "orderId")
-WITHOUT_PARAMETERS = {
-    ("GET", path)
-    for path in ("/info", "/symbols", "/exchange", "/conversions", "/clock", "/replay", "/listenKeys", "/rate-limits")
-} | {("DELETE", "/replay")}
+READ_WHOLE = ("info", "symbols", "exchange", "conversions", "clock", "replay", "listenKeys", "rate-limits", "fault")
+WITHOUT_PARAMETERS = {("GET", f"/{path}") for path in READ_WHOLE} | {("DELETE", "/replay"), ("DELETE", "/fault")}
 FREE_TEXTS = ("name", "displayName", "label", "tradeGroup")  # may be called -1
 
 BAD_USER = ["", " ", "nobody", "Alice", "alice ", "x" * 5000, "\x00", "a@b", "{other}:meta"]
@@ -170,6 +171,9 @@ BAD: dict[str, list[str]] = {
     "served": BAD_TRUTH, "enabled": BAD_TRUTH, "forget": BAD_TRUTH, "rateLimits": BAD_LIMITS,
     **dict.fromkeys(("fillAsTaker", "fillAsMaker", "refusalsBeforeBan"), BAD_INTEGER),
     "firstBanSeconds": [*BAD_INTEGER, "0"], "longestBanSeconds": [*BAD_INTEGER, "0"],
+    "code": ["", " ", "-1", "-1003", "--1007", "-1008", "7", "x" * 5000], "count": [*BAD_INTEGER, "0", "1000001"],
+    "request": ["", " ", "POST", "PATCH /api/v3/order", "POST /_sim/users", "order.", "x" * 5000, "\x00", "a b"],
+    "executed": BAD_TRUTH,
     "clear": BAD_TRUTH, "paused": BAD_TRUTH, "requiresSignature": BAD_TRUTH, "usesDiscount": BAD_TRUTH,
     "apiKey": ["", " ", "alice", "x" * 5000, "\x00"], "addresses": ["", "x", "10.0.0.1/8", "1.2.3.4," * 500, "\x00"],
     "publicKey": ["", " ", "x", "-----BEGIN PRIVATE KEY-----", "x" * 5000, "\x00", DOCUMENTED_ED25519[:60]],

@@ -22,6 +22,10 @@ from conformance.runner import Results, own_exchange, run
 from conformance.table import AREAS
 from conformance.transport import Answer, Wire
 
+SURFACE_CODES = {  # those that widely used clients branch on
+    -1000, -1001, -1003, -1006, -1007, -1008, -1013, -1015, -1021, -1022, -1100, -1102, -1104, -1106, -1111, -1115,
+    -1116, -1117, -1120, -1121, -1125, -1128, -1130, -2010, -2011, -2013, -2014, -2015, -2021, -2022,
+}  # fmt: skip
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "CONFORMANCE.md"
 
 
@@ -31,6 +35,7 @@ class Asked:
     def __init__(self, url: str, token: str) -> None:
         self.url, self.token = url, token
         self.answers: dict[str, int] = {}  # how many answers a rule got; names are those of _name
+        self.codes: set[int] = set()  # with which something was refused over HTTP
         self._count = 0
         wire = Wire(url)
         wire.alter_answer = self._note
@@ -38,6 +43,8 @@ class Asked:
 
     def _note(self, answer: Answer) -> Answer:
         self._count += 1
+        if isinstance(answer.body, dict):
+            self.codes.add(answer.body.get("code", 0))
         return answer
 
     def _next(self, outcome: Outcome) -> None:
@@ -69,6 +76,11 @@ def test_the_exchange_does_what_the_committed_report_says(asked: Asked) -> None:
     )
     assert passes >= int(total[1]), f"fewer rules pass than were committed:\n{changes}"
     assert not changes, f"run manage.py conformance --write docs/CONFORMANCE.md:\n{changes}"
+
+
+@pytest.mark.timeout(300)
+def test_every_code_that_clients_branch_on_was_answered(asked: Asked) -> None:
+    assert SURFACE_CODES - asked.codes == set()
 
 
 @pytest.mark.timeout(300)

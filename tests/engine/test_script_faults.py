@@ -15,7 +15,7 @@ from engine.gateway import Placed
 from engine.keys import order_member
 from engine.rate_limits import Charge, RateLimits
 from engine.scripts import load_scripts
-from engine.types import Side, SymbolStatus
+from engine.types import Fault, Side, SymbolStatus
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, cancel, fund, limit
 from tests.engine import test_faults, test_list_faults
@@ -111,6 +111,8 @@ SCENARIOS: dict[str, tuple[Act | None, Act]] = {
         limits_are_set, lambda venue: venue.limiter.admit("127.0.0.1", 5),
     ),
     "set_rate_limits": (limits_are_set, lambda venue: venue.limiter.set_limits(None)),
+    "set_fault": (None, lambda venue: venue.faults.order(Fault(code=-1007), 5)),
+    "take_fault": (lambda venue: venue.faults.order(Fault(code=-1007), 5), lambda venue: venue.faults.take("GET /")),
     "keep_listen_key": (None, lambda venue: venue.listen_keys.open(1, "good")),
     "change_external_lock": (
         None, lambda venue: venue.gateway.lock_externally(Transfer(account=1, asset="USDT", atoms=5)),

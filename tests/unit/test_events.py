@@ -46,6 +46,7 @@ BODIES: dict[type[events.Event], bytes] = {
     events.AccountRatesSet: b'4,"BTCUSDT",{"rates":{"tax_buyer":5},"uses_discount":true}',
     events.ConversionSet: b'"BNB","USDT",26000000000',
     events.RateLimitsSet: b'{"weight":{"most":6000,"interval_ms":60000},"refusals_before_ban":0}',
+    events.FaultSet: b'{"code":-1007,"request":"order.place","executed":true}',
     events.AccountChanged: b'4,"alice"',
     events.TradeGroupSet: b"4,7",
     events.ReferencePriceSet: b'"BTCUSDT",1000000000',
