@@ -5,7 +5,7 @@ and the script looks again, so what matters is decided there; here it is decided
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -99,6 +99,20 @@ async def check_key(runtime: Runtime, digest: str, permission: Permission, diale
     if record is None or not may(record, permission, address):
         raise Refused(BAD_KEY)
     return Caller(dialect, record.account, record.user_name, digest)
+
+
+class Hearing(NamedTuple):
+    """How a socket hears an account: with which key, from where, and whether it has shown more than the bare key."""
+
+    key_digest: str
+    address: str
+    is_signed: bool = True
+
+    def may_go_on(self, record: KeyRecord | None) -> bool:
+        """Whether the key as it is now permits this. Asked at the beginning, and whenever the account's keys change."""
+        if record is None or (record.requires_signature and not self.is_signed):
+            return False
+        return may(record, Permission.READ, self.address)
 
 
 def may(record: KeyRecord, permission: Permission, address: str) -> bool:

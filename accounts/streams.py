@@ -3,21 +3,23 @@
 The guide has three streams of an account (USER_KINDS), Binance one with all events in it (ALL_EVENTS).
 
 The fact a newcomer would get wrong: a stream belongs to an account, not to a key. The key that opened a socket is
-remembered beside it, and when it is revoked the socket is closed (1008), whatever else the account may still do.
+remembered beside it, and when it would not do any more (it is revoked, may not read, or not be used from there) the
+socket is closed (1008), whatever else the account may still do.
 """
 
 import asyncio
 from collections import Counter, defaultdict
 
+from accounts.auth import Hearing
 from accounts.execution_report import BINANCE
 from accounts.rendering import cancel_id_of_all, list_of
 from accounts.reports import accounts_of, reports_for
 from accounts.user_events.money import KnownMoney, Purses
-from api.callers import Permission
 from api.feed import Feed, Handler
 from api.subscriptions import POLICY_VIOLATION, Envelope, Listener, Stream
 from engine.errors import EngineUnavailable
 from engine.events import AccountChanged, AnyEvent, ListChanged, OrderCanceled, OrdersCanceled
+from engine.registry import KeyRecord
 
 USER_KINDS = ("account", "order", "trade")
 ALL_EVENTS = "all"  # in Binance's form
@@ -32,7 +34,7 @@ class UserStreams(Handler):
         super().__init__(feed)
         self._streams: dict[int, dict[str, Stream]] = defaultdict(dict)  # account -> kind -> stream
         self._places: Counter[tuple[int, str, Listener, Envelope]] = Counter()  # how often a listener has joined
-        self._sessions: dict[int, Counter[tuple[str, Listener]]] = defaultdict(Counter)  # (key digest, socket)
+        self._sessions: dict[int, Counter[tuple[Hearing, Listener]]] = defaultdict(Counter)  # of each account
         self._checks: set[asyncio.Task[None]] = set()
         self._list_cancels: dict[int, str] = {}  # list id -> what the cancel was called that its other orders end by
         self.money = KnownMoney()
@@ -64,16 +66,16 @@ class UserStreams(Handler):
         if not streams:
             self._streams.pop(account, None)
 
-    def open_session(self, account: int, key_digest: str, listener: Listener) -> None:
-        """The socket has authenticated with this key; closed as often as it was opened."""
-        self._sessions[account][key_digest, listener] += 1
+    def open_session(self, account: int, hearing: Hearing, listener: Listener) -> None:
+        """The socket has authenticated, and is cut when its key would not do any more; closed as often as opened."""
+        self._sessions[account][hearing, listener] += 1
         self._check(account)  # its end may have been told between the look at the key and now
 
-    def close_session(self, account: int, key_digest: str, listener: Listener) -> None:
+    def close_session(self, account: int, hearing: Hearing, listener: Listener) -> None:
         sessions = self._sessions[account]
-        sessions[key_digest, listener] -= 1
-        if sessions[key_digest, listener] <= 0:
-            del sessions[key_digest, listener]
+        sessions[hearing, listener] -= 1
+        if sessions[hearing, listener] <= 0:
+            del sessions[hearing, listener]
         if not sessions:
             del self._sessions[account]
 
@@ -147,21 +149,22 @@ class UserStreams(Handler):
         return ""
 
     def _check(self, account: int) -> None:
-        check = asyncio.create_task(self._cut_revoked(account))
+        check = asyncio.create_task(self._cut_refused(account))
         self._checks.add(check)
         check.add_done_callback(self._checks.discard)
 
-    async def _cut_revoked(self, account: int) -> None:
-        """Close the account's sockets whose key is no more, or may no longer read."""
-        registry = self.feed.venue.registry
-        for digest in {digest for digest, _ in self._sessions.get(account, ())}:
-            while True:
-                try:
-                    record = await registry.key(digest)
-                    break
-                except EngineUnavailable:
-                    await asyncio.sleep(RETRY_S)
-            if record is None or Permission.READ not in record.permissions:
+    async def _cut_refused(self, account: int) -> None:
+        """Close the account's sockets that would not be let in any more with their keys as these are now."""
+        for hearing in {hearing for hearing, _ in self._sessions.get(account, ())}:
+            if not hearing.may_go_on(await self._record(hearing.key_digest)):
                 for known, listener in list(self._sessions.get(account, ())):
-                    if known == digest:
+                    if known == hearing:
                         listener.cut(POLICY_VIOLATION)
+
+    async def _record(self, key_digest: str) -> KeyRecord | None:
+        """The key as it is; waits for Redis as long as it is away."""
+        while True:
+            try:
+                return await self.feed.venue.registry.key(key_digest)
+            except EngineUnavailable:
+                await asyncio.sleep(RETRY_S)

@@ -115,6 +115,12 @@ class StreamConsumer(AsyncWebsocketConsumer):
         await self.base_send({"type": "websocket.http.response.body", "body": body})
 
     @property
+    def address(self) -> str:
+        """The peer's; empty where it has none (a Unix socket)."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    @property
     def is_open(self) -> bool:
         """Whether the handshake has been accepted."""
         return self._sending is not None

@@ -9,7 +9,7 @@ the list, and nothing is ever sent under it; some clients number their connectio
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -21,7 +21,6 @@ from accounts.sockets.json_places import TextPlace, end_place, member_of, place_
 from accounts.user_events.listen_keys import open_listen_key
 from api.errors import BUSY
 from api.request_ids import NO_ID, is_request_id
-from api.runtime import Runtime
 from api.subscriptions import BARE, TRY_AGAIN_LATER, Envelope, Place, named_envelope
 from api.time_units import TimeUnit
 from engine.errors import EngineUnavailable
@@ -32,7 +31,6 @@ COMBINED = "combined"
 MAX_NAME = 200
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 EXPECTED = ", ".join(f"`{method}`" for method in METHODS)
-Opener = Callable[[Runtime, str, Envelope], Awaitable[Place | None]]
 
 
 class Fault(Exception):
@@ -46,9 +44,6 @@ class Fault(Exception):
 
 def invalid(reason: str) -> Fault:
     return Fault(2, f"Invalid request: {reason}")
-
-
-OPENERS: tuple[Opener, ...] = (open_market_stream, open_listen_key)  # who is asked for a name, in this order
 
 
 class BinanceDialogue(Dialogue):
@@ -135,12 +130,14 @@ class BinanceDialogue(Dialogue):
         return places
 
     async def _open_one(self, name: str) -> Place | None:
+        """Whoever knows the name: the market streams are asked first, then the listenKeys."""
+        if len(name) > MAX_NAME:
+            return None
         envelope = self._envelope(name)
-        for opener in OPENERS if len(name) <= MAX_NAME else ():
-            place = await opener(self.runtime, name, envelope)
-            if place is not None:
-                return place
-        return None
+        place = await open_market_stream(self.runtime, name, envelope)
+        if place is not None:
+            return place
+        return await open_listen_key(self.runtime, name, envelope, address=self._socket.address)
 
     def _envelope(self, name: str) -> Envelope:
         return named_envelope(name, self._unit) if self._is_combined else BARE._replace(unit=self._unit)

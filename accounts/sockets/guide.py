@@ -9,15 +9,13 @@ from typing import Any, NamedTuple
 import msgspec
 from django.conf import settings
 
-from accounts.auth import KEY, may
+from accounts.auth import KEY, Hearing
 from accounts.digests import key_digest
 from accounts.sockets.dialogue import Dialogue
 from accounts.sockets.frames import Frame, Request
 from accounts.streams import USER_KINDS, UserStreams
-from api.callers import Permission
 from api.subscriptions import Listener, Place, named_envelope
 from engine.errors import EngineUnavailable
-from engine.registry import KeyRecord
 from markets.consumers import LARGEST_FRAME, StreamConsumer
 from markets.streams.hub import MarketStreams, read_guide_kind
 from markets.streams.stream import StreamName, Subscription
@@ -31,7 +29,7 @@ class Session(NamedTuple):
 
     account: int
     user_name: str
-    key_digest: str
+    hearing: Hearing
 
 
 class UserPlace:
@@ -138,7 +136,7 @@ class GuideDialogue(Dialogue):
                     self.end(name)
         self._end_session()
         self._session = session
-        self.runtime.feed.handler(UserStreams).open_session(session.account, session.key_digest, self.subscriber)
+        self.runtime.feed.handler(UserStreams).open_session(session.account, session.hearing, self.subscriber)
         self._socket.is_in_use()
         self._answer({"result": "success", "user_id": session.user_name}, id_)
 
@@ -146,12 +144,11 @@ class GuideDialogue(Dialogue):
         """Raises Refusal: one text for all keys that do not work, so that nothing can be learned from it."""
         if not KEY.fullmatch(api_key.encode()):  # digests are kept beside their texts: not those of any text
             raise Refusal("invalid API key")
-        digest = key_digest(api_key)
-        record: KeyRecord | None = await self.runtime.venue.registry.key(digest)
-        peer = self._socket.scope.get("client") or ("",)
-        if record is None or record.requires_signature or not may(record, Permission.READ, peer[0]):
+        hearing = Hearing(key_digest(api_key), self._socket.address, is_signed=False)
+        record = await self.runtime.venue.registry.key(hearing.key_digest)
+        if record is None or not hearing.may_go_on(record):
             raise Refusal("invalid API key")
-        return Session(record.account, record.user_name, digest)
+        return Session(record.account, record.user_name, hearing)
 
     async def _subscribe(self, params: dict[str, Any], id_: AnyId) -> None:
         names = stream_names(params)
@@ -214,7 +211,7 @@ class GuideDialogue(Dialogue):
     def _end_session(self) -> None:
         if self._session is not None:
             streams = self.runtime.feed.handler(UserStreams)
-            streams.close_session(self._session.account, self._session.key_digest, self.subscriber)
+            streams.close_session(self._session.account, self._session.hearing, self.subscriber)
             self._session = None
 
     def forget(self) -> None:

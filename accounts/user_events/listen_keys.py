@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 
+from accounts.auth import Hearing
 from accounts.user_events.subscriptions import AccountSubscription, open_account
 from api.feed import Feed, Handler
 from api.runtime import Runtime
@@ -80,15 +81,21 @@ class ListenKeySubscription:
         self._subscription.end()
 
 
-async def open_listen_key(runtime: Runtime, name: str, envelope: Envelope) -> ListenKeySubscription | None:
-    """A place under this name, None when it is no listenKey that lives. Raises EngineUnavailable.
+async def open_listen_key(
+    runtime: Runtime, name: str, envelope: Envelope, *, address: str
+) -> ListenKeySubscription | None:
+    """A place under this name for a peer with this address. Raises EngineUnavailable.
 
-    The envelope is BARE on /ws and `named_envelope(name)` on /stream. Send the answer first, then `start`.
+    None when it is no listenKey that lives, or its API key may not be used from there. The envelope is BARE on /ws and
+    `named_envelope(name)` on /stream. Send the answer first, then `start`.
     """
     if not looks_like_listen_key(name):
         return None
     _, (holder,) = await runtime.venue.listen_keys.holders([name])
     if holder is None:
         return None
-    subscription = await open_account(runtime, holder.account, holder.key_digest, envelope)
+    hearing = Hearing(holder.key_digest, address)
+    if not hearing.may_go_on(await runtime.venue.registry.key(holder.key_digest)):
+        return None
+    subscription = await open_account(runtime, holder.account, hearing, envelope)
     return ListenKeySubscription(runtime.feed.handler(ListenKeyWatch), name, subscription)

@@ -4,6 +4,7 @@ The fact a newcomer would get wrong: opening waits until this process has read a
 so what is heard begins right behind the answer to the request, and no earlier event comes after it.
 """
 
+from accounts.auth import Hearing
 from accounts.streams import ALL_EVENTS, UserStreams
 from accounts.user_events.money import Purses
 from api.runtime import Runtime
@@ -19,11 +20,13 @@ def numbered_envelope(subscription_id: int, unit: TimeUnit = TimeUnit.MILLISECON
 class AccountSubscription:
     """All events of one account for one socket, in Binance's form. Nothing here waits."""
 
-    def __init__(self, streams: UserStreams, account: int, key_digest: str, envelope: Envelope, purses: Purses) -> None:
+    def __init__(
+        self, streams: UserStreams, account: int, hearing: Hearing, envelope: Envelope, purses: Purses
+    ) -> None:
         self.account = account
         self._purses = purses  # held until the stream holds them
         self._streams = streams
-        self._key_digest = key_digest
+        self._hearing = hearing
         self._envelope = envelope
         self._listener: Listener | None = None
 
@@ -33,15 +36,15 @@ class AccountSubscription:
         return self._listener is not None
 
     def start(self, listener: Listener) -> None:
-        """Begin to send. The listener is cut (1008) when the key that opened it is revoked."""
+        """Begin to send. The listener is cut (1008) when the key that opened it would not do any more."""
         self._listener = listener
         self._streams.join(self.account, ALL_EVENTS, listener, self._envelope)
-        self._streams.open_session(self.account, self._key_digest, listener)
+        self._streams.open_session(self.account, self._hearing, listener)
 
     def end(self) -> None:
         """Stop; without a word. Ending twice is harmless."""
         if self._listener is not None:
-            self._streams.close_session(self.account, self._key_digest, self._listener)
+            self._streams.close_session(self.account, self._hearing, self._listener)
             self._streams.leave(self.account, ALL_EVENTS, self._listener, self._envelope)
             self._listener = None
 
@@ -59,7 +62,7 @@ class AccountSubscription:
             self.end()
 
 
-async def open_account(runtime: Runtime, account: int, key_digest: str, envelope: Envelope) -> AccountSubscription:
+async def open_account(runtime: Runtime, account: int, hearing: Hearing, envelope: Envelope) -> AccountSubscription:
     """A place among those who hear the account, which its caller may. Raises EngineUnavailable.
 
     For the WebSocket API the envelope is `numbered_envelope(subscriptionId)`. Send the answer first, then `start`.
@@ -69,4 +72,4 @@ async def open_account(runtime: Runtime, account: int, key_digest: str, envelope
     balances = await runtime.venue.queries.balances(account, await runtime.venue.registry.assets())
     await streams.until_caught_up()
     purses.fill(balances)
-    return AccountSubscription(streams, account, key_digest, envelope, purses)
+    return AccountSubscription(streams, account, hearing, envelope, purses)

@@ -57,10 +57,9 @@ class WebSocketApiConsumer(StreamConsumer):
 
     async def websocket_connect(self, message: Any) -> None:
         """Accept whoever has preferences that can be met, and may ask for more."""
-        client = self.scope.get("client") or ("",)  # a unix socket has no peer address
         try:
             self._preferences = read_preferences(self.scope["query_string"])
-            await self._admit(client[0])
+            await self._admit(self.address)
         except ExchangeError as error:
             await self.refuse(answer_to(error), retry_after(error))
             return
@@ -70,9 +69,8 @@ class WebSocketApiConsumer(StreamConsumer):
 
     async def prepare(self) -> None:
         """Stand ready before the handshake is answered: all that the peer sends then comes one way, in its order."""
-        client = self.scope.get("client") or ("",)
         answers_first = AnswersFirst(self.subscriber)
-        self._connection = Connection(self.runtime, self._preferences, answers_first, address=client[0], since_ms=0)
+        self._connection = Connection(self.runtime, self._preferences, answers_first, address=self.address, since_ms=0)
         self._answers = Answers(self._connection, self.subscriber.push)
         self._connection.since_ms = await self._now_ms()
         self._take_the_short_way()

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from accounts.auth import Hearing
 from accounts.user_events.subscriptions import numbered_envelope, open_account
 from accounts.websocket_api.connection import Connection
 from accounts.websocket_api.methods import ConnectionMethods, Credentials
@@ -49,7 +50,8 @@ async def _open(connection: Connection, caller: Caller) -> int:
     if number >= MOST_IN_ALL:
         raise Refused(NO_MORE_SUBSCRIPTION_IDS)
     envelope = numbered_envelope(number, connection.preferences.time_unit)
-    subscription = await open_account(connection.runtime, caller.account, caller.key_digest, envelope)
+    hearing = Hearing(caller.key_digest, connection.address)
+    subscription = await open_account(connection.runtime, caller.account, hearing, envelope)
     connection.next_subscription_id += 1
     heard[number] = subscription
     connection.after_answer(lambda: subscription.start(connection.answers_first))

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from accounts.auth import Hearing
 from accounts.digests import key_digest
 from accounts.user_events.answers_first import AnswersFirst
 from accounts.user_events.subscriptions import AccountSubscription, numbered_envelope, open_account
@@ -30,7 +31,7 @@ class Ear:
         name = f"user{account}"
         await give_key(venue, account, name, f"key-of-{name}")
         envelope = numbered_envelope(7, unit)
-        subscription = await open_account(self.runtime, account, key_digest(f"key-of-{name}"), envelope)
+        subscription = await open_account(self.runtime, account, Hearing(key_digest(f"key-of-{name}"), ""), envelope)
         subscription.start(self.gate)
         return subscription
 

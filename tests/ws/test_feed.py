@@ -15,6 +15,7 @@ from accounts.digests import key_digest
 from accounts.sockets.consumers import MarketSocket
 from api.runtime import Runtime
 from engine.embedded import EmbeddedServer
+from engine.registry import KeyRecord
 from engine.types import Side
 from engine.venue import Venue
 from markets.streams.hub import MarketStreams
@@ -206,6 +207,15 @@ async def test_a_revoked_key_closes_its_sockets_and_no_others(
     await client.subscribe("alice@order")
     await venue.gateway.place_order(limit(alice, Side.BUY, 5_000_000, 1_000))
     assert (await client.next("alice@order"))["X"] == "NEW"
+
+
+@pytest.mark.parametrize("change", [{"permissions": "T"}, {"requires_signature": True}, {"addresses": "10.0.0.0/8"}])
+async def test_a_key_that_would_be_refused_now_closes_its_sockets(
+    client: Client, venue: Venue, alice: int, change: dict[str, Any]
+) -> None:
+    await client.auth(await give_key(venue, alice, "alice", "k1"))
+    await venue.registry.define_key(key_digest("k1"), KeyRecord(account=alice, user_name="alice", **change))
+    assert await close_code(client) == 1008
 
 
 async def test_who_neither_authenticates_nor_subscribes_may_not_stay(

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from accounts.auth import Hearing
 from accounts.endpoints import AccountRequest, OpenOrdersRequest, get_account, open_orders
 from accounts.streams import UserStreams
 from accounts.user_events.subscriptions import AccountSubscription, open_account
@@ -93,7 +94,9 @@ class Listener:
     async def start(self) -> None:
         record = KeyRecord(account=self.account, user_name=f"user{self.account}")
         await self.runtime.venue.registry.define_key(self.digest, record)
-        subscription: AccountSubscription = await open_account(self.runtime, self.account, self.digest, BARE)
+        subscription: AccountSubscription = await open_account(
+            self.runtime, self.account, Hearing(self.digest, ""), BARE
+        )
         subscription.start(self.queue)
         self.fold = Fold(*await self.snapshot())
 

@@ -103,7 +103,7 @@ async def test_a_socket_that_never_stops_asking_still_hears_its_events() -> None
 async def test_a_listen_key_is_heard_until_it_ends(ear: Ear, runtime: Runtime, venue: Venue, alice: int) -> None:
     await give_key(venue, alice, f"user{alice}", f"key-of-user{alice}")
     name = await venue.listen_keys.open(alice, key_digest(f"key-of-user{alice}"))
-    subscription = await open_listen_key(runtime, name, named_envelope(name))
+    subscription = await open_listen_key(runtime, name, named_envelope(name), address="")
     assert subscription is not None
     subscription.start(ear.queue)
     await venue.gateway.credit(Transfer(account=alice, asset="BTC", atoms=5))
@@ -114,7 +114,7 @@ async def test_a_listen_key_is_heard_until_it_ends(ear: Ear, runtime: Runtime, v
     ended = (await ear.next())["data"]
     assert list(ended) == ["e", "E", "listenKey"]
     assert (ended["e"], ended["listenKey"]) == ("listenKeyExpired", name)
-    assert await open_listen_key(runtime, name, BARE) is None
+    assert await open_listen_key(runtime, name, BARE, address="") is None
 
 
 async def revoke(venue: Venue, account: int) -> None:

@@ -5,16 +5,18 @@ SUBSCRIBE on either, and the WebSocket API's subscription. All hear the same eve
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
 
 from accounts.digests import key_digest
 from engine.commands import CancelOrder, Transfer
+from engine.registry import KeyRecord
 from engine.types import Side
 from engine.venue import Venue
 from tests.conftest import limit
@@ -164,8 +166,43 @@ async def test_the_hour_of_a_listen_key_is_one_of_the_venues_clock(
     assert await raw.next() == {"e": "listenKeyExpired", "E": now_ms + 3_610_000, "listenKey": name}
 
 
-async def test_a_revoked_key_closes_every_way_it_was_heard_by(elsewhere: Elsewhere, venue: Venue, alice: int) -> None:
+async def revoke(venue: Venue, digest: str, record: KeyRecord) -> None:
+    await venue.registry.revoke_key(digest, account=record.account, name=record.user_name)
+
+
+async def forbid_reading(venue: Venue, digest: str, record: KeyRecord) -> None:
+    await venue.registry.define_key(digest, replace(record, permissions="TW"))
+
+
+async def allow_from_elsewhere_alone(venue: Venue, digest: str, record: KeyRecord) -> None:
+    await venue.registry.define_key(digest, replace(record, addresses="10.0.0.0/8,::2/128"))
+
+
+@pytest.mark.parametrize("change", [revoke, forbid_reading, allow_from_elsewhere_alone])
+async def test_a_key_that_is_not_good_any_more_closes_every_way_it_was_heard_by(
+    elsewhere: Elsewhere, venue: Venue, alice: int, change: Callable[[Venue, str, KeyRecord], Awaitable[None]]
+) -> None:
     sockets = await elsewhere.everything()
-    await venue.registry.revoke_key(key_digest(elsewhere.key.api_key), account=alice, name="alice")
+    digest = key_digest(elsewhere.key.api_key)
+    record = await venue.registry.key(digest)
+    assert record is not None
+    await venue.registry.define_key(digest, replace(record, addresses="127.0.0.0/8,::1/128"))  # they may all stay
+    await venue.gateway.credit(Transfer(account=alice, asset="USDT", atoms=1))
+    assert [[event["e"] for event in await socket.events(2)] for socket in sockets] == [
+        ["balanceUpdate", "outboundAccountPosition"]
+    ] * len(sockets)
+    await change(venue, digest, record)
     for socket in sockets:
         assert await socket.closed() == 1008
+
+
+async def test_a_listen_key_is_heard_from_where_its_api_key_may_be_used(
+    elsewhere: Elsewhere, venue: Venue, alice: int
+) -> None:
+    record = KeyRecord(account=alice, user_name="alice", addresses="10.0.0.0/8")
+    await venue.registry.define_key(key_digest("far"), record)
+    await venue.listen_keys.close(alice, elsewhere.listen_key)
+    listen_key = await venue.listen_keys.open(alice, key_digest("far"))
+    socket = await elsewhere.open(f"/ws/{listen_key}")
+    await venue.gateway.credit(Transfer(account=alice, asset="USDT", atoms=1))
+    assert await socket.listed() == [listen_key]  # as a name that nobody knows: nothing came before the answer
