@@ -212,13 +212,11 @@ async def set_clock(request: NewClock, caller: Caller, runtime: Runtime) -> dict
     if request.mode == "real" and request.now_ms is not None:
         raise BadParameter("nowMs", "NOT_REQUIRED", detail="nowMs goes with mode virtual only")
     clock = runtime.venue.clock
-    if request.clear:
-        await clock.clear_market()
     if request.mode == "real":
-        await clock.set_real()
+        await clock.set_real(clear=request.clear)
     else:
         now_ms = request.now_ms if request.now_ms is not None else (await runtime.venue.queries.clock()).now_ms
-        await clock.set_virtual(now_ms)
+        await clock.set_virtual(now_ms, clear=request.clear)
     return await _clock(runtime)
 
 

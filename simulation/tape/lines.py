@@ -17,6 +17,7 @@ import msgspec
 
 LATEST_MS = 253_402_300_799_999  # the end of the year 9999
 SHOWN = 120
+LONGEST_LINE = 16 * 1024 * 1024  # bytes; the largest snapshot, 5,000 levels a side, has about 400,000
 _GZIP_MAGIC = b"\x1f\x8b"
 # What an exchange sends beside trades and depth changes; a recording may hold it, a replay has no use for it.
 _IGNORED = re.compile(
@@ -124,11 +125,14 @@ def read_lines(path: Path) -> Lines:
 def _texts(path: Path) -> Iterator[bytes]:
     number = 0
     with path.open("rb") as plain:
-        is_gzip = plain.read(2) == _GZIP_MAGIC
-        plain.seek(0)
+        is_gzip = plain.peek(2)[:2] == _GZIP_MAGIC  # a pipe cannot go back
+        source = gzip.GzipFile(fileobj=plain) if is_gzip else plain
         try:
-            for text in gzip.GzipFile(fileobj=plain) if is_gzip else plain:
+            while text := source.readline(LONGEST_LINE + 1):
                 number += 1
+                if len(text) > LONGEST_LINE:
+                    reason = f"is longer than {LONGEST_LINE:,} bytes: this is no recording"
+                    raise RecordingError(reason, line=number, text=_shown(text))
                 yield text
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise RecordingError(f"the gzip file is damaged behind this line ({error})", line=number) from error

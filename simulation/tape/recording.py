@@ -181,6 +181,8 @@ def _units(what: str, text: str) -> int:
     try:
         return to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field=what)
     except BadParameter as error:
+        if error.problem == "TOO_LARGE":
+            raise ValueError(f"the {what} is too large") from error
         raise ValueError(f"the {what} is not a number of at most {PRICE_DECIMALS} decimals") from error
 
 

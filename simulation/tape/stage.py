@@ -46,18 +46,25 @@ async def prepare(venue: Venue, recording: Recording, *, clear: bool = False) ->
         if specs[symbol].status is not SymbolStatus.TRADING:
             raise ReplayRefused(f"{symbol} is halted: resume it first")
     house = await _house(venue)
-    active = {account for spec in specs.values() for account in await _active_accounts(venue, spec)}
+    active = await _active(venue, specs)
     is_later = await _changed_ms(venue, specs) > recording.first_ms
     users = active - house
     if is_later and users and not clear:
         raise ReplayRefused(await _refusal(venue, recording, users))
     stage = Stage(await _tape_account(venue, TAPE_MAKER), await _tape_account(venue, TAPE_TAKER), [])
     await _end_other_replay(venue, recording, stage)
-    if (clear or not users) and (active or is_later):
-        await venue.clock.clear_market()
+    is_cleared = (clear or not users) and bool(active or is_later)
+    try:
+        if is_cleared and not clear:
+            await venue.clock.clear_market()
+        await venue.clock.set_virtual(recording.first_ms, clear=is_cleared and clear)
+    except Rejected as error:
+        if error.reason is not Reason.CLOCK_BACKWARDS:
+            raise
+        raise ReplayRefused(await _refusal(venue, recording, await _active(venue, specs) - house)) from error
+    if is_cleared:
         left_by = "" if clear else " of the demo and of earlier replays; nobody else had any"
         stage.notes.append(f"Cleared all open orders and trades{left_by}.")
-    await venue.clock.set_virtual(recording.first_ms)
     await _clear_house(venue, recording, house, stage)
     await _fill_pockets(venue, recording, stage)
     return stage
@@ -85,6 +92,11 @@ async def _tape_account(venue: Venue, name: str) -> int:
     except Rejected:
         trader = await database_sync_to_async(ensure_trader)(name)
         return int(trader.account)
+
+
+async def _active(venue: Venue, specs: dict[str, SymbolSpec]) -> set[int]:
+    """Who has orders or trades anywhere."""
+    return {account for spec in specs.values() for account in await _active_accounts(venue, spec)}
 
 
 async def _active_accounts(venue: Venue, spec: SymbolSpec) -> set[int]:

@@ -1,5 +1,6 @@
 """The venue's clock: real or standing, never backwards within a mode, and back only over a cleared market."""
 
+import asyncio
 import time
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from engine.errors import Reason
 from engine.events import ClockSet, MarketCleared
 from engine.types import BALANCE_LIMIT, Side
-from engine.venue import Venue
+from engine.venue import Venue, opened
 from tests.conftest import RICH_ATOMS, balance, cancel, fund, limit, market
 from tests.engine.checks import events_after, events_of, refused_without_a_trace
 from tests.engine.steps import place_first_step
@@ -81,6 +82,29 @@ async def test_a_cleared_market_lets_it_go_back_and_forgets_orders_trades_and_id
     placed = await venue.gateway.place_order(limit(alice, BUY, 100, 5))
     traded = await venue.gateway.place_order(market(bob, SELL, lots=1))
     assert (placed.order.order_id, traded.fills[0].trade_id) == (4, 2)  # ids go on
+
+
+async def test_a_market_that_goes_on_trading_is_cleared_all_the_same(
+    venue: Venue, redis_url: str, venue_name: str, alice: int
+) -> None:
+    """Orders of another connection come while it is cleared; none of them may hold the clock."""
+    async with opened(redis_url, venue_name) as ours, opened(redis_url, venue_name) as elsewhere:
+        is_over = False
+
+        async def trade() -> int:
+            count = 0
+            while not is_over:
+                await elsewhere.gateway.place_order(limit(alice, BUY, 100, 1))
+                count += 1
+            return count
+
+        traders = [asyncio.create_task(trade()) for _ in range(8)]
+        await asyncio.sleep(0.05)
+        await ours.clock.set_virtual(PAST, clear=True)
+        is_over = True
+        assert min(await asyncio.gather(*traders)) > 0
+    clock = await venue.queries.clock()
+    assert (clock.now_ms, clock.mode) == (PAST, "virtual")
 
 
 async def test_clearing_frees_sums_above_two_to_the_53_exactly(venue: Venue) -> None:

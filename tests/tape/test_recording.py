@@ -1,6 +1,8 @@
 """Reading a recording: what is played and in which order, and every way in which a file can be wrong."""
 
 import gzip
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from engine.commands import TapeLevel
 from engine.types import Side
-from simulation.tape.lines import RecordingError
+from simulation.tape.lines import LONGEST_LINE, RecordingError
 from simulation.tape.recording import LEVELS_AT_ONCE, RecordedFrame, RecordedTrade, Recording, read_recording
 from simulation.tape.synthesis import Market, make_lines, write_recording
 from tests.conftest import SPECS
@@ -165,6 +167,7 @@ BAD = {
     "an unknown stream": (GOOD.replace("@trade", "@trad"), "a stream that is not known: btcusdt@trad"),
     "not UTF-8": ("1 \ud800", "cannot be read"),
     "not UTF-8 in a text": (GOOD.replace("btcusdt", "btc\ud800"), "cannot be read"),
+    "endless": ("1 " + "x" * LONGEST_LINE, "is longer than 16,777,216 bytes"),
     "nested too deep": ('1 {"x":' + "[" * 100_000 + "]" * 100_000 + "}", "cannot be read"),
     "what a terminal would obey": ("\x1b[2J \x07", "in nanoseconds and a space: �\\[2J �"),
     "off the tick": (trade_line(NOW, "1.005", "1"), r'not a multiple of the tick size 0.01000000: "p":"1.005"'),
@@ -172,6 +175,7 @@ BAD = {
     "a trade of nothing": (trade_line(NOW, "1.00", "0.00000000"), "outside what one order"),
     "a price of zero": (trade_line(NOW, "0.00", "1"), "outside the symbol's range"),
     "a price too high": (trade_line(NOW, "1000000.01", "1"), "outside the symbol's range"),
+    "a quantity too large": (trade_line(NOW, "1.00", "99999999999"), "the quantity is too large"),
     "a negative quantity": (trade_line(NOW, "1.00", "-1"), "the quantity is not a number"),
     "not a number": (trade_line(NOW, "nan", "1"), "the price is not a number"),
     "no time": (trade_line(0, "1.00", "1"), "not a time in milliseconds: T=0"),
@@ -248,6 +252,17 @@ def test_files_that_are_none(write: Write, tmp_path: Path) -> None:
     whole.write_bytes(whole.read_bytes()[:-40])
     with pytest.raises(RecordingError, match="the gzip file is damaged"):
         read(whole)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_pipe_is_read_like_a_file(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """`zstd -dc recording.zst | manage.py replay /dev/stdin`."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[pack(f"{GOOD}\n{GOOD}\n".encode())])
+    writer.start()
+    assert read(pipe).trade_count == 2
+    writer.join()
 
 
 def test_the_shipped_recording_is_what_its_seed_makes(tmp_path: Path) -> None:

@@ -30,12 +30,10 @@ class Command(VenueCommand):
         now_ms = read_time(text) if text is not None else None
 
         async def change(venue: Venue) -> Clock:
-            if options["clear"]:
-                await venue.clock.clear_market()
             if now_ms is not None:
-                await venue.clock.set_virtual(now_ms)
+                await venue.clock.set_virtual(now_ms, clear=options["clear"])
             elif mode == "real":
-                await venue.clock.set_real()
+                await venue.clock.set_real(clear=options["clear"])
             return await venue.queries.clock()
 
         try:

@@ -53,7 +53,7 @@ class Command(VenueCommand):
         try:
             summary = asyncio.run(self._play(options))
         except RecordingError as error:
-            raise CommandError(f"{options['file'].name}: {error}") from error
+            raise CommandError(f"{options['file']}: {error}") from error
         except ReplayRefused as error:
             raise CommandError(str(error)) from error
         except Rejected as error:
@@ -74,7 +74,7 @@ class Command(VenueCommand):
                 self._tell_recording(recording)
                 stage = await prepare(venue, recording, clear=options["clear"])
                 for note in stage.notes:
-                    self.stdout.write(note)
+                    self._say(note)
                 with progress_display(recording) as on_progress:
                     return await replay(
                         venue, recording, stage, speed=options["speed"], on_progress=on_progress,
@@ -86,21 +86,26 @@ class Command(VenueCommand):
                     loop.remove_signal_handler(name)
 
     def _tell_recording(self, recording: Recording) -> None:
-        self.stdout.write(
+        self._say(
             f"{recording.name}: {', '.join(recording.symbols)} from {shown(recording.first_ms)} to "
             f"{shown(recording.last_ms)}, {recording.level_count:,} level changes, {recording.trade_count:,} trades"
         )
         if lines := recording.rounded_lines:
             some = ", ".join(map(str, lines[:5])) + (", …" if len(lines) > 5 else "")
-            self.stdout.write(f"Levels finer than the lot size were rounded down in {len(lines)} lines: {some}")
+            self._say(f"Levels finer than the lot size were rounded down in {len(lines)} lines: {some}")
 
     def _tell_end(self, summary: ReplaySummary) -> None:
         what = "Played" if summary.is_complete else "Stopped after"
-        self.stdout.write(
+        self._say(
             f"{what} {summary.level_count:,} level changes and {summary.trade_count:,} trades in "
             f"{summary.seconds:.1f} s ({summary.work_per_second:,.0f} a second). The clock stands at "
             f"{shown(summary.now_ms)}; `manage.py clock real` lets it follow the machine's again."
         )
+
+    def _say(self, text: str) -> None:
+        """At once, so that it stands before what stderr says later, in a file too."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
 
 _REFUSALS = {
