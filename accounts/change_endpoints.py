@@ -139,7 +139,12 @@ def _answer_to_replacement(
     refused = tuple((name, half) for name, half in halves if isinstance(half, Rejected))
     is_limited = isinstance(placed, Rejected) and placed.reason is Reason.TOO_MANY_ORDERS
     status = TOO_MANY if is_limited else answer.status
-    return Reply(status, caller.dialect.error_members(answer.code, answer.text) | {"data": told}, refused)
+    return Reply(
+        status,
+        caller.dialect.error_members(answer.code, answer.text) | {"data": told},
+        refused,
+        is_canceled or is_placed,
+    )
 
 
 def _refusal(refusal: Rejected | None) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
     meter = Meter(runtime, address, row)
     caller = await meter.begin(request, caller)     # counts it, or has its placement counted with it
     ... the handler ...
-    await meter.done()                              # or, for an exception: answer(await meter.failed(error))
+    await meter.done(...)                           # of a Reply; for an exception: answer(await meter.failed(error))
     meter.headers, meter.shown()
 
 The fact a newcomer would get wrong: a placement is counted by the script that places it, and only there once it has
@@ -11,6 +11,7 @@ succeeded. What failed before or in it is counted afterwards, by `failed`, which
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 
 from api.callers import Caller
 from api.errors import Answer, Refused
-from api.runtime import Runtime
+from api.runtime import Ban, Runtime
 from engine.errors import EngineUnavailable, OutcomeUnknown, Reason, Rejected
 from engine.rate_limits import SECOND_MS, Charge, Counts, LimitKind, RateLimits, Verdict, Window
 
@@ -75,6 +76,27 @@ class Meter:
         self._retry: Header | None = None
         self.counts: Counts | None = None
 
+    @property
+    def may_be_banned(self) -> bool:
+        """Whether the address was banned when this process last heard of it: `turn_away` comes before all else then."""
+        return self._address in self._runtime.bans
+
+    async def turn_away(self) -> None:
+        """Refuse the address if it is banned still, whatever it sends. Raises LimitReached, EngineUnavailable.
+
+        Redis says so. A tester may have ended the ban just now on another worker: then the request counts twice.
+        """
+        runtime = self._runtime
+        if not self._row.needs_venue and not runtime.is_open:
+            return
+        ban = runtime.bans.get(self._address)
+        self._limits = await runtime.venue.registry.rate_limits()
+        now_us = runtime.time.guess_us() or await runtime.time.ask_us()
+        if ban is not None and ban.limits is self._limits and now_us < ban.until_ms * 1000:
+            await self._admit()
+            self.counts = None  # what it is to be worth is counted by `begin`
+        runtime.bans.pop(self._address, None)
+
     async def begin(self, request: Any, caller: Caller) -> Caller:
         """Count the request before it is worked on; for one that places orders, the caller with what to count.
 
@@ -93,12 +115,16 @@ class Meter:
         await self._admit()
         return caller
 
-    async def done(self, refused: Iterable[Exception] = ()) -> None:
-        """The handler has answered, and parts of it were `refused`. May raise LimitReached if it placed nothing."""
+    async def done(self, refused: Iterable[Exception], *, has_effect: bool) -> None:
+        """The handler has answered that parts were `refused`. Raises LimitReached if nothing has come of it.
+
+        A placement that has come about and was not counted was done while there were no limits: it is not undone.
+        """
         for error in refused:
             self._retry = self._retry or retry_after(error)
-        if self._charge is not None and not self._is_placed:
-            await self._admit()
+        if self._charge is not None and not self._is_placed and not has_effect:
+            with suppress(EngineUnavailable):  # the answer says more
+                await self._admit()
 
     async def failed(self, error: Exception) -> Exception:
         """What to answer instead of the handler's result; the request is counted unless it was, or nobody can know."""
@@ -136,6 +162,7 @@ class Meter:
         if verdict is Verdict.ADMITTED:
             return
         if verdict is Verdict.BANNED:
+            self._runtime.note_ban(self._address, Ban(admission.until_ms, limits))
             answer = Answer(418, -1003, BANNED.format(until_ms=admission.until_ms))
         elif verdict is Verdict.REQUESTS:
             answer = Answer(429, -1003, _worded(TOO_MANY_REQUESTS, limits.requests))

@@ -58,11 +58,15 @@ class Nothing(msgspec.Struct, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer with a status of its own. `refused`: which parts of what was asked, and why; they are noted."""
+    """An answer with a status of its own. `refused`: which parts of what was asked, and why; they are noted.
+
+    `has_effect`: whether the others have changed something.
+    """
 
     status: int
     body: Any
     refused: tuple[tuple[str, Rejected], ...] = ()
+    has_effect: bool = True
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +234,8 @@ class Router:
             route = self._find(scope)
             if route.dialect.is_limited:
                 meter = Meter(self._runtime, _address_of(scope), route)
+                if meter.may_be_banned:
+                    await meter.turn_away()
             status, data = await self._answer(scope, body, route, meter)
         except Exception as error:
             answered = error if meter is None else await meter.failed(error)
@@ -271,9 +277,9 @@ class Router:
             if route.notes_refusals:
                 runtime.refusals.note(f"{scope['method']} {scope['path']}", texts, caller, error)
             raise
-        if meter is not None:
-            await meter.done([refusal for _, refusal in result.refused] if type(result) is Reply else ())
         if type(result) is Reply:
+            if meter is not None:
+                await meter.done([refusal for _, refusal in result.refused], has_effect=result.has_effect)
             for part, refusal in result.refused:
                 runtime.refusals.note(f"{scope['method']} {scope['path']}, {part},", texts, caller, refusal)
             return result.status, encode(result.body)

@@ -9,15 +9,26 @@ import asyncio
 import hmac
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
 from api.feed import Feed
 from api.refusals import RefusalLog
 from api.venue_time import VenueTime
 from engine.connection import open_connection
 from engine.errors import EngineUnavailable, ExchangeError, OutcomeUnknown
+from engine.rate_limits import RateLimits
 from engine.venue import Venue
 
 logger = logging.getLogger(__name__)
+
+MOST_BANS = 10_000
+
+
+class Ban(NamedTuple):
+    """Until when an address is kept out, on the venue's clock, and under which limits: others may end it."""
+
+    until_ms: int
+    limits: RateLimits
 
 
 class Runtime:
@@ -44,6 +55,7 @@ class Runtime:
         self.time = VenueTime(self.venue, self.feed)
         self.durability = durability
         self.version = version
+        self.bans: dict[str, Ban] = {}  # by address, as this process has heard; Redis knows better
         self._sim_token_file = sim_token_file
         for venue in (self.venue, self.feed.venue):
             venue.listen_keys.are_gone = not has_listen_keys
@@ -96,6 +108,12 @@ class Runtime:
         self._opening = None
         if not task.cancelled():
             task.exception()  # whoever waited has it; without a waiter it is not worth asyncio's complaint
+
+    def note_ban(self, address: str, ban: Ban) -> None:
+        """Keep in mind that an address is banned; of very many only the latest."""
+        if len(self.bans) >= MOST_BANS:
+            del self.bans[next(iter(self.bans))]
+        self.bans[address] = ban
 
     def is_sim_token(self, text: bytes) -> bool:
         """Whether a caller of /_sim knows the instance's secret."""

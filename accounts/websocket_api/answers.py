@@ -75,6 +75,8 @@ class Answers:
         """What the endpoint answers. Raises whatever it raises."""
         connection, texts = self._connection, frame.texts
         runtime = connection.runtime
+        if meter.may_be_banned:
+            await meter.turn_away()
         if method.needs_venue and not runtime.is_open:
             await runtime.open_venue()
         caller = method.anonymous
@@ -92,9 +94,8 @@ class Answers:
                 runtime.refusals.note(method.name, texts, caller, error)
             raise
         if type(result) is not Reply:
-            await meter.done()
             return Response(frame.id, 200, result)
-        await meter.done([refusal for _, refusal in result.refused])
+        await meter.done([refusal for _, refusal in result.refused], has_effect=result.has_effect)
         for part, refusal in result.refused:
             runtime.refusals.note(f"{method.name}, {part},", texts, caller, refusal)
         return Response(frame.id, result.status, error=result.body)

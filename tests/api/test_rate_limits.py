@@ -8,11 +8,16 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
+from accounts import auth
 from accounts.auth import authenticate
+from accounts.streams import UserStreams
 from accounts.tables import TABLES
 from api.router import Router
 from api.runtime import Runtime
-from engine.rate_limits import RateLimits, Window
+from engine.errors import EngineUnavailable
+from engine.limiter import RateLimiter
+from engine.rate_limits import Admission, Counts, RateLimits, Verdict, Window
+from engine.registry import Registry
 from engine.venue import Venue
 from simulation.limit_endpoints import ENDPOINTS as SIM
 from tests.api.conftest import Api, limit_order
@@ -119,6 +124,63 @@ async def test_too_much_weight(counting: Venue, signer: Signer, runtime: Runtime
     assert refusal(order) == (429, -1003, text)
     assert order.headers["Retry-After"] == "45"
     assert (await http.get("/api/v1/openOrders", headers={"X-API-KEY": signer.key})).json() == []
+
+
+async def test_nobody_looks_at_what_a_banned_address_sends(
+    counting: Venue, signer: Signer, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await change(runtime, replace(LIMITS, weight=Window(1, 60_000), refusals_before_ban=1))
+    await runtime.feed.handler(UserStreams).until_caught_up()  # a ban under limits that have changed since may be over
+    assert [(await signer.http.get("/api/v3/ping")).status_code for _ in range(3)] == [200, 429, 418]
+    looked: list[str] = []
+    monkeypatch.setattr(auth, "verifier_of", lambda record, digest: looked.append(digest))
+    monkeypatch.setattr(Registry, "key", lambda registry, digest: looked.append(digest))
+    for path in ("/api/v3/account", "/api/v3/userDataStream", "/api/v3/order"):
+        response = await signer.ask("POST" if path != "/api/v3/account" else "GET", path, "signature=00")
+        assert (response.status_code, used(response)) == (418, "1")
+        assert response.headers["retry-after"] == "120"
+    assert looked == []
+    monkeypatch.undo()
+    await counting.clock.set_virtual(START_MS + LIMITS.first_ban_ms)
+    response = await signed(signer, "POST", "/api/v3/order", ORDER)
+    assert (response.status_code, used(response)) == (200, "1"), "it is counted once"
+    assert runtime.bans == {}
+
+
+async def test_a_ban_that_a_tester_ends_is_over_at_once(counting: Venue, signer: Signer, runtime: Runtime) -> None:
+    await change(runtime, replace(LIMITS, weight=Window(1, 60_000), refusals_before_ban=1))
+    assert [(await signer.http.get("/api/v3/ping")).status_code for _ in range(3)] == [200, 429, 418]
+    await counting.limiter.set_limits(LIMITS, forget_counts=True)  # on another worker: this one has not heard of it
+    assert (await signed(signer, "POST", "/api/v3/order", ORDER)).status_code == 200
+    await change(runtime, None)
+    assert (await signed(signer, "POST", "/api/v3/order", ORDER)).status_code == 200
+
+
+@pytest.mark.parametrize("failure", [EngineUnavailable("admit_request"), None])
+async def test_what_is_done_is_not_refused_for_limits_that_were_off_when_it_was_done(
+    counting: Venue, signer: Signer, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, failure: Exception | None
+) -> None:
+    """A request begins under limits, is done without, and then there are limits again, or no Redis."""
+    resting = (await signed(signer, "POST", "/api/v3/order", ORDER)).json()["orderId"]
+    await change(runtime, None)
+
+    async def limits(registry: Registry) -> RateLimits:
+        return LIMITS
+
+    async def admit(*arguments: Any, **options: Any) -> Admission:
+        if failure is not None:
+            raise failure
+        return Admission(Verdict.BANNED, START_MS, START_MS + 1, Counts())
+
+    monkeypatch.setattr(Registry, "rate_limits", limits)
+    monkeypatch.setattr(RateLimiter, "admit", admit)
+    assert (await signed(signer, "POST", "/api/v3/order", ORDER)).status_code == 200
+    in_part = f"&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId={resting}"
+    replaced = await signed(signer, "POST", "/api/v3/order/cancelReplace", ORDER.replace("0.01", "100") + in_part)
+    assert (replaced.status_code, replaced.json()["data"]["cancelResult"]) == (409, "SUCCESS")
+    both_failed = "&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=77"
+    replaced = await signed(signer, "POST", "/api/v3/order/cancelReplace", ORDER.replace("0.01", "100") + both_failed)
+    assert replaced.status_code == (418 if failure is None else 400)
 
 
 async def test_who_goes_on_is_banned(counting: Venue, signer: Signer, runtime: Runtime) -> None:

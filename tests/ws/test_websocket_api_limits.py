@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 from websockets.exceptions import InvalidStatus
 
+from accounts import auth
 from engine.rate_limits import RateLimits, Window
 from engine.venue import Venue
 from tests.ws.api_client import ApiClient, Key, api_connected, api_url_of, give_hmac_key
@@ -124,7 +125,7 @@ async def test_where_nothing_is_counted_the_list_is_empty(api: ApiClient, counti
 
 
 async def test_too_much_weight_is_429_with_the_time_to_come_back_and_then_a_ban(
-    api_url: str, api: ApiClient, counting: Venue
+    api_url: str, api: ApiClient, counting: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await counting.limiter.set_limits(replace(LIMITS, weight=Window(5, 60_000), refusals_before_ban=1))
     while (answer := await api.answer("ping"))["status"] == 200:
@@ -141,6 +142,11 @@ async def test_too_much_weight_is_429_with_the_time_to_come_back_and_then_a_ban(
     assert (banned["status"], banned["error"]["code"]) == (418, -1003)
     assert banned["error"]["data"] == {"serverTime": START_MS, "retryAfter": until_ms}
     assert f"IP banned until {until_ms}." in banned["error"]["msg"]
+    with monkeypatch.context() as patched:
+        patched.setattr(auth, "verifier_of", None)  # nobody looks at what a banned address has signed
+        signed = {"apiKey": "any", "timestamp": 1, "signature": "00"}
+        banned = await api.answer("account.status", signed)
+        assert (banned["status"], banned["error"]["data"]["retryAfter"]) == (418, until_ms)
     with pytest.raises(InvalidStatus) as refused:
         async with api_connected(api_url):
             pass
