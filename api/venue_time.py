@@ -21,6 +21,7 @@ class VenueTime:
         self._venue = venue
         self._ahead_us = 0  # the venue's clock less the machine's
         self._asked_at_s: float | None = None
+        self._forgotten = 0  # how often
         feed.handler(ClockWatch).times.append(self)
 
     def guess_us(self) -> int | None:
@@ -31,6 +32,7 @@ class VenueTime:
 
     async def ask_us(self) -> int:
         """Microseconds since 1970 by the venue's clock. Raises EngineUnavailable."""
+        forgotten = self._forgotten
         clock = await self._venue.queries.clock()
         if clock.mode == "virtual":
             self.forget()
@@ -38,6 +40,8 @@ class VenueTime:
         before_us = _machine_us()
         now_us = max(await self._venue.queries.server_time_us(), clock.now_ms * 1000)
         after_us = _machine_us()
+        if forgotten != self._forgotten:
+            return now_us  # what it said then, and no more than that
         # Between the two the answer was given; on one machine both clocks are the same.
         is_ours = before_us <= now_us <= after_us
         self._ahead_us = 0 if is_ours else now_us - (before_us + after_us) // 2
@@ -47,6 +51,7 @@ class VenueTime:
     def forget(self) -> None:
         """The clock may be another one now."""
         self._asked_at_s = None
+        self._forgotten += 1
 
 
 class ClockWatch(Handler):

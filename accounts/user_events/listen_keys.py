@@ -6,7 +6,7 @@ those who hear under one that is not get listenKeyExpired, and their connection 
 """
 
 import asyncio
-import contextlib
+import logging
 from collections import defaultdict
 
 from accounts.auth import Hearing
@@ -16,6 +16,8 @@ from api.runtime import Runtime
 from api.subscriptions import Envelope, Listener
 from engine.errors import EngineUnavailable
 from engine.listen_keys import looks_like_listen_key
+
+logger = logging.getLogger(__name__)
 
 LOOK_S = 0.25
 
@@ -44,12 +46,20 @@ class ListenKeyWatch(Handler):
         self._heard.clear()
 
     async def _look(self) -> None:
-        """Ends when nobody listens any more."""
+        """Ends when nobody listens any more. A fault is told once, until a look succeeds."""
+        is_told = False
         try:
             while self._heard:
                 await asyncio.sleep(LOOK_S)
-                with contextlib.suppress(EngineUnavailable):
+                try:
                     await self._expire()
+                    is_told = False
+                except EngineUnavailable:
+                    pass
+                except Exception:
+                    if not is_told:
+                        logger.exception("listenKeys cannot be looked after; they will be looked at again")
+                    is_told = True
         finally:
             self._looking = None
 

@@ -6,13 +6,13 @@ the guide's `depth` begins with a picture, and its symbols may be written in any
 """
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Callable
 from functools import partial
 
 from api.feed import Feed
 from api.runtime import Runtime
-from api.subscriptions import Envelope, Listener, Place
+from api.subscriptions import TRY_AGAIN_LATER, Envelope, Listener, Place
 from engine.errors import EngineUnavailable, Reason, Rejected
 from engine.events import AnyEvent, SymbolDefined
 from markets.candles import HOUR_MS, INTERVALS
@@ -33,6 +33,8 @@ from markets.streams.tickers import (
     window_event,
 )
 from markets.streams.trades import AggTradeStream, TradeStream
+
+logger = logging.getLogger(__name__)
 
 SLOW_MS, FAST_MS = 1_000, 100
 SPEEDS = {"": SLOW_MS, "@1000ms": SLOW_MS, "@100ms": FAST_MS}
@@ -116,11 +118,14 @@ class WaitingPlace:
         self._listener: Listener | None = None
         self._inner: Place | None = None
         self._has_ended = False
+        self._has_failed = False
 
     def start(self, listener: Listener) -> None:
         self._listener = listener
         if self._inner is not None:
             self._inner.start(listener)
+        elif self._has_failed:
+            listener.cut(TRY_AGAIN_LATER)
 
     def arrive(self, place: Place) -> None:
         """The stream is there."""
@@ -130,6 +135,12 @@ class WaitingPlace:
         self._inner = place
         if self._listener is not None:
             place.start(self._listener)
+
+    def fail(self) -> None:
+        """The symbol is there and the stream cannot be had: whoever listens must not take silence for no events."""
+        self._has_failed = True
+        if self._listener is not None and not self._has_ended:
+            self._listener.cut(TRY_AGAIN_LATER)
 
     def end(self) -> None:
         self._has_ended = True
@@ -191,8 +202,13 @@ class MarketStreams(Hub[StreamName, MarketStream]):
                 task.add_done_callback(self._arriving.discard)
 
     async def _let_in(self, place: WaitingPlace) -> None:
-        with contextlib.suppress(EngineUnavailable):  # who listens is cut when the events begin again
+        try:
             place.arrive(await self.open(place.name, place.envelope))
+        except EngineUnavailable:
+            place.fail()
+        except Exception:
+            logger.exception("the stream %s of a new symbol cannot be opened", place.name)
+            place.fail()
 
 
 async def open_market_stream(runtime: Runtime, name: str, envelope: Envelope) -> Place | None:

@@ -9,18 +9,23 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from accounts.digests import key_digest
+from accounts.user_events.listen_keys import open_listen_key
 from api.runtime import Runtime
 from api.subscriptions import BARE
 from engine.errors import EngineUnavailable
+from engine.listen_keys import ListenKeys
+from engine.queries import Queries
 from engine.types import Side
 from engine.venue import Venue
 from markets.streams import klines
 from markets.streams.gauges import Gauges
-from markets.streams.hub import MarketStreams
+from markets.streams.hub import MarketStreams, open_market_stream
 from markets.streams.stream import StreamName
-from tests.conftest import limit
-from tests.ws.conftest import PATIENCE_S, Client
+from tests.conftest import BTCUSDT, limit
+from tests.ws.conftest import PATIENCE_S, Client, give_key
 
 START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC
 
@@ -132,3 +137,75 @@ async def test_what_time_has_changed_is_told_although_a_newcomer_has_seen_it_fir
     assert ear.heard[-1]["v"] == "0.00000000"
     place.end()
     newcomer.end()
+
+
+@pytest.mark.parametrize("failure", [EngineUnavailable("HGETALL"), RuntimeError("a fault of ours")])
+async def test_who_waits_for_a_symbol_whose_stream_cannot_be_read_is_cut(
+    ws_url: str, runtime: Runtime, venue: Venue, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    streams, early, late = runtime.feed.handler(MarketStreams), Ear(), Ear()
+    place = await open_market_stream(runtime, "newusdt@depth", BARE)
+    other = await open_market_stream(runtime, "newusdt@bookTicker", BARE)
+    assert place is not None
+    assert other is not None
+    place.start(early)
+
+    async def fail(*arguments: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(Queries, "depth", fail)
+    await venue.registry.define_symbol(replace(BTCUSDT, symbol="NEWUSDT"))
+    await until(lambda: early.is_cut)
+    other.start(late)  # its socket was not ready before
+    await until(lambda: late.is_cut)
+    place.end()
+    other.end()
+    assert not streams._waiting
+    assert not streams._live
+
+
+async def test_a_fault_while_listen_keys_are_looked_after_is_one_look_lost(
+    ws_url: str, runtime: Runtime, venue: Venue, alice: int, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    await give_key(venue, alice, "alice", "k1")
+    name = await venue.listen_keys.open(alice, key_digest("k1"))
+    place, ear = await open_listen_key(runtime, name, BARE, address=""), Ear()
+    assert place is not None
+    holders = ListenKeys.holders
+    failed: list[Any] = []
+
+    async def fail(keys: ListenKeys, names: list[str]) -> Any:
+        if len(failed) < 3:
+            failed.append(names)
+            raise RuntimeError("a fault of ours")
+        return await holders(keys, names)
+
+    monkeypatch.setattr(ListenKeys, "holders", fail)
+    place.start(ear)
+    await until(lambda: len(failed) == 3)
+    await venue.listen_keys.close(alice, name)
+    await until(lambda: bool(ear.heard))
+    assert ear.heard[0]["e"] == "listenKeyExpired"
+    told = [record for record in caplog.records if "listenKeys" in record.getMessage()]
+    assert len(told) == 1, "once until it works again"
+    assert name not in caplog.text
+
+
+async def test_a_clock_that_is_set_while_it_is_asked_for_is_not_guessed_from(
+    ws_url: str, runtime: Runtime, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server_time_us = Queries.server_time_us
+
+    async def set_meanwhile(queries: Queries) -> int:
+        now_us = await server_time_us(queries)
+        await venue.clock.set_virtual(START_MS)
+        await until(lambda: runtime.feed.now_ms == START_MS)
+        return now_us
+
+    await runtime.feed.until_ready()
+    monkeypatch.setattr(Queries, "server_time_us", set_meanwhile)
+    await runtime.time.ask_us()
+    monkeypatch.undo()
+    assert runtime.time.guess_us() is None
+    assert await runtime.time.ask_us() == START_MS * 1000
