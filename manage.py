@@ -42,6 +42,9 @@ def run(arguments: list[str]) -> None:
     note_command_line(arguments)
     try:
         _ = settings.INSTALLED_APPS  # reads the settings
+        if arguments[1:] in (["--version"], ["version"]):  # Django would name its own
+            print(settings.EXCHANGE_VERSION)
+            return
         execute_from_command_line(arguments)
     except ImproperlyConfigured as error:  # a value that cannot be read, a database without its driver
         sys.exit(f"manage.py: {error}")

@@ -107,6 +107,7 @@ def test_one_area_of_an_exchange_that_runs_as_json(asked: Asked, tmp_path: Path)
         ({"area": ["nothing"]}, "--area knows no 'nothing'"),
         ({"url": "https://example.org"}, "is no address like http://127.0.0.1:8000"),
         ({"write": Path("nowhere/report.md")}, "is not a folder"),
+        ({}, r"nothing could be asked: http://127.0.0.1:1: no answer \(ConnectionRefusedError\)"),
     ],
 )
 def test_wrong_arguments_are_told(tmp_path: Path, names: dict[str, object], complaint: str) -> None:

@@ -1,12 +1,14 @@
 """`manage.py up` as a user runs it: processes, signals, refusals, and what a restart finds again."""
 
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -40,6 +42,10 @@ def test_the_demo_market_trades_and_a_restart_finds_everything_again(up):
     key = demo_key(first.printed)
     lines = re.findall(r"curl -s (?:-H 'X-API-KEY: (\S+)' )?'?(http[^\s']+)", first.printed)
     assert len(lines) == 2, "what the banner shows to copy must work"
+    (docs,) = re.findall(r"Docs +(http\S+),", first.printed)
+    assert "swagger-ui" in httpx.get(docs).text
+    (secrets,) = re.findall(r"Its secret, .*: (\S+)", first.printed)
+    assert json.loads(Path(secrets).read_text())["demo"]["api_key"] == key
     for shown_key, url in lines:
         assert httpx.get(url, headers={"X-API-KEY": shown_key} if shown_key else {}).status_code == 200
     depth = httpx.get(f"{first.url}/api/v1/depth", params={"symbol": "BTCUSDT", "limit": 100}).json()
@@ -49,9 +55,13 @@ def test_the_demo_market_trades_and_a_restart_finds_everything_again(up):
     placed = httpx.post(f"{first.url}/api/v1/order", json=order, headers={"X-API-KEY": key}).raise_for_status().json()
     before = balances(first.url, key)
     assert before["USDT"][1].startswith("500")
+    token = (first.folder / "sim.token").read_text().strip()
+    httpx.post(f"{first.url}/_sim/clock", json={"mode": "virtual"}, headers={"X-Sim-Token": token}).raise_for_status()
     assert first.end(signal.SIGINT) == 0
+    assert "The clock stands" not in first.printed
 
     second = up().wait_until_open()
+    assert re.search(r"The clock stands at \d{4}-\d\d-\d\d .* UTC; python3 manage.py clock real", second.printed)
     assert demo_key(second.printed) == key
     assert balances(second.url, key) == before
     (order_again,) = httpx.get(f"{second.url}/api/v1/openOrders", headers={"X-API-KEY": key}).json()

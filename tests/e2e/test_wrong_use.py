@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from tests.e2e.processes import ROOT, Up, free_port
 
@@ -69,6 +70,11 @@ def test_a_data_directory_that_cannot_be_used(words: tuple[str, ...], folder: st
     assert len(said.splitlines()) == 1
 
 
+def test_the_version_is_the_exchange_s_and_not_django_s() -> None:
+    code, said = manage("--version")
+    assert (code, said) == (0, f"{settings.EXCHANGE_VERSION}\n")
+
+
 def test_config_answers_wherever_the_data_directory_points() -> None:
     code, said = manage("config", "--json", EXCHANGE_DATA_DIR="/proc")
     assert code == 0, said
@@ -91,6 +97,9 @@ def test_config_answers_wherever_the_data_directory_points() -> None:
         ("up --port 99999", {}, "--port must be 0 to 65535"),
         ("up --port 0x50", {}, "--port must be 0 to 65535"),
         ("up --workers 0", {}, "--workers must be 1 to 64"),
+        ("up --work 2", {}, "unrecognized arguments: --work 2"),
+        ("runserver --data x", {}, "unrecognized arguments: --data"),
+        ("storm --workers 100000", {}, "--workers must be 1 to 64, not 100000"),
         ("runserver 99999", {}, "the port must be 0 to 65535, not 99999"),
         ("deposit nobody BTC 1", {}, "there is no such user (nobody)"),
         ("replay /nowhere/at.all", {}, "at.all: cannot be opened (No such file or directory)"),

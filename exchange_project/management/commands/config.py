@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from exchange_project.management.whole_flags import WholeFlags
 from exchange_project.options import add_option_arguments
 
 
-class Command(BaseCommand):
+class Command(WholeFlags):
     """Print the table of options.py with its effective values."""
 
     help = "effective settings and where each came from, secrets masked"

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -88,10 +89,22 @@ def _run(areas: Sequence[Area], url: str | None, token_file: Path | None) -> Res
         folder: Path = settings.EXCHANGE_DATA_DIR
         if url is None:
             url, folder = stack.enter_context(own_exchange())
-        token = (token_file or folder / "sim.token").read_text().strip()
+        file = token_file or folder / "sim.token"
+        token, wire = file.read_text().strip(), Wire(url)
+        _meet(wire, url, token, file)
         progress = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
         task = progress.add_task("conformance", total=sum(map(len, areas)))
-        return run(areas, Wire(url), token, lambda outcome: progress.advance(task))
+        return run(areas, wire, token, lambda outcome: progress.advance(task))
+
+
+def _meet(wire: Wire, url: str, token: str, file: Path) -> None:
+    """Raises ValueError where every rule would fail for the same reason, which is not the exchange's."""
+    try:
+        status = wire.ask("GET", "/_sim/info", headers={"X-Sim-Token": token}, judged=False).status
+    except Deviation as error:
+        raise ValueError(f"{url}: {error}") from error
+    if status != HTTPStatus.OK:
+        raise ValueError(f"{url} does not take the token of {file} (HTTP {status}); --sim-token names its own")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

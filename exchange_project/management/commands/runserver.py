@@ -6,20 +6,21 @@ The outer process holds the instance; the process that is started again at every
 import os
 import sys
 import threading
-from argparse import ArgumentParser
 from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
 from django.conf import settings
+from django.core.management.base import CommandParser
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from exchange_project.checks import unsafe_binding
+from exchange_project.management.whole_flags import WholeFlags
 from exchange_project.supervisor import CannotStart, Content, Supervisor
 
 LARGEST_PORT = 65_535
 
 
-class Command(DaphneCommand):
+class Command(WholeFlags, DaphneCommand):
     """daphne's runserver inside an instance."""
 
     help = "serve with daphne and autoreload, for work on the project itself"
@@ -29,7 +30,7 @@ class Command(DaphneCommand):
         self.default_addr = settings.EXCHANGE_HOST
         self.default_port = str(settings.EXCHANGE_PORT)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """daphne's, and ours."""
         super().add_arguments(parser)
         parser.add_argument("--data-dir", help="where the state is kept (EXCHANGE_DATA_DIR)")

@@ -16,6 +16,8 @@ from benchmarks.storm_orders import MARKETS
 from engine.errors import ExchangeError
 from qte.errors import ExchangeStartError, ExchangeUnavailable, Refused
 
+MOST = {"symbols": len(MARKETS), "workers": 64, "clients": 10_000}  # each costs processes, or sockets
+
 
 class Command(BaseCommand):
     """Start an exchange, let the storm go over it, say what came of it."""
@@ -38,7 +40,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Exits with 1 when the books did not agree, something failed, or it could not be run."""
         for name in ("operations", "clients", "workers", "symbols", "audit_every"):
-            most = len(MARKETS) if name == "symbols" else 10**9
+            most = MOST.get(name, 10**9)
             if not 1 <= options[name] <= most:
                 flag = name.replace("_", "-")
                 raise CommandError(f"--{flag} must be 1 to {most}, not {options[name]}")

@@ -6,18 +6,21 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
+from engine.venue import Venue
 from exchange_project.banner import banner
 from exchange_project.checks import unsafe_binding
 from exchange_project.database import ensure_admin
 from exchange_project.listeners import PortTaken, listen_all
+from exchange_project.management.whole_flags import WholeFlags
 from exchange_project.options import add_option_arguments
 from exchange_project.supervisor import CannotStart, Content, Supervisor
+from markets.publish import run_in_venue
+from simulation.clock import shown
 from simulation.demo import demo_api_key
 
 
-class Command(BaseCommand):
+class Command(WholeFlags):
     """Start, print where to look, watch, end."""
 
     help = "run the exchange: Redis, web workers, archiver and clockwork, with a demo market"
@@ -57,7 +60,8 @@ class Command(BaseCommand):
             if not supervisor.is_asked_to_stop:
                 ensure_admin()
                 api_key = demo_api_key() if content is Content.DEMO else None
-                self._say(banner(listeners, api_key=api_key, is_in_memory=supervisor.is_in_memory))
+                stands_at = "" if supervisor.is_in_memory else run_in_venue(_stands_at)
+                self._say(banner(listeners, api_key=api_key, stands_at=stands_at, is_in_memory=supervisor.is_in_memory))
             supervisor.watch()
         is_kept = not (discard or supervisor.is_in_memory)
         self._say("stopped; the state is kept in the data directory" if is_kept else "stopped")
@@ -69,3 +73,9 @@ class Command(BaseCommand):
             self.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+async def _stands_at(venue: Venue) -> str:
+    """A replay of last week leaves a market whose time stands still: whoever starts it shall know."""
+    clock = await venue.queries.clock()
+    return shown(clock.now_ms) if clock.mode == "virtual" else ""
