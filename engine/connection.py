@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from redis.exceptions import NoScriptError, ResponseError
 
 from engine.scripts import Script
-from engine.wire import Batch, NotSent, ReplyLost, Wire, Word, pack, pack_call
+from engine.wire import NotSent, ReplyLost, Wire, Word, pack, pack_call
 
 if TYPE_CHECKING:
     from engine.in_process import InProcessConnection
@@ -96,13 +96,17 @@ class Connection:
 
         A server that does not know the function has run nothing: it is loaded and asked for once more.
         """
-        name = "FCALL_RO" if script.is_read_only else "FCALL"
-        frame = pack_call(name, script.function, keys, arguments)
-        try:
-            return await self._ask(frame)
-        except NoScriptError:
+        frame = pack_call(script.call, script.function, keys, arguments)
+        wire = self._wire
+        if wire is None or not wire.is_open or len(wire.waiting) >= self._max_waiting:
+            wire = await self._with_room(1)
+        reply = await wire.ask(frame)
+        if isinstance(reply, NoScriptError):
             await self._load(script)
-        return await self._ask(frame)
+            return await self._ask(frame)
+        if isinstance(reply, ResponseError):
+            raise reply
+        return reply
 
     async def pipeline(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """Many commands in one write: replies in order, an error reply stands in the list as an exception.
@@ -112,11 +116,8 @@ class Connection:
         if not commands:
             return []
         frames = b"".join([pack(tuple(words)) for words in commands])
-        wire = await self._ready()
-        self._check_room(wire, len(commands))
-        batch = Batch(wire.loop.create_future(), len(commands))
-        wire.ask(frames, batch, len(commands))
-        return await batch.future
+        wire = await self._with_room(len(commands))
+        return await wire.ask_all(frames, len(commands))
 
     async def close(self) -> None:
         """End the connection for good. What still waits fails with ReplyLost, or NotSent if it had not left."""
@@ -129,22 +130,19 @@ class Connection:
             await wire.closed
 
     async def _ask(self, frame: bytes) -> Any:
-        wire = self._wire
-        if wire is None or not wire.is_open:
-            wire = await self._ready()
-        if len(wire.waiting) >= self._max_waiting:
-            self._check_room(wire, 1)
-        future: asyncio.Future[Any] = wire.loop.create_future()
-        wire.ask(frame, future)
-        reply = await future
+        wire = await self._with_room(1)
+        reply = await wire.ask(frame)
         if isinstance(reply, ResponseError):
             raise reply
         return reply
 
-    def _check_room(self, wire: Wire, count: int) -> None:
+    async def _with_room(self, count: int) -> Wire:
+        """The open wire, which takes as many commands more. Raises NotSent."""
+        wire = await self._ready()
         if len(wire.waiting) + count > self._max_waiting:
             waiting = f"{len(wire.waiting)} commands wait for Redis"
             raise NotSent(f"{waiting}: with {count} more it would be over the limit of {self._max_waiting}")
+        return wire
 
     async def _load(self, script: Script) -> None:
         """FUNCTION LOAD, unless it is on its way: replies keep their order, so what is asked later finds it loaded."""
@@ -202,9 +200,7 @@ class Connection:
         # A dying or frozen server's socket still takes connections: only one that answers counts, whatever it says
         # to PING (it may be loading), or the first commands would be lost instead of not sent.
         for words in (*address.greeting, ("PING",)):
-            future: asyncio.Future[Any] = wire.loop.create_future()
-            wire.ask(pack(words), future)
-            reply = await future
+            reply = await wire.ask(pack(words))
             if isinstance(reply, ResponseError) and words != ("PING",):
                 raise reply
 

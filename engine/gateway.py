@@ -126,22 +126,18 @@ class Gateway:
 
     async def place_order(self, order: PlaceOrder) -> Placed:
         """Raises Stale too: the symbol's rules changed since the order was read; read it again under the new ones."""
-        charge = order.charge
         reply = await self._run_in_market("place_order", order.symbol, place_arguments(order))
-        if len(reply) > PLACED_WORDS and charge:
-            charge.settle(reply.pop())
-        return await self._complete(order.symbol, *reply)
+        if order.charge is not None and len(reply) > PLACED_WORDS:
+            order.charge.settle(reply.pop())
+        *words, is_final, is_all = reply
+        placed = _read_placed(*words)
+        return placed if is_final and is_all else await self._complete(order.symbol, placed, is_final, is_all)
 
-    async def _complete(
-        self, symbol: str, seq: int, record: bytes, fills: bytes, prevented: bytes, is_final: int, is_all: int
-    ) -> Placed:
-        """place_order's reply, once the order's steps and those that follow from them are done."""
-        placed = Placed(
-            order=decode_order(record), fills=decode_fills(fills), seq=seq, prevented=decode_prevented(prevented)
-        )
+    async def _complete(self, symbol: str, placed: Placed, is_final: int, is_all: int) -> Placed:
+        """What place_order has answered, once the order's steps and those that follow from them are done."""
         if not is_final:
             try:
-                placed = await self._follow(placed.order, symbol, seq)
+                placed = await self._follow(placed.order, symbol, placed.seq)
             except EngineUnavailable as error:  # it is placed, whatever else can be told
                 raise OutcomeUnknown("place_order") from error
         if not is_all:
@@ -198,12 +194,15 @@ class Gateway:
             order.charge.settle(*counts)
         return Replaced(
             canceled=_outcome(canceled, lambda seq, record: Canceled(order=decode_order(record), seq=seq)),
-            placed=await self._read_placed(order.symbol, placed) if placed else None,
+            placed=await self._half_placed(order.symbol, placed) if placed else None,
         )
 
-    async def _read_placed(self, symbol: str, reply: list[Any]) -> Placed | Rejected:
+    async def _half_placed(self, symbol: str, reply: list[Any]) -> Placed | Rejected:
         outcome = _outcome(reply, lambda *words: words)
-        return outcome if isinstance(outcome, Rejected) else await self._complete(symbol, *outcome)
+        if isinstance(outcome, Rejected):
+            return outcome
+        *words, is_final, is_all = outcome
+        return await self._complete(symbol, _read_placed(*words), is_final, is_all)
 
     async def cancel_all_orders(self, cancel: CancelAllOrders) -> list[OrderRecord]:
         """The cancelled orders, oldest first. Rejected UNKNOWN_ORDER: none was open.
@@ -313,7 +312,7 @@ class Gateway:
         self, name: str, symbol: str, arguments: Sequence[Word], *, tape: bool = False
     ) -> list[Any]:
         while True:
-            spec = await self._registry.spec(symbol)
+            spec = self._registry.known_specs.get(symbol) or await self._registry.spec(symbol)
             if tape or spec.allows_discount:
                 keys = await self._registry.market_keys(spec, tape=tape)
             else:
@@ -385,6 +384,11 @@ def _add_step(begun: dict[int, Placed], step: OrderStep) -> None:
         seq=earlier.seq if earlier else step.seq,
         prevented=[*(earlier.prevented if earlier else ()), *step.prevented],
     )
+
+
+def _read_placed(seq: int, record: bytes, fills: bytes, prevented: bytes) -> Placed:
+    """What a placement's reply says of the order."""
+    return Placed(decode_order(record), decode_fills(fills), seq, decode_prevented(prevented))
 
 
 def _cancel_words(cancel: CancelOrder) -> tuple[Word, ...]:

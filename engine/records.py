@@ -197,28 +197,9 @@ class BalanceChange(msgspec.Struct, array_like=True, frozen=True):
         return self.locked_before + self.locked_delta
 
 
-_order_decoder = msgspec.json.Decoder(OrderRecord)
-_fills_decoder = msgspec.json.Decoder(list[Fill])
-_list_decoder = msgspec.json.Decoder(OrderListRecord)
-_terms_decoder = msgspec.json.Decoder(OrderTerms)
-_prevented_decoder = msgspec.json.Decoder(list[PreventedMatch])
-
-
-def decode_order(data: bytes) -> OrderRecord:
-    return _order_decoder.decode(data)
-
-
-def decode_terms(data: str) -> OrderTerms:
-    return _terms_decoder.decode(data)
-
-
-def decode_fills(data: bytes) -> list[Fill]:
-    return _fills_decoder.decode(data)
-
-
-def decode_prevented(data: bytes) -> list[PreventedMatch]:
-    return _prevented_decoder.decode(data)
-
-
-def decode_list(data: bytes) -> OrderListRecord:
-    return _list_decoder.decode(data)
+# From JSON, as bytes or text. Every order's reply has some: a function around them would cost more than they do.
+decode_order = msgspec.json.Decoder(OrderRecord).decode
+decode_terms = msgspec.json.Decoder(OrderTerms).decode
+decode_fills = msgspec.json.Decoder(list[Fill]).decode
+decode_prevented = msgspec.json.Decoder(list[PreventedMatch]).decode
+decode_list = msgspec.json.Decoder(OrderListRecord).decode

@@ -28,21 +28,25 @@ class KeyRecord(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class Registry:
-    """Reads are cached; writes are commands, each one event. All raise EngineUnavailable or OutcomeUnknown."""
+    """Reads are cached; writes are commands, each one event. All raise EngineUnavailable or OutcomeUnknown.
+
+    What begins with `known_` is the cache itself, to be looked into: what every order asks for is nearly always there,
+    and a coroutine costs more than the look.
+    """
 
     def __init__(self, runner: Runner, keys: Keys) -> None:
         self._runner = runner
         self._keys = keys
-        self._specs: dict[str, SymbolSpec] = {}
+        self.known_specs: dict[str, SymbolSpec] = {}
         self._symbols_by_pair: dict[tuple[str, str], str] = {}  # (base, quote) -> symbol; none before specs()
-        self._key_records: dict[str, KeyRecord] = {}
+        self.known_keys: dict[str, KeyRecord] = {}  # by digest
         self._assets: dict[str, int] = {}
-        self._rate_limits: list[RateLimits | None] = []  # empty: not read yet
+        self.known_rate_limits: list[RateLimits | None] = []  # one; empty: not read yet
         self.fault: Fault | None = None  # what a tester wants requests to fail with, as far as the feed has heard
 
     async def rate_limits(self) -> RateLimits | None:
         """How much may be asked of the venue, None for any amount; may be a moment old, scripts look themselves."""
-        known = self._rate_limits
+        known = self.known_rate_limits
         if not known:
             found = await self._runner.command("HGET", self._keys.meta, "rate_limits")
             known.append(read_rate_limits(found.decode() if found else ""))  # lost if it was forgotten meanwhile
@@ -50,7 +54,7 @@ class Registry:
 
     async def spec(self, symbol: str) -> SymbolSpec:
         """The rules of a symbol. Rejected UNKNOWN_SYMBOL."""
-        specs = self._specs
+        specs = self.known_specs
         known = specs.get(symbol)
         if known is not None:
             return known
@@ -64,9 +68,9 @@ class Registry:
         """Every symbol of the venue, by name, in the order of names; read afresh."""
         flat = await self._runner.command("HGETALL", self._keys.symbols)
         specs = [await self._as_it_trades(msgspec.json.decode(value, type=SymbolSpec)) for value in flat[1::2]]
-        self._specs = {spec.symbol: spec for spec in sorted(specs, key=lambda spec: spec.symbol)}
-        self._symbols_by_pair = {(spec.base, spec.quote): symbol for symbol, spec in reversed(self._specs.items())}
-        return dict(self._specs)
+        self.known_specs = {spec.symbol: spec for spec in sorted(specs, key=lambda spec: spec.symbol)}
+        self._symbols_by_pair = {(spec.base, spec.quote): symbol for symbol, spec in reversed(self.known_specs.items())}
+        return dict(self.known_specs)
 
     async def market_keys(self, spec: SymbolSpec, *, tape: bool = False) -> list[str]:
         """The keys of a command of the symbol: its own, those of its discount if it has one, those of a replay."""
@@ -120,7 +124,7 @@ class Registry:
 
         May be a moment old; scripts check the key again, so a command under a revoked key changes nothing.
         """
-        records = self._key_records
+        records = self.known_keys
         known = records.get(digest)
         if known is not None:
             return known
@@ -152,11 +156,11 @@ class Registry:
 
     def forget(self) -> None:
         """Drop what is cached; the next use reads it again."""
-        self._specs = {}  # new ones: a reply that is on its way, and old, then goes into the dropped
+        self.known_specs = {}  # new ones: a reply that is on its way, and old, then goes into the dropped
         self._symbols_by_pair = {}
-        self._key_records = {}
+        self.known_keys = {}
         self._assets = {}
-        self._rate_limits = []
+        self.known_rate_limits = []
 
     async def define_symbol(self, spec: SymbolSpec, *, reopen: bool = False) -> None:
         """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED.

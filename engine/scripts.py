@@ -35,7 +35,12 @@ class Script:
     sha: str
     is_read_only: bool
 
-    @property
+    @cached_property
+    def call(self) -> str:
+        """The command of Redis that runs it."""
+        return "FCALL_RO" if self.is_read_only else "FCALL"
+
+    @cached_property
     def function(self) -> str:
         """What FCALL calls it, and its library: another text is another function, so two versions live side by side."""
         return f"{self.name}_{self.sha[:16]}"

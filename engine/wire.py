@@ -30,19 +30,19 @@ pack = cast("Callable[[tuple[Word, ...]], bytes]", hiredis.pack_command)  # its 
 
 
 @lru_cache(maxsize=4_096)
-def _call_head(name: str, function: str, keys: tuple[str, ...], count: int) -> bytes:
-    """A call's bytes up to its arguments, `count` in number: the same for every order of a symbol."""
+def _call_head(name: str, function: str, keys: tuple[str, ...], count: int) -> tuple[bytes, int]:
+    """A call's bytes up to its arguments, the same for every order of a symbol; how many of the bytes into which its
+    `count` arguments are packed by themselves only say how many they are.
+    """
     words = pack((name, function, len(keys), *keys))
-    return b"*%d\r\n" % (3 + len(keys) + count) + words[words.index(b"\n") + 1 :]
+    head = b"*%d\r\n" % (3 + len(keys) + count) + words[words.index(b"\n") + 1 :]
+    return head, len(b"*%d\r\n" % count)
 
 
 def pack_call(name: str, function: str, keys: Sequence[str], arguments: Sequence[Word]) -> bytes:
     """The bytes that call a script. Most are kept from the last call, which takes half the time of packing all anew."""
-    head = _call_head(name, function, tuple(keys), len(arguments))
-    if not arguments:
-        return head
-    words = pack(tuple(arguments))
-    return head + words[words.index(b"\n") + 1 :]
+    head, skipped = _call_head(name, function, tuple(keys), len(arguments))
+    return head + pack(tuple(arguments))[skipped:] if arguments else head
 
 
 class NotSent(Exception):
@@ -113,19 +113,31 @@ class Wire(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._asked_at_looks: deque[int] = deque(maxlen=TIMEOUT_STEPS)
 
-    def ask(self, frames: bytes, waiter: Waiter, count: int = 1) -> None:
-        """Queue `frames`, which hold `count` commands, for this turn's write, or write them if they are large."""
+    def ask(self, frame: bytes) -> asyncio.Future[Any]:
+        """Send one command, at once or with this turn's write: what its reply will be, an error reply too."""
+        future: asyncio.Future[Any] = self.loop.create_future()
+        self.waiting.append(future)
+        self._send(frame, 1)
+        return future
+
+    def ask_all(self, frames: bytes, count: int) -> asyncio.Future[list[Any]]:
+        """The same for `count` commands: all replies in order."""
+        future: asyncio.Future[list[Any]] = self.loop.create_future()
+        self.waiting.extend([Batch(future, count)] * count)
+        self._send(frames, count)
+        return future
+
+    def _send(self, frames: bytes, count: int) -> None:
         is_first = not self._unsent
-        self._unsent.append(frames)
-        self._unsent_count += count
-        if count == 1:
-            self.waiting.append(waiter)
+        if is_first and len(frames) >= EARLY_WRITE_BYTES and not self._is_paused and self._transport is not None:
+            self._transport.write(frames)
         else:
-            self.waiting.extend([waiter] * count)
-        if len(frames) >= EARLY_WRITE_BYTES:
-            self._flush()
-        elif is_first:
-            self.loop.call_soon(self._flush)
+            self._unsent.append(frames)
+            self._unsent_count += count
+            if len(frames) >= EARLY_WRITE_BYTES:
+                self._flush()
+            elif is_first:
+                self.loop.call_soon(self._flush)
         if self._timer is None:
             self._asked_at_looks.clear()
             self._look_later()
@@ -156,12 +168,11 @@ class Wire(asyncio.Protocol):
             self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        waiting = self.waiting
-        next_reply = self._reader.gets
+        next_waiter, next_reply = self.waiting.popleft, self._reader.gets
         try:
             self._reader.feed(data)
             while (reply := next_reply()) is not _NOTHING:
-                waiter = waiting.popleft()
+                waiter = next_waiter()
                 self._answered += 1
                 if not waiter.done():  # a caller that was cancelled: its reply is dropped, the order stays
                     waiter.set_result(reply)
