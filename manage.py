@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> None:
     try:
         _ = settings.INSTALLED_APPS  # reads the settings
         if arguments[1:] in (["--version"], ["version"]):  # Django would name its own
-            print(settings.EXCHANGE_VERSION)
+            sys.stdout.write(f"{settings.EXCHANGE_VERSION}\n")
             return
         execute_from_command_line(arguments)
     except ImproperlyConfigured as error:  # a value that cannot be read, a database without its driver
