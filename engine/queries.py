@@ -223,9 +223,10 @@ class Queries:
         found = (trade for entry in entries for trade in decode_trades(entry))
         return [trade for trade in found if trade.fill.trade_id >= from_id][:limit]
 
-    async def newest_steps(self, symbol: str, count: int) -> list[PublicTrade]:
-        """The trades of the newest `count` steps that traded, whole, oldest first."""
-        entries = await self._runner.command("XREVRANGE", self._keys.trades(symbol), "+", "-", "COUNT", count)
+    async def newest_steps(self, symbol: str, count: int, before_id: int | None = None) -> list[PublicTrade]:
+        """The trades of the newest `count` steps that traded (below the trade `before_id`), whole, oldest first."""
+        last = "+" if before_id is None else f"0-{before_id - 1}"
+        entries = await self._runner.command("XREVRANGE", self._keys.trades(symbol), last, "-", "COUNT", count)
         return [trade for entry in reversed(entries) for trade in decode_trades(entry)]
 
     async def balances(self, account: int, assets: Iterable[str]) -> list[Balance]:

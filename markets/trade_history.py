@@ -4,7 +4,7 @@ The fact a newcomer would get wrong: Redis drops a trade only when SQL has it. S
 has read every trade, however far the archiver has come.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -14,8 +14,6 @@ from archive import queries as archive
 from engine.errors import EngineUnavailable
 from engine.queries import Aggregate, PublicTrade
 from engine.venue import Venue
-
-PAGE = 1_000
 
 
 class Span(NamedTuple):
@@ -29,6 +27,12 @@ class Span(NamedTuple):
     @property
     def is_forward(self) -> bool:
         return self.from_id is not None or self.start_ms is not None
+
+    def is_before(self, trade: PublicTrade) -> bool:
+        """Whether a trade comes before all that is asked for."""
+        return (self.from_id is not None and trade.fill.aggregate_id < self.from_id) or (
+            self.start_ms is not None and trade.now_ms < self.start_ms
+        )
 
     def has(self, aggregate: Aggregate) -> bool:
         return (
@@ -54,34 +58,62 @@ async def trades_from(venue: Venue, symbol: str, from_id: int | None, limit: int
 
 async def aggregates(venue: Venue, symbol: str, span: Span) -> list[Aggregate]:
     """Those of the span, oldest first. Raises EngineUnavailable."""
-    if span.from_id is None and span.start_ms is None and span.end_ms is None:
-        newest = aggregates_of(await venue.queries.newest_steps(symbol, span.limit))
-        if len(newest) >= span.limit:
-            return newest[-span.limit :]
-    unstored = aggregates_of(await _unstored(venue, symbol))
+    newest = [aggregate for aggregate in await _in_redis(venue, symbol, span) if span.has(aggregate)]
+    if not span.is_forward and len(newest) >= span.limit:
+        return newest[-span.limit :]
     try:
         stored = await archive.aggregates(
             venue.name, symbol, from_id=span.from_id, start_ms=span.start_ms, end_ms=span.end_ms, limit=span.limit
         )
     except DatabaseError as error:
         raise EngineUnavailable("the archive") from error
-    found = {aggregate.aggregate_id: aggregate for aggregate in stored}
-    found |= {aggregate.aggregate_id: aggregate for aggregate in unstored if span.has(aggregate)}
+    found = {aggregate.aggregate_id: aggregate for aggregate in [*stored, *newest]}
     ids = sorted(found)
     return [found[number] for number in (ids[: span.limit] if span.is_forward else ids[-span.limit :])]
 
 
-async def _unstored(venue: Venue, symbol: str) -> list[PublicTrade]:
-    """What SQL may not have yet: all that Redis has behind the newest trade that SQL has."""
-    try:
-        newest = await archive.public_trades(venue.name, symbol, limit=1)
-    except DatabaseError as error:
-        raise EngineUnavailable("the archive") from error
-    first_id = newest[-1].fill.trade_id + 1 if newest else 1
+async def _in_redis(venue: Venue, symbol: str, span: Span) -> list[Aggregate]:
+    """What of the span Redis has: all that can be among the first, or the last, `limit` of it, and little more."""
+    if span.is_forward:
+        first_id = await _first_trade(venue, symbol, lambda trade: not span.is_before(trade))
+        return aggregates_of(await _trades_of(venue, symbol, span, first_id))
+    before_id = None
+    if span.end_ms is not None:
+        end_ms = span.end_ms
+        before_id = await _first_trade(venue, symbol, lambda trade: trade.now_ms > end_ms)
+    return aggregates_of(await venue.queries.newest_steps(symbol, span.limit, before_id=before_id))
+
+
+async def _first_trade(venue: Venue, symbol: str, is_meant: Callable[[PublicTrade], bool]) -> int:
+    """The first trade in Redis of which it is so, by halving; behind the newest if there is none.
+
+    Numbers of aggregates and times rise with those of trades: it is so of all that follow.
+    """
+    oldest = await venue.queries.trades(symbol, limit=1, from_id=1)
+    newest = await venue.queries.trades(symbol, limit=1)
+    if not oldest or not newest:
+        return 1
+    low, high = oldest[0].fill.trade_id, newest[0].fill.trade_id + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = await venue.queries.trades(symbol, limit=1, from_id=middle)
+        if found and not is_meant(found[0]):
+            low = found[0].fill.trade_id + 1
+        else:
+            high = middle
+    return low
+
+
+async def _trades_of(venue: Venue, symbol: str, span: Span, first_id: int) -> list[PublicTrade]:
+    """Trades from an id on, until `limit` aggregates are whole or the span is over."""
     found: list[PublicTrade] = []
-    while page := await venue.queries.trades(symbol, limit=PAGE, from_id=first_id):
+    while page := await venue.queries.trades(symbol, limit=span.limit + 1, from_id=first_id):
         found += page
-        first_id = page[-1].fill.trade_id + 1
+        last = page[-1]
+        has_enough = last.fill.aggregate_id >= found[0].fill.aggregate_id + span.limit
+        if has_enough or (span.end_ms is not None and last.now_ms > span.end_ms):
+            break
+        first_id = last.fill.trade_id + 1
     return found
 
 

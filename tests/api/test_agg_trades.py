@@ -5,9 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.json import encode
 
 from archive.archiver import Archiver
 from archive.queries import archived_up_to
+from engine import queries
+from engine.records import Fill
+from engine.types import Side
 from engine.venue import Venue
 from tests.api.conftest import Api, limit_order
 
@@ -110,3 +114,44 @@ async def test_old_trades_by_their_id(
             assert found == [trade for trade in everything if trade["id"] >= from_id][:3], (kept, from_id)
         assert await anybody.ok("GET", "/historicalTrades", symbol="BTCUSDT", limit=5) == everything[-5:]
         assert await anybody.ok("GET", "/historicalTrades", symbol="BTCUSDT") == everything
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"fromId": 1},
+        {"fromId": 9_000},
+        {"fromId": 10_001},
+        {"startTime": 12_345},
+        {"endTime": 12_345},
+        {"startTime": 10_005, "endTime": 10_008},
+        {"startTime": 1, "endTime": 20},
+        {"endTime": 20},
+    ],
+)
+async def test_what_is_asked_for_is_read_and_not_all_that_sql_lacks(
+    venue: Venue, anybody: Api, asked: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20,000 trades without an archiver, two of them in each aggregate and four in each step, a millisecond apart."""
+    fills = [
+        Fill(number, 5_000_000 + (number + 1) // 2, 1_000, 1, Side.BUY, 2, 1, 0, 1, 1, 0, "", "", (number + 1) // 2)
+        for number in range(1, 20_001)
+    ]
+    steps = [fills[at : at + 4] for at in range(0, 20_000, 4)]
+    key = venue.keys.trades("BTCUSDT")
+    await venue.connection.pipeline(
+        [("XADD", key, f"0-{step[-1].trade_id}", "d", encode((step, 10_000 + at))) for at, step in enumerate(steps)]
+    )
+    times = {(number + 1) // 2: 10_000 + (number - 1) // 4 for number in range(1, 20_001)}
+    first, start, end = asked.get("fromId", 1), asked.get("startTime", 0), asked.get("endTime", 1 << 60)
+    meant = [number for number, at_ms in times.items() if number >= first and start <= at_ms <= end]
+    meant = meant[:100] if {"fromId", "startTime"} & asked.keys() else meant[-100:]
+    decoded: list[int] = []
+    decode = queries.decode_trades
+    monkeypatch.setattr(queries, "decode_trades", lambda entry: decoded.append(1) or decode(entry))
+    told = await anybody.ok("GET", "/aggTrades", symbol="BTCUSDT", limit=100, **asked)
+    assert [(row["a"], row["f"], row["l"], row["T"]) for row in told] == [
+        (number, 2 * number - 1, 2 * number, times[number]) for number in meant
+    ]
+    assert len(decoded) < 1_500, "of 5,000 steps"
