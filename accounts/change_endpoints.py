@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from accounts import answers
 from accounts.amendment_rendering import AmendedView, amended_view, amendment_view
 from accounts.endpoints import RULES_TRIES, CancelRestriction, OneOrder, usual_response, which_order
 from accounts.history import amendments_of
@@ -70,7 +71,12 @@ class AmendmentsRequest(OfSymbol, kw_only=True, rename="camel"):
 
 
 @ENDPOINTS.endpoint(
-    "POST", "/order/cancelReplace", permission=Permission.TRADE, orders=1, websocket="order.cancelReplace"
+    "POST",
+    "/order/cancelReplace",
+    answer=answers.Replacement,
+    permission=Permission.TRADE,
+    orders=1,
+    websocket="order.cancelReplace",
 )
 async def replace_order(request: ReplaceRequest, caller: Caller, runtime: Runtime) -> dict[str, Any] | Reply:
     """Cancel an order and place a new one, with nothing in between."""
@@ -200,7 +206,14 @@ def _check_amendment(spec: SymbolSpec, order: OrderRecord, lots: int) -> None:
         check_notional(price_ticks, lots, spec)
 
 
-@ENDPOINTS.endpoint("GET", "/order/amendments", permission=Permission.READ, weight=4, websocket="order.amendments")
+@ENDPOINTS.endpoint(
+    "GET",
+    "/order/amendments",
+    answer=list[answers.Amendment],
+    permission=Permission.READ,
+    weight=4,
+    websocket="order.amendments",
+)
 async def get_amendments(request: AmendmentsRequest, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
     """Every amendment of an order, oldest first."""
     spec = await spec_of(runtime, request.symbol)

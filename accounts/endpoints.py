@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from accounts import weights
+from accounts import answers, weights
 from accounts.commissions import account_commission_view, commission_of, commission_view, order_commission_view
 from accounts.history import Span, all_orders, list_ids_of, one_order, prevented_matches_of, trades_of
 from accounts.list_history import one_list
@@ -131,7 +131,14 @@ async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> Pl
     raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
 
 
-@ENDPOINTS.endpoint("POST", "/order/test", permission=Permission.TRADE, weight=weights.of_test, websocket="order.test")
+@ENDPOINTS.endpoint(
+    "POST",
+    "/order/test",
+    answer=answers.TestedOrder,
+    permission=Permission.TRADE,
+    weight=weights.of_test,
+    websocket="order.test",
+)
 async def test_order(request: OrderTest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Judge a new order as far as parameters and filters go, and place nothing."""
     client_order_id = check_form(request, caller)
@@ -239,7 +246,14 @@ async def get_all_orders(request: AllOrdersRequest, caller: Caller, runtime: Run
     return [order_view(spec, order) for order in orders]
 
 
-@ENDPOINTS.endpoint("GET", "/myTrades", permission=Permission.READ, weight=weights.of_own_trades, websocket="myTrades")
+@ENDPOINTS.endpoint(
+    "GET",
+    "/myTrades",
+    answer=list[answers.OwnTrade],
+    permission=Permission.READ,
+    weight=weights.of_own_trades,
+    websocket="myTrades",
+)
 async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
     """The account's trades, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -258,6 +272,7 @@ async def my_trades(request: MyTradesRequest, caller: Caller, runtime: Runtime) 
 @ENDPOINTS.endpoint(
     "GET",
     "/myPreventedMatches",
+    answer=list[answers.PreventedMatchShown],
     permission=Permission.READ,
     weight=weights.of_prevented_matches,
     websocket="myPreventedMatches",
@@ -291,7 +306,14 @@ def _span(request: AllOrdersRequest, caller: Caller, *, from_id: int | None) -> 
     )
 
 
-@ENDPOINTS.endpoint("GET", "/account", permission=Permission.READ, weight=20, websocket="account.status")
+@ENDPOINTS.endpoint(
+    "GET",
+    "/account",
+    answer=answers.AccountInformation,
+    permission=Permission.READ,
+    weight=20,
+    websocket="account.status",
+)
 async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Balances, and the fees of the account where no symbol says otherwise (`account_commission_view`)."""
     queries, registry = runtime.venue.queries, runtime.venue.registry
@@ -328,7 +350,14 @@ async def get_account(request: AccountRequest, caller: Caller, runtime: Runtime)
     return view
 
 
-@ENDPOINTS.endpoint("GET", "/account/commission", permission=Permission.READ, weight=20, websocket="account.commission")
+@ENDPOINTS.endpoint(
+    "GET",
+    "/account/commission",
+    answer=answers.Commissions,
+    permission=Permission.READ,
+    weight=20,
+    websocket="account.commission",
+)
 async def get_commission(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What the account pays on a symbol, as the next fill meets it."""
     spec = await spec_of(runtime, request.symbol)
@@ -338,6 +367,7 @@ async def get_commission(request: OfSymbol, caller: Caller, runtime: Runtime) ->
 @ENDPOINTS.endpoint(
     "GET",
     "/rateLimit/order",
+    answer=list[answers.CountedLimit],
     permission=Permission.READ,
     dialect=V3,
     weight=40,
@@ -351,7 +381,9 @@ async def get_unfilled_orders(request: Nothing, caller: Caller, runtime: Runtime
     return orders_view(limits, await runtime.venue.limiter.unfilled_orders(caller.account))
 
 
-@ENDPOINTS.endpoint("GET", "/myFilters", permission=Permission.READ, weight=40, websocket="myFilters")
+@ENDPOINTS.endpoint(
+    "GET", "/myFilters", answer=answers.Filters, permission=Permission.READ, weight=40, websocket="myFilters"
+)
 async def my_filters(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The filters that the account's orders on a symbol meet."""
     spec = await spec_of(runtime, request.symbol)
@@ -368,7 +400,7 @@ async def my_filters(request: OfSymbol, caller: Caller, runtime: Runtime) -> dic
     }
 
 
-@ENDPOINTS.endpoint("POST", "/deposit", permission=Permission.WITHDRAW, dialect=V1)
+@ENDPOINTS.endpoint("POST", "/deposit", answer=answers.MoneyMoved, permission=Permission.WITHDRAW, dialect=V1)
 async def deposit(request: TransferRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Money in."""
     transfer, amount = await _transfer(request, caller, runtime)
@@ -376,7 +408,7 @@ async def deposit(request: TransferRequest, caller: Caller, runtime: Runtime) ->
     return {"status": "ok", "tranId": done.transfer_id, "asset": transfer.asset, "amount": amount}
 
 
-@ENDPOINTS.endpoint("POST", "/withdraw", permission=Permission.WITHDRAW, dialect=V1)
+@ENDPOINTS.endpoint("POST", "/withdraw", answer=answers.MoneyMoved, permission=Permission.WITHDRAW, dialect=V1)
 async def withdraw(request: TransferRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Free money out."""
     transfer, amount = await _transfer(request, caller, runtime)

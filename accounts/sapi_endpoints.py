@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import msgspec
 
+from accounts import answers
 from accounts.commissions import commission_of
 from api.callers import Caller, Permission
 from api.dialects import BARE, SAPI
 from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.queries import Balance
+from markets import answers as public_answers
 from markets.endpoints import OfSymbols, specs_of
 from markets.rendering import atoms_text, units_text
 
@@ -28,13 +30,13 @@ class TradeFeeRequest(msgspec.Struct, kw_only=True):
     symbol: str | None = None
 
 
-@ENDPOINTS.endpoint("GET", "/system/status", needs_venue=False)
+@ENDPOINTS.endpoint("GET", "/system/status", answer=answers.SystemStatus, needs_venue=False)
 async def system_status(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Whether the exchange is being maintained."""
     return {"status": 0, "msg": "normal"}
 
 
-@ENDPOINTS.endpoint("GET", "/capital/config/getall", permission=Permission.READ, weight=10)
+@ENDPOINTS.endpoint("GET", "/capital/config/getall", answer=list[answers.Coin], permission=Permission.READ, weight=10)
 async def get_coins(request: Nothing, caller: Caller, runtime: Runtime) -> list[dict[str, Any]]:
     """Every asset with what the account has of it, on a network of its own name."""
     decimals = await runtime.venue.registry.assets()
@@ -42,7 +44,7 @@ async def get_coins(request: Nothing, caller: Caller, runtime: Runtime) -> list[
     return [_coin_view(balance, decimals[balance.asset]) for balance in balances]
 
 
-@ENDPOINTS.endpoint("GET", "/asset/tradeFee", permission=Permission.READ)
+@ENDPOINTS.endpoint("GET", "/asset/tradeFee", answer=list[answers.TradeFee], permission=Permission.READ)
 async def get_trade_fees(request: TradeFeeRequest, caller: Caller, runtime: Runtime) -> list[dict[str, str]]:
     """The standard fees of the account, of a symbol or of all."""
     fees = [
@@ -77,13 +79,13 @@ async def get_delistings(request: Nothing, caller: Caller, runtime: Runtime) -> 
     return []
 
 
-@FUTURES.endpoint("GET", "/fapi/v1/exchangeInfo", needs_venue=False)
+@FUTURES.endpoint("GET", "/fapi/v1/exchangeInfo", answer=public_answers.Nowhere, needs_venue=False)
 async def get_futures(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, list[Any]]:
     """There are no futures: for clients that load every market they know of."""
     return {"symbols": []}
 
 
-@FUTURES.endpoint("GET", "/dapi/v1/exchangeInfo", needs_venue=False)
+@FUTURES.endpoint("GET", "/dapi/v1/exchangeInfo", answer=public_answers.Nowhere, needs_venue=False)
 async def get_coin_futures(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, list[Any]]:
     """Nor are there any with coins for margin."""
     return {"symbols": []}

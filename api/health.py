@@ -4,7 +4,7 @@ The fact a newcomer would get wrong: it asks the engine by a script, so that a s
 run the exchange's scripts is not called healthy.
 """
 
-from typing import Final
+from typing import Final, TypedDict
 
 from api.callers import Caller
 from api.dialects import BARE
@@ -15,7 +15,19 @@ from engine.errors import ExchangeError
 ENDPOINTS: Final = EndpointTable(BARE)
 
 
-@ENDPOINTS.endpoint("GET", "/healthz", needs_venue=False)
+class Health(TypedDict):
+    """200; what a 503 says instead is `reason`."""
+
+    status: str
+    venue: str
+    durability: str
+    version: str
+    epoch: int
+    seq: int
+    clock: str
+
+
+@ENDPOINTS.endpoint("GET", "/healthz", needs_venue=False, answer=Health)
 async def healthz(request: Nothing, caller: Caller, runtime: Runtime) -> Reply:
     """Ready, and how far the venue's history is; 503 while Redis is away."""
     about = {"venue": runtime.venue.name, "durability": runtime.durability, "version": runtime.version}

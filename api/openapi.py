@@ -12,6 +12,7 @@ from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 
+from api.answer_schemas import answer_schema
 from api.dialects import BARE, SIMULATION, V1, V3, Dialect
 from api.parameters import LARGEST_INTEGER
 from api.router import Endpoint, Weight
@@ -61,10 +62,10 @@ _WAITS: Final[Schema] = {
 
 def openapi_document(tables: Iterable[Iterable[Endpoint]], dialects: Iterable[Dialect], version: str) -> Schema:
     """The document of all rows; one without a dialect is there for each of `dialects`."""
-    served, paths = tuple(dialects), dict[str, Schema]()
+    served, paths, schemas = tuple(dialects), dict[str, Schema](), {"Error": _ERROR}
     for row in (row for table in tables for row in table):
         for dialect in served if row.dialect is None else (row.dialect,):
-            paths.setdefault(dialect.prefix + row.path, {})[row.method.lower()] = _operation(row, dialect)
+            paths.setdefault(dialect.prefix + row.path, {})[row.method.lower()] = _operation(row, dialect, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -76,7 +77,7 @@ def openapi_document(tables: Iterable[Iterable[Endpoint]], dialects: Iterable[Di
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": {"Error": _ERROR},
+            "schemas": schemas,
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-MBX-APIKEY"},
                 "simToken": {"type": "apiKey", "in": "header", "name": "X-Sim-Token"},
@@ -85,14 +86,14 @@ def openapi_document(tables: Iterable[Iterable[Endpoint]], dialects: Iterable[Di
     }
 
 
-def _operation(row: Endpoint, dialect: Dialect) -> Schema:
+def _operation(row: Endpoint, dialect: Dialect, schemas: dict[str, Schema]) -> Schema:
     is_signed = row.permission is not None and dialect.is_signed and not row.key_is_enough
     operation: Schema = {
         "operationId": _operation_id(row, dialect),
         "summary": row.summary,
         "tags": [dialect.name],
         "parameters": [*_parameters(row), *(_SIGNING if is_signed else ())],
-        "responses": _responses(row, dialect),
+        "responses": _responses(row, dialect, answer_schema(row.answer, schemas)),
     }
     if dialect is SIMULATION:
         operation["security"] = [{"simToken": []}]
@@ -128,18 +129,19 @@ def _parameters(row: Endpoint) -> list[Schema]:
             "name": name, "in": "path" if name in in_path else "query",
             "required": field.required or name in in_path, "schema": schema,
         }  # fmt: skip
-        if name in EXAMPLES and _fits(name, schema):
-            parameter["example"] = EXAMPLES[name]
+        example = example_of(name, schema)
+        if example is not None:
+            parameter["example"] = example
         found.append(parameter)
     return found
 
 
-def _fits(name: str, schema: Schema) -> bool:
-    """Whether the example of that name is one here: `type` means other things of a ticker than of an order."""
-    example = EXAMPLES[name]
+def example_of(name: str, schema: Schema) -> Any:
+    """The example of that name, None if it is none here: `type` means other things of a ticker than of an order."""
+    example = EXAMPLES.get(name)
     if name in _WORDS:
-        return example in schema.get("enum", ())
-    return bool(schema["type"] == ("string" if isinstance(example, str) else "integer"))
+        return example if example in schema.get("enum", ()) else None
+    return example if schema["type"] == ("string" if isinstance(example, str) else "integer") else None
 
 
 def parameter_schema(name: str, annotation: Any) -> Schema:
@@ -185,12 +187,12 @@ _SIGNING: Final = (
 )  # fmt: skip
 
 
-def _responses(row: Endpoint, dialect: Dialect) -> Schema:
+def _responses(row: Endpoint, dialect: Dialect, schema: Schema) -> Schema:
     def error(text: str, headers: Schema | None = None) -> Schema:
         body = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
         return {"description": text, "content": body} | ({"headers": headers} if headers else {})
 
-    responses: Schema = {"200": {"description": row.summary, "content": {"application/json": {"schema": {}}}}}
+    responses: Schema = {"200": {"description": row.summary, "content": {"application/json": {"schema": schema}}}}
     if dialect.is_limited:
         responses["200"]["headers"] = _HEADERS
         responses["418"] = error("The address is banned (-1003)", _HEADERS | _WAITS)

@@ -86,6 +86,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     websocket: str  # the method's name in the WebSocket API, order.place; empty: it is asked for by HTTP only
     weight: Weight = 1  # what it adds to the caller's REQUEST_WEIGHT
     orders: int = 0  # what it adds to the account's unfilled orders when it succeeds
+    answer: Any = None  # the type of its answer, for the document; None: what the handler returns
 
     @property
     def summary(self) -> str:
@@ -115,14 +116,18 @@ class EndpointTable:
         websocket: str = "",
         weight: Weight = 1,
         orders: int = 0,
+        answer: Any = None,
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Adds the decorated handler as a row; what it takes is the type of its argument `request`.
+
+        `answer`: the type of what it returns as JSON, where its annotation does not tell (api/answer_schemas.py).
 
         `dialect`: the only one that has the row, for a table that is served in several.
         """
 
         def add(handler: AnyHandler) -> AnyHandler:
-            request = get_type_hints(handler)["request"]
+            hints = get_type_hints(handler)
+            request = hints["request"]
             self._rows.append(
                 Endpoint(
                     method=method,
@@ -136,6 +141,7 @@ class EndpointTable:
                     websocket=websocket,
                     weight=weight,
                     orders=orders,
+                    answer=hints["return"] if answer is None else answer,
                 )
             )
             return handler

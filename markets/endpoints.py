@@ -14,7 +14,7 @@ from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
 from engine.types import SymbolSpec, SymbolStatus
-from markets import weights
+from markets import answers, weights
 from markets.candles import DAY_MS, INTERVALS
 from markets.exchange_info import SYMBOL_PERMISSIONS, exchange_info
 from markets.execution_rules import execution_rules_view, reference_calculation_view, reference_price_view
@@ -125,19 +125,19 @@ def read_names(text: str, field: str) -> list[str]:
         raise BadParameter(field, "ILLEGAL_CHARACTERS", value=text) from error
 
 
-@ENDPOINTS.endpoint("GET", "/ping", needs_venue=False, websocket="ping")
+@ENDPOINTS.endpoint("GET", "/ping", answer=answers.Pong, needs_venue=False, websocket="ping")
 async def ping(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, str]:
     """Whether the server answers."""
     return caller.dialect.ping
 
 
-@ENDPOINTS.endpoint("GET", "/time", websocket="time")
+@ENDPOINTS.endpoint("GET", "/time", answer=answers.ServerTime, websocket="time")
 async def server_time(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, int]:
     """The venue's time."""
     return {"serverTime": (await runtime.venue.queries.clock()).now_ms}
 
 
-@ENDPOINTS.endpoint("GET", "/exchangeInfo", weight=20, websocket="exchangeInfo")
+@ENDPOINTS.endpoint("GET", "/exchangeInfo", answer=answers.ExchangeInformation, weight=20, websocket="exchangeInfo")
 async def get_exchange_info(request: ExchangeInfoRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Symbols and their rules."""
     is_named = request.symbol is not None or request.symbols is not None
@@ -151,7 +151,13 @@ async def get_exchange_info(request: ExchangeInfoRequest, caller: Caller, runtim
     return exchange_info(specs, now_ms, limits, shows_permissions=request.show_permission_sets)
 
 
-@ENDPOINTS.endpoint("GET", "/executionRules", weight=weights.per_symbol(2, most=40), websocket="executionRules")
+@ENDPOINTS.endpoint(
+    "GET",
+    "/executionRules",
+    answer=answers.ExecutionRules,
+    weight=weights.per_symbol(2, most=40),
+    websocket="executionRules",
+)
 async def get_execution_rules(request: ExecutionRulesRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What is enforced when orders are executed; symbols without such a rule are left out."""
     given = [name for name in (request.symbol, request.symbols, request.symbol_status) if name is not None]
@@ -162,7 +168,7 @@ async def get_execution_rules(request: ExecutionRulesRequest, caller: Caller, ru
     return execution_rules_view([spec for spec in specs if status is None or spec.status is status])
 
 
-@ENDPOINTS.endpoint("GET", "/referencePrice", weight=2, websocket="referencePrice")
+@ENDPOINTS.endpoint("GET", "/referencePrice", answer=answers.ReferencePrice, weight=2, websocket="referencePrice")
 async def get_reference_price(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The price that the PRICE_RANGE rule and the price filters look at; null while there is none."""
     spec = await spec_of(runtime, request.symbol)
@@ -172,7 +178,13 @@ async def get_reference_price(request: OfSymbol, caller: Caller, runtime: Runtim
     return reference_price_view(spec, found)
 
 
-@ENDPOINTS.endpoint("GET", "/referencePrice/calculation", weight=2, websocket="referencePrice.calculation")
+@ENDPOINTS.endpoint(
+    "GET",
+    "/referencePrice/calculation",
+    answer=answers.ReferenceCalculation,
+    weight=2,
+    websocket="referencePrice.calculation",
+)
 async def get_reference_calculation(
     request: ReferenceCalculationRequest, caller: Caller, runtime: Runtime
 ) -> dict[str, Any]:
@@ -185,7 +197,7 @@ async def get_reference_calculation(
     return view
 
 
-@ENDPOINTS.endpoint("GET", "/depth", weight=weights.of_depth, websocket="depth")
+@ENDPOINTS.endpoint("GET", "/depth", answer=answers.Book, weight=weights.of_depth, websocket="depth")
 async def depth(request: DepthRequest, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Price levels of both sides, best first."""
     spec = await spec_of(runtime, request.symbol)
@@ -201,7 +213,7 @@ async def depth(request: DepthRequest, caller: Caller, runtime: Runtime) -> dict
     }
 
 
-@ENDPOINTS.endpoint("GET", "/klines", weight=2, websocket="klines")
+@ENDPOINTS.endpoint("GET", "/klines", answer=list[answers.Candle], weight=2, websocket="klines")
 async def klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> list[list[object]]:
     """Candles, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -221,7 +233,7 @@ async def klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> li
     return [kline_row(spec, kline) for kline in found]
 
 
-@ENDPOINTS.endpoint("GET", "/uiKlines", weight=2, websocket="uiKlines")
+@ENDPOINTS.endpoint("GET", "/uiKlines", answer=list[answers.Candle], weight=2, websocket="uiKlines")
 async def ui_klines(request: KlinesRequest, caller: Caller, runtime: Runtime) -> list[list[object]]:
     """The same: nothing has to be modified for those who draw them."""
     return await klines(request, caller, runtime)

@@ -17,7 +17,7 @@ from api.router import EndpointTable
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
 from engine.types import SymbolSpec
-from markets import weights
+from markets import answers, weights
 from markets.candles import DAY_MS, HOUR_MS, MINUTE_MS, open_of, venue_now
 from markets.endpoints import OfSymbol, OfSymbolsInStatus, spec_of, specs_in_status
 from markets.klines import read_time_zone
@@ -51,14 +51,16 @@ class WindowRequest(TickersRequest, kw_only=True, rename="camel"):
     window_size: str = "1d"
 
 
-@ENDPOINTS.endpoint("GET", "/avgPrice", weight=2, websocket="avgPrice")
+@ENDPOINTS.endpoint("GET", "/avgPrice", answer=answers.AveragePrice, weight=2, websocket="avgPrice")
 async def avg_price(request: OfSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The average price of the last five minutes."""
     spec = await spec_of(runtime, request.symbol)
     return average_view(await average_price(runtime.venue, spec))
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/price", weight=weights.of_newest, websocket="ticker.price")
+@ENDPOINTS.endpoint(
+    "GET", "/ticker/price", answer=answers.LastPrices, weight=weights.of_newest, websocket="ticker.price"
+)
 async def ticker_price(request: OfSymbolsInStatus, caller: Caller, runtime: Runtime) -> Any:
     """The last price of a symbol, or of all."""
     specs = await specs_in_status(runtime, request)
@@ -75,7 +77,9 @@ async def ticker_price(request: OfSymbolsInStatus, caller: Caller, runtime: Runt
     return prices[0]
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/bookTicker", weight=weights.of_newest, websocket="ticker.book")
+@ENDPOINTS.endpoint(
+    "GET", "/ticker/bookTicker", answer=answers.BookTickers, weight=weights.of_newest, websocket="ticker.book"
+)
 async def book_ticker(request: OfSymbolsInStatus, caller: Caller, runtime: Runtime) -> Any:
     """The best prices of a symbol, or of all; zeros where a side of the book is empty."""
     specs = await specs_in_status(runtime, request)
@@ -84,7 +88,9 @@ async def book_ticker(request: OfSymbolsInStatus, caller: Caller, runtime: Runti
     return views if request.symbol is None else views[0]
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/24hr", weight=weights.of_day_tickers, websocket="ticker.24hr")
+@ENDPOINTS.endpoint(
+    "GET", "/ticker/24hr", answer=answers.DayTickers, weight=weights.of_day_tickers, websocket="ticker.24hr"
+)
 async def ticker_24hr(request: TickersRequest, caller: Caller, runtime: Runtime) -> Any:
     """The last 24 hours of a symbol, or of all."""
     show = mini_ticker_view if _is_mini(request) else ticker_view
@@ -93,7 +99,13 @@ async def ticker_24hr(request: TickersRequest, caller: Caller, runtime: Runtime)
     return tickers if request.symbol is None else tickers[0]
 
 
-@ENDPOINTS.endpoint("GET", "/ticker/tradingDay", weight=weights.per_symbol(4, most=200), websocket="ticker.tradingDay")
+@ENDPOINTS.endpoint(
+    "GET",
+    "/ticker/tradingDay",
+    answer=answers.Tickers,
+    weight=weights.per_symbol(4, most=200),
+    websocket="ticker.tradingDay",
+)
 async def ticker_trading_day(request: TradingDayRequest, caller: Caller, runtime: Runtime) -> Any:
     """The day of a time zone that is now, for symbols that are named."""
     zone_ms = read_time_zone(request.time_zone)
@@ -105,7 +117,9 @@ async def ticker_trading_day(request: TradingDayRequest, caller: Caller, runtime
     return await _windows(request, runtime, day)
 
 
-@ENDPOINTS.endpoint("GET", "/ticker", weight=weights.per_symbol(4, most=200), websocket="ticker")
+@ENDPOINTS.endpoint(
+    "GET", "/ticker", answer=answers.Tickers, weight=weights.per_symbol(4, most=200), websocket="ticker"
+)
 async def ticker(request: WindowRequest, caller: Caller, runtime: Runtime) -> Any:
     """A window up to now that begins with a minute, for symbols that are named."""
     return await _windows(request, runtime, partial(window_span, _window_ms(request.window_size)))

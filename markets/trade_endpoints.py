@@ -11,6 +11,7 @@ from api.parameters import EndTime, StartTime
 from api.router import EndpointTable
 from api.runtime import Runtime
 from engine.errors import BadParameter
+from markets import answers
 from markets.endpoints import MOST_ROWS, Limit, OfSymbol, check_times, spec_of
 from markets.rendering import aggregate_view, trade_view
 from markets.trade_history import Span, aggregates, trades_from
@@ -35,7 +36,7 @@ class AggregatesRequest(OldTradesRequest, kw_only=True, rename="camel"):
     end_time: EndTime | None = None
 
 
-@ENDPOINTS.endpoint("GET", "/trades", weight=25, websocket="trades.recent")
+@ENDPOINTS.endpoint("GET", "/trades", answer=list[answers.PublicTrade], weight=25, websocket="trades.recent")
 async def trades(request: TradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, object]]:
     """The newest trades, oldest first."""
     spec = await spec_of(runtime, request.symbol)
@@ -43,7 +44,9 @@ async def trades(request: TradesRequest, caller: Caller, runtime: Runtime) -> li
     return [trade_view(spec, trade) for trade in found]
 
 
-@ENDPOINTS.endpoint("GET", "/historicalTrades", weight=25, websocket="trades.historical")
+@ENDPOINTS.endpoint(
+    "GET", "/historicalTrades", answer=list[answers.PublicTrade], weight=25, websocket="trades.historical"
+)
 async def historical_trades(request: OldTradesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, object]]:
     """Trades from an id on, however old; without one the newest."""
     spec = await spec_of(runtime, request.symbol)
@@ -58,7 +61,7 @@ async def historical_block_trades(request: BlockTradesRequest, caller: Caller, r
     return []
 
 
-@ENDPOINTS.endpoint("GET", "/aggTrades", weight=4, websocket="trades.aggregate")
+@ENDPOINTS.endpoint("GET", "/aggTrades", answer=list[answers.AggregateTrade], weight=4, websocket="trades.aggregate")
 async def agg_trades(request: AggregatesRequest, caller: Caller, runtime: Runtime) -> list[dict[str, object]]:
     """Trades of one taker at one price as one, oldest first."""
     span = Span(request.from_id, request.start_time, request.end_time, min(request.limit, MOST_ROWS))

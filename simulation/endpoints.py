@@ -36,7 +36,7 @@ from engine.amounts import to_atoms, to_text
 from engine.commands import Transfer
 from engine.errors import BadParameter, Reason, Rejected
 from engine.types import BALANCE_LIMIT
-from simulation import replays
+from simulation import answers, replays
 from simulation.clock import LATEST_MS
 from simulation.rendering import key_shown, user_shown
 from simulation.threads import in_sql
@@ -102,13 +102,13 @@ class ReplayChange(Struct, kw_only=True):
     paused: bool | None = None
 
 
-@ENDPOINTS.endpoint("GET", "/info")
+@ENDPOINTS.endpoint("GET", "/info", answer=answers.Information)
 async def info(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Which exchange this is, and how far its history goes."""
     return {"venue": runtime.venue.name, "version": runtime.version, "clock": await _clock(runtime)}
 
 
-@ENDPOINTS.endpoint("GET", "/users")
+@ENDPOINTS.endpoint("GET", "/users", answer=answers.UsersShown)
 async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """All users, or the one of that name."""
 
@@ -124,14 +124,14 @@ async def list_users(request: UserQuery, caller: Caller, runtime: Runtime) -> di
     return {"users": users}
 
 
-@ENDPOINTS.endpoint("POST", "/users")
+@ENDPOINTS.endpoint("POST", "/users", answer=answers.NewKey)
 async def create_user(request: NewUser, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A user, if there is none of that name, and one more key."""
     name, public_key = request.display_name or "", request.public_key
     return key_shown(await in_sql(accounts.create_user, request.name, name, public_key=public_key))
 
 
-@ENDPOINTS.endpoint("PUT", "/users")
+@ENDPOINTS.endpoint("PUT", "/users", answer=answers.UserChanged)
 async def change_user(request: UserChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A user's trade group and limits, and the kill switch."""
     given = {field: getattr(request, field) for field in (*LIMIT_FIELDS, "max_open_orders")}
@@ -160,14 +160,14 @@ def _read_group(text: str) -> int:
     return int(text)
 
 
-@ENDPOINTS.endpoint("POST", "/credit")
+@ENDPOINTS.endpoint("POST", "/credit", answer=answers.MoneyShown)
 async def credit(request: Money, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Money in, for any user."""
     transfer, decimals = await read_transfer(request, runtime)
     return transferred(request, await runtime.venue.gateway.credit(transfer), decimals)
 
 
-@ENDPOINTS.endpoint("POST", "/debit")
+@ENDPOINTS.endpoint("POST", "/debit", answer=answers.MoneyShown)
 async def debit(request: Money, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Money out, for any user."""
     transfer, decimals = await read_transfer(request, runtime)
@@ -198,13 +198,13 @@ async def _journal(found: Awaitable[Journal]) -> Journal:
         raise Refused(answer_to(error)._replace(text=error.detail)) from error
 
 
-@ENDPOINTS.endpoint("GET", "/clock")
+@ENDPOINTS.endpoint("GET", "/clock", answer=answers.ClockShown)
 async def read_clock(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The venue's time, and whose it is."""
     return await _clock(runtime)
 
 
-@ENDPOINTS.endpoint("POST", "/clock")
+@ENDPOINTS.endpoint("POST", "/clock", answer=answers.ClockShown)
 async def set_clock(request: NewClock, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Stop the clock at a time (`virtual`; now, if none is given) or let it follow the machine's again (`real`)."""
     if request.mode not in ("real", "virtual"):

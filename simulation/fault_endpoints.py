@@ -17,6 +17,7 @@ from api.runtime import Runtime
 from engine.errors import BadParameter
 from engine.faults import CODES, IN_DOUBT
 from engine.types import Fault
+from simulation import answers
 
 ENDPOINTS = sim_endpoints()
 MOST: Final = 1_000_000
@@ -33,13 +34,13 @@ class FaultWanted(Struct, kw_only=True):
     executed: bool = False
 
 
-@ENDPOINTS.endpoint("GET", "/fault")
+@ENDPOINTS.endpoint("GET", "/fault", answer=answers.FaultShown)
 async def read_fault(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What requests fail with, and how many are left to fail."""
     return _shown(*await runtime.venue.faults.read())
 
 
-@ENDPOINTS.endpoint("PUT", "/fault")
+@ENDPOINTS.endpoint("PUT", "/fault", answer=answers.FaultShown)
 async def order_fault(request: FaultWanted, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Have the next requests fail, on every worker."""
     fault = _fault(request)
@@ -47,7 +48,7 @@ async def order_fault(request: FaultWanted, caller: Caller, runtime: Runtime) ->
     return _shown(fault, request.count)
 
 
-@ENDPOINTS.endpoint("DELETE", "/fault")
+@ENDPOINTS.endpoint("DELETE", "/fault", answer=answers.FaultShown)
 async def end_fault(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Let requests succeed again."""
     await runtime.venue.faults.order(None)

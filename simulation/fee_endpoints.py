@@ -20,6 +20,7 @@ from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
 from markets import services as markets
 from markets.models import Conversion
+from simulation import answers
 from simulation.rendering import camel, conversion_shown, fees_shown
 from simulation.threads import in_sql
 
@@ -68,7 +69,7 @@ class ConversionChange(Struct, kw_only=True, rename="camel"):
     price: str
 
 
-@ENDPOINTS.endpoint("GET", "/fees")
+@ENDPOINTS.endpoint("GET", "/fees", answer=answers.AllFees)
 async def list_fees(request: FeesQuery, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What is different about the fees of users, or of one: on all symbols first, then on single ones."""
 
@@ -83,7 +84,7 @@ async def list_fees(request: FeesQuery, caller: Caller, runtime: Runtime) -> dic
     return {"fees": await in_sql(read)}
 
 
-@ENDPOINTS.endpoint("PUT", "/fees")
+@ENDPOINTS.endpoint("PUT", "/fees", answer=answers.FeesShown)
 async def change_fees(request: FeesChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A user's own rates, and whether he pays in the discount asset of symbols that allow it."""
     given = {field: value for field, value in structs.asdict(request).items() if value is not None}
@@ -96,7 +97,7 @@ async def change_fees(request: FeesChange, caller: Caller, runtime: Runtime) -> 
     return fees_shown(await in_sql(accounts.set_fees, user, symbol, **fields))
 
 
-@ENDPOINTS.endpoint("GET", "/conversions")
+@ENDPOINTS.endpoint("GET", "/conversions", answer=answers.AllConversions)
 async def list_conversions(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The prices that were set; for any other pair it is what the markets say."""
 
@@ -106,7 +107,7 @@ async def list_conversions(request: Nothing, caller: Caller, runtime: Runtime) -
     return {"conversions": [row for row in await in_sql(read) if row["price"]]}
 
 
-@ENDPOINTS.endpoint("PUT", "/conversions")
+@ENDPOINTS.endpoint("PUT", "/conversions", answer=answers.ConversionShown)
 async def change_conversion(request: ConversionChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What one of the discount asset is worth in another asset when fees are paid, whatever markets say."""
     price = _number_or_none("price", request.price)

@@ -19,6 +19,7 @@ from api.callers import Caller
 from api.router import sim_endpoints
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
+from simulation import answers
 from simulation.rendering import key_shown, known_key_shown
 from simulation.threads import in_sql
 
@@ -52,7 +53,7 @@ class OneKey(Struct, kw_only=True, rename="camel"):
     api_key: str
 
 
-@ENDPOINTS.endpoint("GET", "/keys")
+@ENDPOINTS.endpoint("GET", "/keys", answer=answers.KeysShown)
 async def list_keys(request: KeysQuery, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """All keys, or those of a user, without anything secret."""
 
@@ -67,7 +68,7 @@ async def list_keys(request: KeysQuery, caller: Caller, runtime: Runtime) -> dic
     return {"keys": await in_sql(read)}
 
 
-@ENDPOINTS.endpoint("POST", "/keys")
+@ENDPOINTS.endpoint("POST", "/keys", answer=answers.NewKey)
 async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """One more key for a user."""
     created = await in_sql(
@@ -82,7 +83,7 @@ async def create_key(request: NewKey, caller: Caller, runtime: Runtime) -> dict[
     return key_shown(created)
 
 
-@ENDPOINTS.endpoint("PUT", "/keys")
+@ENDPOINTS.endpoint("PUT", "/keys", answer=answers.KeyShown)
 async def change_key(request: KeyChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What a key may do, from where, and whether it works."""
     changes: dict[str, Any] = {
@@ -101,7 +102,7 @@ async def change_key(request: KeyChange, caller: Caller, runtime: Runtime) -> di
     return known_key_shown(await in_sql(accounts.change_api_key, request.api_key, **changes))
 
 
-@ENDPOINTS.endpoint("DELETE", "/keys")
+@ENDPOINTS.endpoint("DELETE", "/keys", answer=answers.KeyShown)
 async def revoke_key(request: OneKey, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """From here on every command under the key is refused."""
 

@@ -20,6 +20,7 @@ from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
 from engine.errors import BadParameter
 from engine.rate_limits import INTERVALS_MS, SECOND_MS, LimitKind, RateLimits, Window
+from simulation import answers
 
 ENDPOINTS = sim_endpoints()
 LARGEST: Final = 1_000_000_000
@@ -57,13 +58,13 @@ class LimitsChange(Struct, kw_only=True, rename="camel"):
 _entries = msgspec.json.Decoder(list[LimitEntry])
 
 
-@ENDPOINTS.endpoint("GET", "/rate-limits")
+@ENDPOINTS.endpoint("GET", "/rate-limits", answer=answers.LimitsShown)
 async def read_limits(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The limits in force."""
     return _shown(await runtime.venue.registry.rate_limits())
 
 
-@ENDPOINTS.endpoint("PUT", "/rate-limits")
+@ENDPOINTS.endpoint("PUT", "/rate-limits", answer=answers.LimitsShown)
 async def change_limits(request: LimitsChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Other limits, or none: {"enabled": false}. Whatever else is given switches them on again."""
     if request == LimitsChange():

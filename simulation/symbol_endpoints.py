@@ -20,9 +20,11 @@ from api.runtime import Runtime
 from engine.amounts import to_atoms, to_text
 from engine.errors import BadParameter
 from engine.types import BALANCE_LIMIT, PRICE_DECIMALS
+from markets import answers as public_answers
 from markets import services as markets
 from markets.endpoints import spec_of
 from markets.models import RULE_FIELDS, Exchange
+from simulation import answers
 from simulation.rendering import auction_shown, exchange_shown, rules_shown
 from simulation.threads import in_sql
 
@@ -113,13 +115,13 @@ class ExchangeChange(Struct, kw_only=True, rename="camel"):
     max_order_lists: str | None = None
 
 
-@ENDPOINTS.endpoint("GET", "/symbols")
+@ENDPOINTS.endpoint("GET", "/symbols", answer=answers.AllRules)
 async def list_symbols(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Every symbol and its rules."""
     return {"symbols": [rules_shown(spec) for spec in (await runtime.venue.registry.specs()).values()]}
 
 
-@ENDPOINTS.endpoint("POST", "/symbols")
+@ENDPOINTS.endpoint("POST", "/symbols", answer=answers.SymbolMade)
 async def add_symbol(request: NewSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """A new symbol; one that exists is left as it is."""
     rules = {field: getattr(request, field) for field in RULE_FIELDS}
@@ -127,14 +129,14 @@ async def add_symbol(request: NewSymbol, caller: Caller, runtime: Runtime) -> di
     return {"symbol": request.symbol, "created": created}
 
 
-@ENDPOINTS.endpoint("PUT", "/symbols")
+@ENDPOINTS.endpoint("PUT", "/symbols", answer=answers.StatusSet)
 async def change_symbol(request: SymbolChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Halt a symbol, put it into a break or an auction, or open it: after a halt, or with what the auction trades."""
     await in_sql(markets.set_status, request.symbol, request.status)
     return {"symbol": request.symbol, "status": request.status}
 
 
-@ENDPOINTS.endpoint("GET", "/auction")
+@ENDPOINTS.endpoint("GET", "/auction", answer=answers.AuctionShown)
 async def read_auction(request: OneSymbol, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Price and volume at which the crossing orders of a symbol would trade now; a price of null: nothing crosses."""
     spec = await spec_of(runtime, request.symbol)
@@ -142,13 +144,13 @@ async def read_auction(request: OneSymbol, caller: Caller, runtime: Runtime) -> 
     return auction_shown(spec, state)
 
 
-@ENDPOINTS.endpoint("GET", "/exchange")
+@ENDPOINTS.endpoint("GET", "/exchange", answer=answers.Rules)
 async def read_exchange(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """What an account may have open on all symbols together."""
     return exchange_shown(await in_sql(Exchange.row))
 
 
-@ENDPOINTS.endpoint("PUT", "/exchange")
+@ENDPOINTS.endpoint("PUT", "/exchange", answer=answers.Rules)
 async def change_exchange(request: ExchangeChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Change it; what is left out stays."""
     rules = structs.asdict(request)
@@ -157,7 +159,7 @@ async def change_exchange(request: ExchangeChange, caller: Caller, runtime: Runt
     return exchange_shown(await in_sql(markets.set_exchange_rules, **rules))
 
 
-@ENDPOINTS.endpoint("PUT", "/referencePrice")
+@ENDPOINTS.endpoint("PUT", "/referencePrice", answer=public_answers.ReferencePrice)
 async def set_reference_price(request: ReferencePriceChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The reference price of a symbol that has it set from outside; without `price` it has none."""
     spec = await spec_of(runtime, request.symbol)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from api.callers import Caller
 from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
+from simulation import answers
 from simulation.endpoints import Money, read_transfer, transferred
 
 ENDPOINTS = sim_endpoints()
@@ -22,27 +23,27 @@ class ListenKeysChange(Struct, kw_only=True):
     served: bool
 
 
-@ENDPOINTS.endpoint("GET", "/listenKeys")
+@ENDPOINTS.endpoint("GET", "/listenKeys", answer=answers.ListenKeysShown)
 async def get_listen_keys(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Whether there are listenKeys."""
     return {"served": not await runtime.venue.listen_keys.are_gone_now()}
 
 
-@ENDPOINTS.endpoint("PUT", "/listenKeys")
+@ENDPOINTS.endpoint("PUT", "/listenKeys", answer=answers.ListenKeysShown)
 async def set_listen_keys(request: ListenKeysChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Take all listenKeys away, or give them back, on every worker."""
     await runtime.venue.listen_keys.serve(gone=not request.served)
     return {"served": request.served}
 
 
-@ENDPOINTS.endpoint("POST", "/externalLock")
+@ENDPOINTS.endpoint("POST", "/externalLock", answer=answers.MoneyShown)
 async def lock(request: Money, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Lock free money of a user, as something outside of the exchange would, margin for instance."""
     transfer, decimals = await read_transfer(request, runtime)
     return transferred(request, await runtime.venue.gateway.lock_externally(transfer), decimals)
 
 
-@ENDPOINTS.endpoint("POST", "/externalUnlock")
+@ENDPOINTS.endpoint("POST", "/externalUnlock", answer=answers.MoneyShown)
 async def unlock(request: Money, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """Set what was locked so free again."""
     transfer, decimals = await read_transfer(request, runtime)

@@ -12,6 +12,7 @@ from api.callers import Caller, Permission
 from api.dialects import V3
 from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
+from markets import answers as public_answers
 
 ENDPOINTS: Final = EndpointTable(V3)
 WEIGHT: Final = 2
@@ -35,8 +36,8 @@ async def start(request: Nothing, caller: Caller, runtime: Runtime) -> ListenKey
 
 
 @ENDPOINTS.endpoint(
-    "PUT", "/userDataStream", permission=Permission.READ, key_is_enough=True, websocket="userDataStream.ping",
-    weight=WEIGHT,
+    "PUT", "/userDataStream", answer=public_answers.Empty, permission=Permission.READ, key_is_enough=True,
+    websocket="userDataStream.ping", weight=WEIGHT,
 )  # fmt: skip
 async def keep_alive(request: ListenKeyRequest, caller: Caller, runtime: Runtime) -> dict[str, str]:
     """An hour more for a listenKey, from now."""
@@ -45,8 +46,8 @@ async def keep_alive(request: ListenKeyRequest, caller: Caller, runtime: Runtime
 
 
 @ENDPOINTS.endpoint(
-    "DELETE", "/userDataStream", permission=Permission.READ, key_is_enough=True, websocket="userDataStream.stop",
-    weight=WEIGHT,
+    "DELETE", "/userDataStream", answer=public_answers.Empty, permission=Permission.READ, key_is_enough=True,
+    websocket="userDataStream.stop", weight=WEIGHT,
 )  # fmt: skip
 async def stop(request: ListenKeyRequest, caller: Caller, runtime: Runtime) -> dict[str, str]:
     """The end of a listenKey; who listens under it hears listenKeyExpired."""

@@ -11,7 +11,7 @@ import msgspec
 
 from accounts.sockets.binance import METHODS as STREAM_METHODS
 from accounts.websocket_api.methods import VERSION, Credentials, Method
-from api.openapi import parameter_schema, weight_shown
+from api.openapi import example_of, parameter_schema, weight_shown
 from markets.streams.hub import OF_EVERY_SYMBOL, OF_SYMBOL
 
 Schema = dict[str, Any]
@@ -52,6 +52,13 @@ _STREAM_REQUEST: Final[Schema] = {
         "params": {"type": "array", "items": {}, "examples": [["btcusdt@trade", "btcusdt@depth@100ms"]]},
     },
 }  # fmt: skip
+_STREAM_EXAMPLES: Final = [
+    {"name": method, "payload": {"id": number, "method": method} | ({"params": params} if params else {})}
+    for number, (method, params) in enumerate((
+        ("SUBSCRIBE", ["btcusdt@trade", "btcusdt@depth@100ms"]), ("LIST_SUBSCRIPTIONS", []),
+        ("UNSUBSCRIBE", ["btcusdt@trade"]), ("SET_PROPERTY", ["combined", True]), ("GET_PROPERTY", ["combined"]),
+    ), start=1)
+]  # fmt: skip
 _STREAM_CHANNELS: Final = {
     "stream": "/ws/{name}",
     "streams": "/ws",
@@ -92,7 +99,7 @@ def _stream_channel(address: str) -> Schema:
     channel: Schema = {
         "address": address,
         "messages": {
-            "request": {"name": "request", "payload": _STREAM_REQUEST},
+            "request": {"name": "request", "payload": _STREAM_REQUEST, "examples": _STREAM_EXAMPLES},
             "answer": {"name": "answer", "payload": {"type": "object", "properties": {"result": {}, "id": _ID}}},
             "event": {"name": "event", "payload": {"type": "object"}},
         },
@@ -121,8 +128,12 @@ def _request(method: Method) -> Schema:
         "properties": parameters | _TAKES_OF[method.credentials],
         "required": [field.encode_name for field in fields if field.required],
     }
+    needed = {name: example_of(name, parameters[name]) for name in params["required"]}
+    runs = method.credentials is None and None not in needed.values()
+    payload = {"id": 1, "method": method.name} | ({"params": needed} if needed else {})
     return {
         "name": method.name,
+        **({"examples": [{"name": method.name, "payload": payload}]} if runs else {}),
         "summary": (method.handler.__doc__ or "").strip().partition("\n")[0],
         "x-weight": weight_shown(method.weight),
         "x-unfilled-orders": method.orders,

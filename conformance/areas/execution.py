@@ -262,6 +262,9 @@ def mean_of_trades(lab: Lab) -> None:
 
 
 NO_SOR: Final = "there is no smart order routing: symbols of the same base asset do not share a book"
+AREA.by("rest-api.md: Conditional fields in Order Responses").not_done(
+    "usedSor and workingFloor", "POST sor/order", "usedSor true, workingFloor SOR", NO_SOR
+)
 SOR.not_done("an order by SOR", "POST sor/order", "an order with workingFloor and usedSor", NO_SOR)
 AREA.by("faqs/sor_faq.md: What symbols support SOR?").not_done(
     "exchangeInfo names symbols of SOR", "GET exchangeInfo", "sors", NO_SOR

@@ -411,9 +411,35 @@ def terminated(lab: Lab) -> None:
         matches({"subscriptionId": number, "event": {"e": "eventStreamTerminated", "E": TIME}}, frame, "the event")
 
 
-AREA.by(DOCUMENT + "External Lock Update").not_done(
-    "externalLockUpdate",
-    "an external system locks money",
-    "e, E, a, d, T",
-    "nothing outside the exchange locks money of its accounts",
-)
+EXTERNAL: Final = AREA.by(DOCUMENT + "External Lock Update")
+for way in ("externalLock", "externalUnlock"):
+
+    def external(lab: Lab, way: str = way) -> None:
+        lab.market()
+        money = {"user": lab.user().name, "asset": "USDT", "amount": "10"}
+        if way == "externalUnlock":
+            lab.sim("POST", "externalLock", **money)
+        (event,) = _heard(lab, lambda: lab.sim("POST", way, **money), _is("externalLockUpdate"))[-1:]
+        delta = "-10.00000000" if way == "externalUnlock" else "10.00000000"
+        matches({"e": "externalLockUpdate", "E": TIME, "a": "USDT", "d": delta, "T": TIME}, event, "the event")
+
+    EXTERNAL.rule(
+        f"externalLockUpdate ({way})",
+        f"POST /_sim/{way}: an external system has locked 10 USDT, or gives them back",
+        "e, E, a, d, T",
+    )(external)
+
+NO_SOR: Final = "there is no smart order routing: nothing is allocated, and no order has another floor than its book"
+ALLOCATED: Final = AREA.by(DOCUMENT + "Conditional Fields in Execution Report")
+for name, words, when in (
+    ("b", "ONE_PARTY_TRADE_REPORT", "an order that has allocations"), ("a", "an allocation's id", "the same"),
+    ("k", "SOR", "an order that may have allocations"), ("uS", "true", "an order by SOR"),
+):  # fmt: skip
+    ALLOCATED.not_done(f"the field {name}", when, f"{name}: {words}", NO_SOR)
+for words in ("RESPONSE", "REJECT"):
+    AREA.by("enums.md: Order List Status, Order List Order Status").not_done(
+        f"listStatus {words}",
+        "POST orderList/oco that the engine refuses",
+        f"listStatus with {words}",
+        "a list that is refused has changed nothing, so there is no event of it; its sender gets the error",
+    )

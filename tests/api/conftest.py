@@ -5,22 +5,28 @@ a second for it.
 """
 
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from accounts.auth import authenticate
 from accounts.digests import key_digest
 from accounts.secrets import seal
 from accounts.tables import TABLES
+from api.dialects import V1, V3
 from api.health import ENDPOINTS as HEALTH
+from api.openapi import openapi_document
 from api.router import Router
 from api.runtime import Runtime
 from engine.registry import KeyRecord
 from engine.venue import Venue
+from exchange_project.documents import TABLES as DOCUMENTED
 from markets.endpoints import ENDPOINTS as MARKETS
+from tests.api.documented import Document
 from tests.api.signing import SECRET, Signer
 from tests.conftest import fund
 
@@ -75,9 +81,24 @@ def router(runtime: Runtime) -> Router:
     return Router([HEALTH, MARKETS, ACCOUNTS], runtime, authenticate=authenticate)
 
 
+@cache
+def _document() -> Document:
+    return Document(openapi_document(DOCUMENTED, (V1, V3), "0.0"))
+
+
+async def as_documented(response: httpx.Response) -> None:
+    """Every answer of a 200 in these tests is compared with what /openapi.json says of it."""
+    if response.status_code == 200 and response.request.method != "HEAD":
+        answer = msgspec.json.decode(await response.aread())
+        complaint = _document().complaint(response.request.method, response.request.url.path, answer)
+        assert not complaint, f"{response.request.method} {response.request.url.path}: {complaint}"
+
+
 @pytest.fixture
 async def http(router: Router) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(router), base_url="http://exchange") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(router), base_url="http://exchange", event_hooks={"response": [as_documented]}
+    ) as client:
         yield client
 
 

@@ -34,7 +34,7 @@ from simulation import (
     symbol_endpoints,
     user_stream_endpoints,
 )
-from tests.api.conftest import state_of
+from tests.api.conftest import as_documented, state_of
 from tests.api.test_bad_input import BAD_DECIMAL, BAD_INTEGER, NO_NUMBER, UNREADABLE, refusal
 from tests.api.test_keys import DOCUMENTED_ED25519
 
@@ -202,7 +202,10 @@ async def sim(
     await database_sync_to_async(furnish)()
     transport = httpx.ASGITransport(Router([SIM], runtime, authenticate=authenticate))
     token = {"X-Sim-Token": "the token"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://exchange/_sim", headers=token) as client:
+    hooks: dict[str, Any] = {"event_hooks": {"response": [as_documented]}}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://exchange/_sim", headers=token, **hooks
+    ) as client:
         yield client
 
 

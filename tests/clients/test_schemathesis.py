@@ -21,12 +21,18 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from tests.clients.conftest import Exchange, User
 
 SECONDS = float(os.environ.get("EXCHANGE_SCHEMA_SECONDS", "12"))
 CASES_AT_ONCE = 4  # of an operation, before the next one has its turn
 SIGNATURE = ("timestamp", "recvWindow", "signature")
+CHECKS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 STATUSES = (200, 400, 401, 404, 409, 410, 413)
 
 
@@ -55,6 +61,12 @@ def cases_of(operation: Any, seed: int) -> list[Any]:
 
 def is_signed(case: Any) -> bool:
     return bool(case.operation.definition.raw.get("x-signed"))
+
+
+def is_as_described(case: Any, response: httpx.Response) -> bool:
+    """schemathesis' own check of status, type and members; raises what it finds."""
+    case.validate_response(response, checks=CHECKS)
+    return True
 
 
 class Asker:
@@ -100,6 +112,7 @@ def test_no_request_that_is_described_is_an_error_of_ours_or_changes_anything_wh
                 response = asker.ask(case)
                 says = f"seed {seed}: {case.method} {response.url}: {response.status_code} {response.text[:200]}"
                 assert response.status_code in STATUSES, says
+                assert is_as_described(case, response), f"{says}, which is not as described"
                 after = asker.position()
                 assert response.status_code == 200 or after == before, f"{says}, and something has changed"
                 before = after
