@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views import defaults
+from django.views.generic import RedirectView
 
 from api.dialects import BARE
 from api.errors import UNKNOWN, Answer, unknown_path
@@ -23,6 +24,7 @@ admin.site.enable_nav_sidebar = False  # templates/admin/base_site.html has a ro
 urlpatterns = [
     path("", front_page, name="front_page"),
     path("docs", docs_page, name="docs"),
+    path("docs/", RedirectView.as_view(pattern_name="docs")),
     path("admin/", admin.site.urls),
 ]
 

@@ -284,3 +284,30 @@ def test_the_documents_are_shown_and_tried_with_nothing_from_elsewhere(admin, ex
     assert all(url.startswith((exchange.url, "data:")) for url in loaded), loaded
     assert not complaints
     context.close()
+
+
+def test_an_order_is_signed_by_the_page_and_its_secret_leaves_with_nothing(admin, exchange, trader):
+    alice = trader("alice", USDT="50000")
+    token = {"X-Sim-Token": (exchange.folder / "sim.token").read_text().strip()}
+    made = httpx.post(f"{exchange.url}/_sim/keys", json={"user": alice.name}, headers=token).raise_for_status().json()
+    context: Any = admin.context.browser.new_context(base_url=exchange.url)
+    page = context.new_page()
+    sent = list[Any]()
+    page.on("request", lambda request: sent.append((request.url, request.headers)))
+    page.goto("/docs/#/v3/v3_post_order")
+    page.get_by_role("button", name="Authorize", exact=True).first.click()
+    for scheme, text in (("X-MBX-APIKEY", made["apiKey"]), ("X-Secret-Of-This-Page", made["secret"])):
+        box = page.locator(".auth-container").filter(has_text=scheme)
+        box.locator("input").fill(text)
+        box.get_by_role("button", name="Apply").click()
+    page.get_by_role("button", name="Close").first.click()
+    order = page.locator("#operations-v3-v3_post_order")
+    order.get_by_role("button", name="Try it out").click()
+    order.get_by_role("button", name="Execute").click()
+    order.locator(".live-responses-table").get_by_text("orderId").first.wait_for()
+    (placed,) = alice.rest.get("/openOrders").raise_for_status().json()
+    assert (placed["side"], placed["price"], placed["origQty"]) == ("BUY", "50000.00000000", "0.00100000")
+    assert any("signature=" in url for url, _ in sent)
+    assert not [url for url, headers in sent if made["secret"] in url + str(headers)]
+    alice.cancel(placed["orderId"])
+    context.close()
