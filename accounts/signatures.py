@@ -4,15 +4,14 @@ The fact a newcomer would get wrong: what is signed is the query and the body as
 other, without the pair `signature=...` wherever it stands. Nothing is decoded, sorted or written again.
 """
 
-import binascii
-import hmac
 import logging
 import secrets
+from binascii import unhexlify
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
-
-import msgspec
 
 from accounts.keys.public_keys import public_key_verifier
 from accounts.secrets import CannotUnseal, unseal
@@ -24,6 +23,7 @@ from engine.registry import KeyRecord
 logger = logging.getLogger(__name__)
 
 PAIR: Final = b"signature="
+BLOCK_BYTES: Final = 64  # what SHA-256 takes in at a time
 VERIFIERS_KEPT: Final = 4_096  # a bot signs every order with the same key
 WINDOWS_KEPT: Final = 256
 USUAL_WINDOW_US: Final = 5_000_000
@@ -31,35 +31,14 @@ LONGEST_WINDOW_US: Final = 60_000_000
 FIRST_IN_MICROSECONDS: Final = 10**14  # a smaller timestamp is in milliseconds
 
 
-class Signed(msgspec.Struct, frozen=True):
-    """A request's credentials, whichever way they came in. `signature`, `timestamp`, `recv_window`: None if not sent.
+def cut_signature(query: bytes, body: bytes) -> tuple[bytes, bytes | None]:
+    """What was signed, and the signature, percent-decoded; None when there is none.
 
-    `payload` is what was to be signed. `address` is the peer's, empty where there is none.
+    Where both query and body have one, it is the query's.
     """
-
-    api_key: str
-    payload: bytes
-    signature: bytes | None
-    timestamp: str | None
-    recv_window: str | None
-    address: str
-
-    def __repr__(self) -> str:
-        return f"Signed(payload of {len(self.payload)} bytes)"
-
-
-class Cut(NamedTuple):
-    """A request without its signature. `signature` is percent-decoded, None when there is none."""
-
-    payload: bytes
-    signature: bytes | None
-
-
-def cut_signature(query: bytes, body: bytes) -> Cut:
-    """What was signed, and the signature; where both query and body have one, the query's."""
-    query, in_query = _cut_pair(query)
+    query, in_query = _cut_pair(query) if query else (query, None)
     body, in_body = _cut_pair(body) if body else (body, None)
-    return Cut(query + body, in_body if in_query is None else in_query)
+    return query + body, in_body if in_query is None else in_query
 
 
 def _cut_pair(text: bytes) -> tuple[bytes, bytes | None]:
@@ -83,23 +62,32 @@ class Verifier(Protocol):
 
 
 class HmacVerifier:
-    """HMAC-SHA256 in hex, in either case."""
+    """HMAC-SHA256 in hex, in either case.
 
-    __slots__ = ("_secret",)
+    Two hashes that have the key in them are made once and copied for each signature (RFC 2104, section 4): that takes
+    half the time of `hmac.digest`, which has the key to prepare and the algorithm to find each time.
+    """
+
+    __slots__ = ("_inner", "_outer")
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        key = sha256(secret).digest() if len(secret) > BLOCK_BYTES else secret
+        key = key.ljust(BLOCK_BYTES, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in key))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in key))
 
     def __repr__(self) -> str:
         return "HmacVerifier(…)"
 
     def is_genuine(self, payload: bytes, signature: bytes) -> bool:
-        expected = hmac.digest(self._secret, payload, "sha256")
+        inner, expected = self._inner.copy(), self._outer.copy()
+        inner.update(payload)
+        expected.update(inner.digest())
         try:
-            given = binascii.unhexlify(signature)
+            given = unhexlify(signature)
         except ValueError:
             given = b""
-        return hmac.compare_digest(expected, given)
+        return compare_digest(expected.digest(), given)
 
 
 NOBODY: Final = HmacVerifier(secrets.token_bytes(32))  # an unknown key takes as long as a known one
@@ -121,20 +109,14 @@ def _secret_verifier(sealed_secret: str, digest: str) -> Verifier:
         return NOBODY
 
 
-class Window(NamedTuple):
-    """From when a request is, and until when it may be executed; microseconds since 1970."""
+def read_window(timestamp: str | None, recv_window: str | None) -> tuple[int, int]:
+    """From when a request is, and until when it may be executed; both in microseconds since 1970.
 
-    sent_us: int
-    until_us: int
-
-
-def read_window(timestamp: str | None, recv_window: str | None) -> Window:
-    """`timestamp` in milliseconds or microseconds, `recvWindow` in milliseconds with up to three decimals.
-
-    Raises BadParameter.
+    `timestamp` is in milliseconds or microseconds, `recvWindow` in milliseconds with up to three decimals. Raises
+    BadParameter.
     """
     sent_us = _read_timestamp(timestamp)
-    return Window(sent_us, sent_us + (USUAL_WINDOW_US if recv_window is None else _read_recv_window(recv_window)))
+    return sent_us, sent_us + (USUAL_WINDOW_US if recv_window is None else _read_recv_window(recv_window))
 
 
 def _read_timestamp(text: str | None) -> int:

@@ -105,7 +105,9 @@ class Meter:
         row = self._row
         if not row.needs_venue and not self._runtime.is_open:
             return caller
-        self._limits = await self._runtime.venue.registry.rate_limits()
+        registry = self._runtime.venue.registry
+        known = registry.known_rate_limits
+        self._limits = known[0] if known else await registry.rate_limits()
         if self._limits is None:
             return caller
         self._weight = row.weight if isinstance(row.weight, int) else row.weight(request)
@@ -173,16 +175,25 @@ class Meter:
     @property
     def headers(self) -> list[Header]:
         """X-MBX-USED-WEIGHT and, of a placement, X-MBX-ORDER-COUNT, with this request in them; Retry-After."""
-        is_placed, counts, limits = self._is_placed, self.counts, self._limits
-        retry = [] if self._retry is None else [self._retry]
-        if counts is None or limits is None:
-            return retry
-        names = _header_names(limits)
-        used = b"%d" % counts.weight
-        headers = [(names[0], used), (names[1], used)]
-        if is_placed:
-            headers += [(names[2], b"%d" % counts.short_orders), (names[3], b"%d" % counts.long_orders)]
-        return headers + retry
+        words, limits, charge = self._words, self._limits, self._charge
+        headers: list[Header] = []
+        if words is not None and limits is not None:
+            weight, _, short_orders, long_orders = words
+            used, used_in, short, long = _header_names(limits)
+            headers += (used, weight), (used_in, weight)
+            if charge is not None and charge.text is not None:
+                headers += (short, short_orders), (long, long_orders)
+        if self._retry is not None:
+            headers.append(self._retry)
+        return headers
+
+    @property
+    def _words(self) -> list[bytes] | None:
+        """The counts as texts: a placement's as its script has written them."""
+        charge = self._charge
+        if charge is not None and charge.text is not None:
+            return charge.text.split()
+        return None if self.counts is None else self.counts.words
 
     def shown(self) -> list[dict[str, Any]]:
         """The `rateLimits` of an answer of the WebSocket API: the limits that the request has counted towards."""

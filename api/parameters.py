@@ -54,22 +54,30 @@ def is_json(body: bytes) -> bool:
 
 def read_form(data: bytes) -> Texts:
     """`a=1&b=2` with percent and plus encoding; empty pieces are skipped."""
-    if b"+" in data:
-        data = data.replace(b"+", b" ")
-    texts: Texts = {}
     try:
-        is_encoded = b"%" in data
-        for pair in data.decode().split("&"):
-            if not pair:
-                continue
+        if b"+" in data:
+            data = data.replace(b"+", b" ")
+        pairs = data.decode().split("&")
+        texts = {}
+        for pair in pairs:
             name, _, value = pair.partition("=")
-            if is_encoded:
-                name, value = unquote_to_bytes(name).decode(), unquote_to_bytes(value).decode()
-            if name in texts:
-                raise BadParameter(name, "DUPLICATE")
             texts[name] = value
+        if b"%" in data or len(texts) < len(pairs) or "" in texts:
+            return _read_pairs(pairs)
     except UnicodeDecodeError as error:
         raise BadParameter("", "ILLEGAL_CHARACTERS") from error
+    return texts
+
+
+def _read_pairs(pairs: Iterable[str]) -> Texts:
+    """The same of any pairs: encoded ones, empty ones, and names that come twice. Raises UnicodeDecodeError too."""
+    texts: Texts = {}
+    for pair in filter(None, pairs):
+        name, _, value = pair.partition("=")
+        name, value = unquote_to_bytes(name).decode(), unquote_to_bytes(value).decode()
+        if name in texts:
+            raise BadParameter(name, "DUPLICATE")
+        texts[name] = value
     return texts
 
 
@@ -134,13 +142,15 @@ class RequestReader(Generic[Request]):
         values: dict[str, Any] = {}
         readers = self._readers
         for name, text in texts.items():
-            known = readers.get(name)
-            if known is not None:
+            if name in readers:
+                field, convert = readers[name]
                 if not text:
                     raise BadParameter(name, "EMPTY")
-                field, convert = known
                 if convert is not None:
-                    values[field] = convert(text)
+                    try:
+                        values[field] = convert(text)
+                    except KeyError:
+                        raise BadParameter(name, "UNKNOWN_VALUE", value=text) from None
                 elif type(text) is str:
                     values[field] = text
                 else:
@@ -152,7 +162,7 @@ class RequestReader(Generic[Request]):
 
 
 def _reader(name: str, annotation: Any) -> Callable[[str], Any] | None:
-    """How to read a text as a field's type; None: as it is."""
+    """How to read a text as a field's type; None: as it is. A KeyError: it is none of the texts that a field may be."""
     meta = None
     if hasattr(annotation, "__metadata__"):
         annotation, meta = annotation.__origin__, annotation.__metadata__[0]
@@ -165,10 +175,10 @@ def _reader(name: str, annotation: Any) -> Callable[[str], Any] | None:
         read = _integer_reader(name, meta)
         return read if meta not in (_BEGINS, _ENDS) else _time_reader(read, rounds_up=meta is _BEGINS)
     if annotation is bool:
-        return _choice_reader(name, {"true": True, "false": False, "TRUE": True, "FALSE": False})
+        return {"true": True, "false": False, "TRUE": True, "FALSE": False}.__getitem__
     if isinstance(annotation, EnumMeta):
         members: Iterable[Enum] = annotation
-        return _choice_reader(name, {str(member.value): member for member in members})
+        return {str(member.value): member for member in members}.__getitem__
     raise TypeError(f"a request's field {name} cannot be of type {annotation}")
 
 
@@ -197,13 +207,3 @@ def _time_reader(read: Callable[[str], int], *, rounds_up: bool) -> Callable[[st
         return -(-time // 1000) if rounds_up else time // 1000
 
     return read_time
-
-
-def _choice_reader(name: str, choices: dict[str, Any]) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        try:
-            return choices[text]
-        except KeyError:
-            raise BadParameter(name, "UNKNOWN_VALUE", value=text) from None
-
-    return read

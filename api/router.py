@@ -33,6 +33,7 @@ from api.faults import failing
 from api.limits import Header, Meter
 from api.parameters import RequestReader, gather
 from api.runtime import Runtime
+from api.time_units import HEADER as UNIT_HEADER
 from api.time_units import TimeUnit, encoded_in_microseconds, time_unit_of
 from engine.errors import BadParameter, InvariantBroken, Rejected
 
@@ -240,7 +241,7 @@ class Router:
             route = self._find(scope)
             if route.dialect.is_limited:
                 meter = Meter(self._runtime, _address_of(scope), route)
-                if meter.may_be_banned:
+                if self._runtime.bans and meter.may_be_banned:
                     await meter.turn_away()
             status, data = await self._answer(scope, body, route, meter)
         except Exception as error:
@@ -257,7 +258,10 @@ class Router:
         await send({"type": "http.response.body", "body": data})
 
     async def _answer(self, scope: Scope, body: bytes, route: Route, meter: Meter | None) -> tuple[int, bytes]:
-        encode = self._encoder(route.dialect, scope)
+        headers = dict(scope["headers"])
+        encode = self._encode
+        if UNIT_HEADER in headers and route.dialect.has_time_unit:
+            encode = self._encoder(time_unit_of(scope["headers"]))
         query: bytes = scope["query_string"]
         texts = gather(query, body, reads_json=route.dialect.reads_json)
         if route.path is not None and (match := route.path.fullmatch(scope["path"])) is not None:
@@ -267,9 +271,9 @@ class Router:
             await runtime.open_venue()
         caller = route.anonymous
         if route.permission is not None:
-            raw = RawRequest(dict(scope["headers"]), query, body, texts, _address_of(scope))
+            raw = RawRequest(headers, query, body, texts, _address_of(scope))
             caller = await self._authenticate(runtime, raw, route)
-        elif route.dialect is SIMULATION and not runtime.is_sim_token(dict(scope["headers"]).get(b"x-sim-token", b"")):
+        elif route.dialect is SIMULATION and not runtime.is_sim_token(headers.get(b"x-sim-token", b"")):
             raise Refused(NO_SIM_TOKEN)
         try:
             request = route.reader.read(texts)
@@ -291,9 +295,9 @@ class Router:
             return result.status, encode(result.body)
         return 200, encode(result)
 
-    def _encoder(self, dialect: Dialect, scope: Scope) -> Callable[[Any], bytes]:
-        """How the answer is written: in the time unit that was asked for. Raises Refused (-1194)."""
-        if dialect.has_time_unit and time_unit_of(scope["headers"]) is TimeUnit.MICROSECOND:
+    def _encoder(self, unit: TimeUnit) -> Callable[[Any], bytes]:
+        """How an answer is written: with times in this unit."""
+        if unit is TimeUnit.MICROSECOND:
             return lambda result: encoded_in_microseconds(self._encode(result))
         return self._encode
 

@@ -28,7 +28,7 @@ class VenueTime:
         """None: it has to be asked. So it is always when the clock is virtual."""
         if self._asked_at_s is None or time.monotonic() - self._asked_at_s > GUESSED_FOR_S:
             return None
-        return _machine_us() + self._ahead_us
+        return time.time_ns() // 1000 + self._ahead_us
 
     async def ask_us(self) -> int:
         """Microseconds since 1970 by the venue's clock. Raises EngineUnavailable."""

@@ -36,7 +36,7 @@ class Window(msgspec.Struct, frozen=True):
         raise ValueError(f"an interval of {self.interval_ms} ms is no number of seconds")
 
 
-class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
+class RateLimits(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """The limits of a venue. Weight and requests are counted by address, unfilled orders by account.
 
     An order counts until its first fill, which takes `fill_as_taker` or `fill_as_maker` off the count, never below 0
@@ -105,6 +105,11 @@ class Counts(msgspec.Struct, frozen=True):
     def read(cls, text: bytes) -> "Counts":
         return cls(*map(int, text.split()))
 
+    @property
+    def words(self) -> list[bytes]:
+        """The same as a script writes them: weight, requests, orders of the short interval and of the long one."""
+        return [b"%d" % self.weight, b"%d" % self.requests, b"%d" % self.short_orders, b"%d" % self.long_orders]
+
 
 class Verdict(StrEnum):
     """What became of a request; the middle three name the limit that refused it."""
@@ -126,14 +131,19 @@ class Admission(msgspec.Struct, frozen=True):
 
 
 class Charge:
-    """What a placement counts as, handed down with it; `counts` come back once it is counted, and only then."""
+    """What a placement counts as, handed down with it; `text`, its counts, comes back once it is counted, only then."""
 
-    __slots__ = ("counts", "word")
+    __slots__ = ("text", "word")
 
     def __init__(self, address: str, *, weight: int, orders: int) -> None:
         self.word: Final = f"{weight} {orders} {address}"
-        self.counts: Counts | None = None
+        self.text: bytes | None = None
 
     def settle(self, text: bytes) -> None:
         """The script's last word: it has counted."""
-        self.counts = Counts.read(text)
+        self.text = text
+
+    @property
+    def counts(self) -> Counts | None:
+        """The same as numbers."""
+        return None if self.text is None else Counts.read(self.text)

@@ -75,7 +75,7 @@ class Answers:
         """What the endpoint answers. Raises whatever it raises."""
         connection, texts = self._connection, frame.texts
         runtime = connection.runtime
-        if meter.may_be_banned:
+        if runtime.bans and meter.may_be_banned:
             await meter.turn_away()
         if method.needs_venue and not runtime.is_open:
             await runtime.open_venue()

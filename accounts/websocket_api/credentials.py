@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
-from accounts.auth import KEY, check_key, check_signature, check_time
-from accounts.digests import key_digest
+from msgspec.structs import replace
+
+from accounts.auth import check_key, check_signature, check_time, digest_of, record_of
 from accounts.keys.allow_lists import is_listed
-from accounts.signatures import Signed
 from accounts.websocket_api.connection import Connection, Session
 from accounts.websocket_api.methods import Credentials, Method
 from api.callers import Caller
 from api.dialects import V3
-from api.errors import BAD_KEY, BAD_KEY_FORMAT, BAD_SIGNATURE, NOT_LOGGED_ON, Refused
+from api.errors import BAD_KEY, BAD_SIGNATURE, NOT_LOGGED_ON, Refused
 from api.parameters import Texts
 from engine.errors import BadParameter
 
@@ -44,12 +44,12 @@ async def caller_of(connection: Connection, method: Method, texts: Texts, sessio
     if api_key is None:
         caller = await _of_session(connection, method, session)
     elif method.credentials is Credentials.KEY_OR_SESSION:
-        digest = _digest(api_key)
+        digest = digest_of(api_key.encode())
         caller = await check_key(connection.runtime, digest, method.permission, V3, address=connection.address)
     else:
-        caller = await _of_signature(connection, method, texts, api_key)
+        return await _of_signature(connection, method, texts, api_key)
     if method.credentials in (Credentials.SIGNATURE, Credentials.SIGNATURE_OR_SESSION):
-        return await check_time(connection.runtime, caller, texts.get("timestamp"), texts.get("recvWindow"))
+        return replace(caller, until_us=await check_time(connection.runtime, texts))
     return caller
 
 
@@ -67,20 +67,25 @@ async def _of_session(connection: Connection, method: Method, session: Session |
 
 async def _of_signature(connection: Connection, method: Method, texts: Texts, api_key: str) -> Caller:
     """The signer, by any of the payloads; none of them is right: as the last one says."""
-    if not KEY.fullmatch(api_key.encode()):
-        raise Refused(BAD_KEY_FORMAT)
+    digest = digest_of(api_key.encode())
+    found = await record_of(connection.runtime, digest)
     signature = texts.get(SIGNATURE)
     given = None if signature is None else signature.encode()
     refusal = Refused(BAD_SIGNATURE)
     for payload in payloads(texts):
-        signed = Signed(api_key, payload, given, texts.get("timestamp"), texts.get("recvWindow"), connection.address)
         try:
-            return await check_signature(connection.runtime, signed, method.permission, V3)
+            record = check_signature(
+                found, digest, payload, given, permission=method.permission, address=connection.address
+            )
+            break
         except Refused as error:
             if error.answer is not BAD_SIGNATURE:
                 raise
             refusal = error
-    raise refusal
+    else:
+        raise refusal
+    until_us = await check_time(connection.runtime, texts)
+    return Caller(V3, record.account, record.user_name, digest, until_us)
 
 
 def payloads(texts: Texts) -> Iterator[bytes]:
@@ -90,9 +95,3 @@ def payloads(texts: Texts) -> Iterator[bytes]:
     yield plain.encode()
     if _ENCODED.search(plain):
         yield "&".join([f"{quote(name, safe='')}={quote(text, safe='')}" for name, text in pairs]).encode()
-
-
-def _digest(api_key: str) -> str:
-    if not KEY.fullmatch(api_key.encode()):
-        raise Refused(BAD_KEY_FORMAT)
-    return key_digest(api_key)

@@ -65,13 +65,13 @@ def test_what_a_generator_sends_is_signed_and_good_for_a_round():
     body = posts[0].partition(b"\r\n\r\n")[2]
     texts = read_form(body)
     assert b"Content-Length: %d\r\n" % len(body) in posts[0]
-    cut = cut_signature(b"", body)
-    assert HmacVerifier(b"s" * 64).is_genuine(cut.payload, cut.signature)
+    payload, signature = cut_signature(b"", body)
+    assert HmacVerifier(b"s" * 64).is_genuine(payload, signature)
     assert int(texts["recvWindow"]) == RECV_WINDOW_MS == 60_000
     params = msgspec.json.decode(frames[0][frames[0].index(b"{") :])["params"]
     signature = params.pop("signature").encode()
-    payload = "&".join(f"{name}={value}" for name, value in sorted(params.items()))
-    assert HmacVerifier(b"s" * 64).is_genuine(payload.encode(), signature)
+    text = "&".join(f"{name}={value}" for name, value in sorted(params.items()))
+    assert HmacVerifier(b"s" * 64).is_genuine(text.encode(), signature)
 
 
 def test_without_channels_redis_the_others_are_still_measured(monkeypatch):
