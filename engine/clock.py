@@ -31,7 +31,9 @@ class ClockControl:
         await self._runner.run("open_venue", [self._keys.meta, self._keys.events], (identity,))
 
     async def set_virtual(self, now_ms: int, *, clear: bool = False) -> None:
-        """Stop the clock at `now_ms`. Rejected CLOCK_BACKWARDS when orders or trades are later.
+        """Stop the clock at `now_ms`, from 1 on: in records 0 is "not yet".
+
+        Rejected CLOCK_BACKWARDS when orders or trades are later.
 
         With `clear` the market is cleared first, also of what those do who go on trading meanwhile.
         """

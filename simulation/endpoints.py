@@ -86,7 +86,7 @@ class JournalQuery(Struct, kw_only=True, rename="camel"):
 
 class NewClock(Struct, kw_only=True, rename="camel"):
     mode: str
-    now_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)] | None = None
+    now_ms: Annotated[int, Meta(ge=1, le=LATEST_MS)] | None = None
     clear: bool = False
 
 

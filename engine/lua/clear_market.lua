@@ -22,6 +22,7 @@ local function plan_return(ledgers, order)
   local ledger = ledgers[#ledgers]
   if (ledger.moved or 0) + order.locked >= EXACT then
     ledger = new_ledger(ledger.asset, ledger.key)
+    ledger.adds = true
     ledgers[#ledgers + 1] = ledger
   end
   ledger.moved = (ledger.moved or 0) + order.locked

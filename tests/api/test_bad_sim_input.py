@@ -165,7 +165,7 @@ BAD: dict[str, list[str]] = {
     "user": BAD_USER, "label": ["", "x" * 101, "a\x00b"], "permissions": ["", "X", "RX", "RR", "r", "R" * 1000],
     "symbol": ["", " ", "B", "solusdt", "SOL/USDT", "X" * 21, "ALICE", "SOL\x00"],
     "base": [*BAD_ASSET, "USDT"], "quote": [*BAD_ASSET, "SOL"], "asset": [*BAD_ASSET, "NOPE"], "amount": BAD_DECIMAL,
-    "mode": ["", " ", "lunar", "REAL", "x" * 5000], "nowMs": [*BAD_INTEGER, str(10**18)],
+    "mode": ["", " ", "lunar", "REAL", "x" * 5000], "nowMs": [*BAD_INTEGER, "0", str(10**18)],
     "file": ["", " ", "relative", "/nowhere", "/", "/" + "x" * 5000, "/a\x00", __file__],
     "speed": [*NO_NUMBER, "0", "1e3", "MAX", "1000001"],
     "served": BAD_TRUTH, "enabled": BAD_TRUTH, "forget": BAD_TRUTH, "rateLimits": BAD_LIMITS,

@@ -10,5 +10,4 @@ from engine.venue import Venue
 async def place_first_step(venue: Venue, order: PlaceOrder) -> list[Any]:
     """The first step's reply, as place_order.lua describes it. The rest is left to whoever comes."""
     spec = await venue.registry.spec(order.symbol)
-    keys = venue.keys.of_market(spec.symbol, spec.base, spec.quote)
-    return await venue.runner.run("place_order", keys, place_arguments(order))
+    return await venue.runner.run("place_order", await venue.registry.market_keys(spec), place_arguments(order))

@@ -16,7 +16,8 @@ from engine.venue import Venue
 from tests.conftest import BTCUSDT, ETHBTC, RICH_ATOMS, balance, cancel, fund, limit, market
 from tests.engine.checks import events_after, events_of, refused_without_a_trace
 from tests.engine.steps import place_first_step
-from tests.model.agreement import Pair, Step
+from tests.model.agreement import Pair
+from tests.model.asking import Step
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC, FOK = TimeInForce.IOC, TimeInForce.FOK

@@ -3,7 +3,15 @@
 from collections import Counter
 from random import Random
 
-from engine.events import AnyMarketEvent, BalanceCredited, BalanceDebited, MarketEvent, OrderPlaced, decode
+from engine.events import (
+    AnyMarketEvent,
+    BalanceCredited,
+    BalanceDebited,
+    ExternalLockChanged,
+    MarketEvent,
+    OrderPlaced,
+    decode,
+)
 from engine.types import Side
 from engine.venue import Venue
 from tests.conftest import SPECS, balance, cancel, limit, market
@@ -72,7 +80,7 @@ async def test_books_and_balances_are_the_fold_of_the_events(venue: Venue) -> No
     """Who reads the stream from its beginning, and nothing else, knows every level, update id and balance."""
     seed = Random().randrange(2**32)
     pair = await Pair.start(venue)
-    commands = Commands(Random(seed), pair.reference)
+    commands = Commands(Random(seed), pair.reference, clears=False)
     for step in commands.opening():
         await pair.play(step)
     for _ in range(600):
@@ -108,7 +116,7 @@ def fold(events: list[AnyMarketEvent]) -> tuple[Levels, Counter[str], Money]:
                 key = (event.symbol, level.side, level.price_ticks)
                 assert levels.get(key, 0) != level.lots
                 levels[key] = level.lots
-        elif isinstance(event, BalanceCredited | BalanceDebited):
+        elif isinstance(event, BalanceCredited | BalanceDebited | ExternalLockChanged):
             changes = [event.balance]
         for change in changes:
             before = (change.free_before, change.locked_before)

@@ -30,6 +30,9 @@ class Books:
     account_rates: dict[tuple[int, str], dict[str, Decimal]] = field(default_factory=dict)
     discount_wishes: dict[tuple[int, str], bool | None] = field(default_factory=dict)
     conversions: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # (discount asset, asset) -> price
+    external: dict[tuple[str, int], Decimal] = field(default_factory=dict)  # (asset, account) -> locked for others
+    client_ids: str = "open"  # until when an order's name is taken: its end, or "day": a day later
+    named: dict[tuple[int, str, str], Order] = field(default_factory=dict)  # the newest of each name
     events: list[dict[str, Any]] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
 

@@ -39,11 +39,13 @@ LEAST_PER_20_000 = {
     "auctions": 7, "auctions in steps": 5, "auctions that trigger": 0.7, "auction at nobody's price": 0.7,
     "auction with itself": 3, "refused: AUCTION_COLLECTS": 80, "refused: AUCTION_UNMATCHED": 1,
     "shared out": 60, "rounds in steps, shared out": 5,
-    "fee in the discount asset": 300, "too little of the discount asset": 30, "no price of the discount asset": 5,
+    "fee in the discount asset": 300, "too little of the discount asset": 15, "no price of the discount asset": 5,
     "special or tax fee": 500, "fee by a tester's price": 50,
     "stopped by the price range": 40, "filter by the reference price": 800,
     "tape_frame_applied": 80, "tape_trade_played": 50, "triggered by the tape": 5, "tape quotes that cross": 4,
     "tape quotes that meet users": 20, "tape shared out by a rule": 3, "list after tape_trade_played": 1,
+    "renamed": 20, "renamed in a list": 4, "name of an ended order": 2, "interrupted": 12, "list canceled": 15,
+    "external_lock_changed": 25, "refused: OUTSIDE_WINDOW": 0.8, "market_cleared": 0.5,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 6, "not replaced": 10,
 }  # fmt: skip
 
@@ -76,7 +78,7 @@ class Coverage:
         self.seen["auctions"] += kind == "auction_matched" and event["is_final"] and bool(event["fills"])
         self.seen["auctions in steps"] += kind == "auction_matched" and not event["is_final"]
         self.seen["auctions that trigger"] += (self.last_kind, kind) == ("auction_matched", "order_triggered")
-        self.seen[kind] += kind in RECORDED
+        self.seen[kind] += kind in (*RECORDED, "external_lock_changed", "market_cleared")
         self.seen["triggered by the tape"] += self.last_kind in RECORDED and kind == "order_triggered"
         if kind in ("order_placed", "order_continued", "order_triggered", "order_activated"):
             self._note_step(kind, event)

@@ -41,8 +41,9 @@ class Limits(Triggers):
         self._check_position(market, orders)
 
     def note_ordered(self, market: Market, orders: Sequence[Order]) -> None:
-        """Counts accepted orders towards the day of an account that has a daily limit."""
+        """Counts accepted orders towards the day of an account that has a daily limit, and remembers their names."""
         account = orders[0].account
+        self.named |= {(account, market.symbol, order.client_id): order for order in orders}
         if market.quote in self._of(account).daily:
             key = self._day(market, account)
             self.spent[key] = self.spent.get(key, ZERO) + sum(self._ordered_worth(market, order) for order in orders)

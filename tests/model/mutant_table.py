@@ -757,4 +757,54 @@ MUTANTS = [
         "if more > 0 then",
         "who has a share by size and none by time gets nothing",
     ),
+    # What clients ask for seldom.
+    Mutant(
+        "clear_market.lua",
+        "    ledger.adds = true\n",
+        "",
+        "of two sums that are given back to one account only the second is",
+        "tests/engine/test_clock.py",
+    ),
+    Mutant(
+        "clear_market.lua",
+        '"last_price_ticks", "0", ',
+        "",
+        "a cleared market remembers its last price",
+    ),
+    Mutant(
+        "reduce_order.lua",
+        '  redis.call("HDEL", CLIENT_IDS, client_start .. old_client_id)\n',
+        "",
+        "an order that is called otherwise keeps its old name as well",
+    ),
+    Mutant(
+        "lib/caller.lua",
+        "now_ms > whole(until_ms)",
+        "now_ms >= whole(until_ms)",
+        "the last moment of a request's window is too late",
+    ),
+    Mutant(
+        "lib/resting.lua",
+        '^%[%d+,%d+,%d+,%d+,(%d+)")) < day_ms',
+        '^%[%d+,%d+,%d+,%d+,(%d+)")) > day_ms',
+        "the name of an ended order is free for a day, and then no more",
+    ),
+    Mutant(
+        "change_external_lock.lua",
+        "is_lock and free or external",
+        "is_lock and free or locked",
+        "what orders have locked can be taken from outside",
+    ),
+    Mutant(
+        "cancel_order_list.lua",
+        "find_list(account, ARGV[4], ARGV[5])",
+        'find_list(account, ARGV[4], ARGV[4] == "" and ARGV[5] or "")',
+        "a list is cancelled by its number though its name is another",
+    ),
+    Mutant(
+        "lib/entry.lua",
+        '  if s[2] ~= "" then return { "pending" } end\n',
+        "",
+        "a command overtakes the rest of an unfinished order",
+    ),
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from tests.model.limits import DAY_MS
 from tests.model.lists import Lists
 from tests.model.matching import copied
 from tests.model.meetings import Plan, Taker
@@ -205,10 +206,18 @@ class Placing(Lists):
         for other in self.open.values():
             if (other.account, other.symbol, other.client_id) == (account, symbol, client_id):
                 raise Refused("DUPLICATE_ORDER", existing=other.id)
+        last = self.named.get((account, symbol, client_id))
+        if self.client_ids == "day" and last is not None and self.now_ms - last.updated_ms < DAY_MS:
+            self.met["name of an ended order"] += 1
+            raise Refused("DUPLICATE_ORDER", existing=last.id)
 
     def _check_key(self, key: str, account: int) -> None:
-        if key and self.keys.get(key) != account:
+        """`key` is a key's digest, behind a comma until when its request may be executed."""
+        digest, _, until_ms = key.partition(",")
+        if digest and self.keys.get(digest) != account:
             raise Refused("KEY_INVALID")
+        if until_ms and self.now_ms > int(until_ms):
+            raise Refused("OUTSIDE_WINDOW")
 
     def _check_size(self, market: Market, order: Order) -> None:
         _, divisor = market.steps()

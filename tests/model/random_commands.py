@@ -19,9 +19,11 @@ from engine.commands import (
     Transfer,
 )
 from engine.types import ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, TimeInForce
-from tests.model.agreement import ACCOUNTS, ASSETS, Step
+from tests.model.agreement import ACCOUNTS, ASSETS
+from tests.model.asking import Step
 from tests.model.limits import count
 from tests.model.random_fees import Fees
+from tests.model.random_rare import Rare
 from tests.model.random_rules import KINDS, POOR, Rules
 from tests.model.random_tape import Recording
 from tests.model.reference import Exchange
@@ -44,15 +46,18 @@ GARBAGE_IDS = (0, 1, 10**9, 2**53 - 1, 2**53 + 1, 10**17)
 
 
 class Commands:
-    """Draws steps; `reference` tells which orders there are to cancel and which rules are in force."""
+    """Draws steps; `reference` tells which orders there are to cancel and which rules are in force. `clears`: all is
+    cleared away now and then, of which no event says what it does to whom.
+    """
 
-    def __init__(self, random: Random, reference: Exchange) -> None:
+    def __init__(self, random: Random, reference: Exchange, *, clears: bool = True) -> None:
         self._random = random
         self._reference = reference
-        self._drawn = 0
+        self._drawn, self._clears = 0, clears
         self._rules = Rules(random, reference)
         self._fees = Fees(random, reference, self._rules)
         self._recording = Recording(random, reference, CENTRES)
+        self._rare = Rare(random, reference)
         self._only_symbol, self._only_account = "", 0  # those that every command drawn now is for
 
     def opening(self) -> list[Step]:
@@ -82,6 +87,8 @@ class Commands:
             (1.2, self._rules.of_reference), (4, self._recording.draw), (2.5, self._one_too_many),
             (2, self._for_a_share), (1.5, self._at_a_bound),
             (0.5, self._key), (0.5, self._group), (1, self._clock), (2, self._some_fees),
+            (1.5, self._cancel_list), (0.5, self._rare.external_lock), (3, self._interrupted),
+            (0.02 * self._clears, self._rare.clear), (0.1, self._rare.names),
         )  # fmt: skip
         if reopening := self._rules.reopening():
             return reopening
@@ -272,6 +279,30 @@ class Commands:
             terms["iceberg_lots"] = self._tip(lots)
         return self._place(account, symbol, side, type_, time_in_force, price_ticks=price_ticks, lots=lots, **terms)
 
+    def _cancel_list(self) -> Step:
+        return self._rare.cancel_list(self._digest()) or self._list()
+
+    def _interrupted(self) -> Step:
+        """A taker of much, unfinished when the next command of its symbol comes."""
+        symbol, side = self._symbol(), self._random.choice(list(Side))
+        away = self._random.randint(2, 9) * (1 if side is Side.BUY else -1)
+        taker = self._place(
+            self._random.choice((*RICH, *RICH, self._account())), symbol, side, OrderType.LIMIT,
+            self._random.choice((TimeInForce.GTC, TimeInForce.IOC)), price_ticks=CENTRES[symbol] + away,
+            lots=self._random.randint(LOTS[symbol], 4 * LOTS[symbol]),
+        )  # fmt: skip
+        self._only_symbol = symbol
+        step = self._rare.interrupted(taker.of, self._of_market)
+        self._only_symbol = ""
+        return step or taker
+
+    def _of_market(self) -> Step:
+        makes = (
+            self._limit, self._market, self._contingent, self._cancel, self._list, self._cancel_list, self._replace,
+            self._cancel_all, self._reduce, self._recording.draw, self._rules.auction,
+        )  # fmt: skip
+        return self._random.choice(makes)()
+
     def _replace(self) -> Step:
         """An own order, or seldom a stranger's or none at all, for another one of any kind."""
         canceled = self._cancel()
@@ -441,9 +472,12 @@ class Commands:
         return self._random.choices(list(StpMode), weights=(8, 1, 2, 1, 1, 5))[0]
 
     def _client_id(self, account: int) -> str:
-        """A fresh one, or one that stands in an open order of the account, on this or another symbol."""
+        """A fresh one, or one that an open order of the account has or had, on this or another symbol."""
         used = [order.client_id for order in self._reference.open.values() if order.account == account]
         used = [name for name in used if name]  # those of the tape have none
+        left = [name for owner, name in self._rare.left_names if owner == account]
+        if left and self._random.random() < 0.04:
+            return self._random.choice(left)
         return self._random.choice(used) if used and self._random.random() < 0.05 else f"c{self._drawn}"
 
     def _cancel(self) -> Step:
@@ -479,6 +513,8 @@ class Commands:
             account=order.account, symbol=order.symbol, order_id=order.id, lots=self._random.randint(0, lots + 1),
             credential=self._digest(),
         )  # fmt: skip
+        if order.client_id and self._random.random() < 0.3:
+            return self._rare.renamed(reduce, f"r{self._drawn}")
         return Step("reduce_order", reduce)
 
     def _transfer(self) -> Transfer:
@@ -514,8 +550,10 @@ class Commands:
     def _clock(self) -> Step:
         """On, or back: half of the way to what the market cannot undo, a little beyond it, far beyond it."""
         now_ms, latest_ms = self._reference.now_ms, self._reference.latest_ms
-        back = ((now_ms + latest_ms) // 2, latest_ms, latest_ms - 1, now_ms - 10_000)
-        is_back = self._random.random() < 0.4
+        back = ((now_ms + latest_ms) // 2, max(1, latest_ms), max(1, latest_ms - 1), now_ms - 10_000)
+        is_back = now_ms > 10_000 and self._random.random() < 0.4
+        if self._random.random() < 0.02:
+            return Step("set_clock", now_ms + 86_400_000)
         return Step("set_clock", self._random.choice(back) if is_back else now_ms + self._random.randint(0, 5_000))
 
     def _symbol(self) -> str:
@@ -527,4 +565,8 @@ class Commands:
         return self._random.choice(POOR) if self._random.random() < 0.85 else self._random.choice(RICH)
 
     def _digest(self) -> str:
-        return self._random.choice(DIGESTS) if self._random.random() < 0.05 else ""
+        """A key, sometimes of a request that has to be executed by now, or by a moment ago."""
+        if self._random.random() >= 0.05:
+            return ""
+        digest, until_ms = self._random.choice(DIGESTS), self._reference.now_ms + self._random.choice((5, 1, 0, 0, -1))
+        return f"{digest},{until_ms}" if self._random.random() < 0.4 else digest

@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from engine.types import LARGEST_RATE_E8, LARGEST_USUAL_RATE_E8, RATE_NAMES, USUAL_RATES, rate_field
-from tests.model.agreement import ACCOUNTS, ASSETS, Step
+from tests.model.agreement import ACCOUNTS, ASSETS
+from tests.model.asking import Step
 from tests.model.random_rules import Rules
 from tests.model.reference import Exchange
 from tests.model.translation import SPECS

@@ -11,7 +11,8 @@ import msgspec
 
 from engine.account_rules import AccountLimits
 from engine.types import SymbolSpec, SymbolStatus
-from tests.model.agreement import ACCOUNTS, ASSETS, Step
+from tests.model.agreement import ACCOUNTS, ASSETS
+from tests.model.asking import Step
 from tests.model.limits import count
 from tests.model.reference import Exchange
 from tests.model.translation import SPECS

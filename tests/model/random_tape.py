@@ -8,7 +8,7 @@ from random import Random
 
 from engine.commands import TapeFrame, TapeLevel, TapeTrade
 from engine.types import Side
-from tests.model.agreement import Step
+from tests.model.asking import Step
 from tests.model.reference import Exchange
 from tests.model.tape import MAKER, TAKER, Level
 from tests.model.translation import SPECS

@@ -15,7 +15,7 @@ from tests.model.auctions import COLLECTING
 from tests.model.matching import copied
 from tests.model.rules import AccountRules, SymbolRules
 from tests.model.tape import Tape
-from tests.model.words import ATOM, EXACT, ZERO, Market, Order, Purse, Refused, ceil
+from tests.model.words import ATOM, EXACT, ZERO, Market, Order, OrderList, Purse, Refused, ceil
 
 PRECISE = Context(prec=80)  # whoever calls works in this: products of two numbers of 2**53 steps must come out exact
 BALANCE_LIMIT = 9 * 10**18 * ATOM
@@ -53,13 +53,31 @@ class Exchange(Tape):
                     break
                 if only_status and order.status != only_status:
                     raise Refused("CANCEL_RESTRICTED")
-                before = self.copy(symbol)
-                self._end(market, order, "CANCELED")
-                self.touch(market, [order])
-                self.tell_market("order_canceled", market, before, order=copied(order), own_id=own_id)
-                self.follow_up(market)
-                return copied(order)
+                return self._cancel_one(market, order, own_id)
         raise Refused("UNKNOWN_ORDER")
+
+    def _cancel_one(self, market: Market, order: Order, own_id: str) -> Order:
+        before = self.copy(market.symbol)
+        self._end(market, order, "CANCELED")
+        self.touch(market, [order])
+        self.tell_market("order_canceled", market, before, order=copied(order), own_id=own_id)
+        self.follow_up(market)
+        return copied(order)
+
+    def cancel_list(
+        self, *, account: int, symbol: str, list_id: int | None, client_id: str, own_id: str, key: str
+    ) -> tuple[OrderList, list[Order]]:
+        """The list and all of its orders. By its name the newest one is meant that ever had it."""
+        market = self._market(symbol)
+        self._check_key(key, account)
+        own = [one for one in self.lists.values() if (one.account, one.symbol) == (account, symbol)]
+        named = [one for one in own if client_id in ("", one.client_id)]
+        meant = named[-1:] if list_id is None else [one for one in named if one.id == list_id]
+        still_open = [order for order_list in meant for order in order_list.orders if order.is_open]
+        if not still_open:
+            raise Refused("UNKNOWN_ORDER")
+        self._cancel_one(market, still_open[0], own_id)
+        return replace(meant[0]), [copied(order) for order in meant[0].orders]
 
     def cancel_all(self, *, account: int, symbol: str, key: str) -> list[Order]:
         market = self._market(symbol)
@@ -86,7 +104,10 @@ class Exchange(Tape):
         self.tell_market("orders_canceled", market, before, orders=canceled)
         return canceled
 
-    def reduce(self, *, account: int, symbol: str, order_id: int, quantity: Decimal, key: str) -> Order:
+    def reduce(
+        self, *, account: int, symbol: str, order_id: int, quantity: Decimal, new_id: str, key: str
+    ) -> tuple[Order, str, OrderList | None]:
+        """The order, what it was called until now, and its list. `new_id` "": it keeps its name."""
         market = self._market(symbol)
         self._check_key(key, account)
         if market.status == "BREAK":
@@ -101,6 +122,10 @@ class Exchange(Tape):
             raise Refused("FILTER_LOT_SIZE")
         if market.rules.amends and order.terms.amends >= market.rules.amends:
             raise Refused("FILTER_MAX_NUM_ORDER_AMENDS")
+        previous_id, order_list = order.client_id, self.lists.get(order.terms.list_id)
+        if new_id and new_id != previous_id:
+            self._check_client_id(account, symbol, new_id)
+            self._rename(order, order_list, new_id)
         before, pair, previous = self.copy(symbol), self.open_pair_of(order), order.quantity
         for smaller in pair or [order]:
             smaller.left -= smaller.quantity - quantity
@@ -112,13 +137,23 @@ class Exchange(Tape):
             self._lock_pair(market, *pair)
         else:
             self._lock(market, order, min(order.locked, self._fixed_need(order) or order.locked))
-        order_list = self.lists.get(order.terms.list_id)
+        told_list = replace(order_list) if order_list is not None else None
         self.tell_market(
-            "order_reduced", market, before, order=copied(order), previous_id=order.client_id,
+            "order_reduced", market, before, order=copied(order), previous_id=previous_id,
             previous_quantity=previous, others=[copied(other) for other in pair or () if other is not order],
-            order_list=replace(order_list) if order_list is not None else None,
+            order_list=told_list,
         )  # fmt: skip
-        return copied(order)
+        return copied(order), previous_id, told_list
+
+    def _rename(self, order: Order, order_list: OrderList | None, new_id: str) -> None:
+        """What the order was called is free at once."""
+        self.named.pop((order.account, order.symbol, order.client_id), None)
+        self.named[order.account, order.symbol, new_id] = order
+        order.client_id = new_id
+        if order_list is not None:
+            order_list.members = [(one.id, one.client_id) for one in order_list.orders]
+            order_list.updated_ms = self.now_ms
+        self.met["renamed in a list" if order_list is not None else "renamed"] += 1
 
     def _lock_pair(self, market: Market, main: Order, extra: Order) -> None:
         """What a pair locks after it has become smaller, if that can be told."""
@@ -143,6 +178,45 @@ class Exchange(Tape):
         if amount > self.purse(asset, account).free:
             raise Refused("INSUFFICIENT_BALANCE")
         return self._transfer("balance_debited", account, asset, amount, -amount)
+
+    def lock_externally(self, account: int, asset: str, amount: Decimal) -> Purse:
+        """Free money becomes locked for somebody outside."""
+        self._check_asset(asset)
+        if amount > self.purse(asset, account).free:
+            raise Refused("INSUFFICIENT_BALANCE")
+        return self._change_external_lock(account, asset, amount)
+
+    def unlock_externally(self, account: int, asset: str, amount: Decimal) -> Purse:
+        """What was locked so, and nothing else, becomes free again."""
+        self._check_asset(asset)
+        if amount > self.external.get((asset, account), ZERO):
+            raise Refused("INSUFFICIENT_BALANCE")
+        return self._change_external_lock(account, asset, -amount)
+
+    def _change_external_lock(self, account: int, asset: str, amount: Decimal) -> Purse:
+        purse = self.purse(asset, account)
+        before = replace(purse)
+        purse.free, purse.locked = purse.free - amount, purse.locked + amount
+        self.external[asset, account] = self.external.get((asset, account), ZERO) + amount
+        self.tell("external_lock_changed", balance=((asset, account), before, replace(purse)))
+        return replace(purse)
+
+    def clear_market(self) -> None:
+        """Open orders are gone, nothing is told of each; trades, lists and what the tape knew are forgotten."""
+        for symbol, market in sorted(self.markets.items()):
+            for order in [order for order in self.open.values() if order.symbol == symbol]:
+                self._end(market, order, "CANCELED")
+            market.last_price, market.traded, market.buckets, market.changed_ms = None, [], None, 0
+            market.update_id += 1
+            self.lists = {number: one for number, one in self.lists.items() if one.symbol != symbol}
+            self.named = {name: order for name, order in self.named.items() if order.symbol != symbol}
+            self.tape = {place: level for place, level in self.tape.items() if place[0] != symbol}
+            self.touched.pop(symbol, None)
+            self.tell("market_cleared", symbols=[symbol])
+
+    def set_client_ids(self, mode: str) -> None:
+        """ "day": a client order id stays taken for a day after the order's end."""
+        self.client_ids = mode
 
     def define(
         self, symbol: str, *, rules: SymbolRules, definition: object, status: str, reopen: bool, min_notional: Decimal
@@ -223,6 +297,9 @@ class Exchange(Tape):
 
     def _check_transfer(self, account: int, asset: str, key: str) -> None:
         self._check_key(key, account)
+        self._check_asset(asset)
+
+    def _check_asset(self, asset: str) -> None:
         if asset not in {name for market in self.markets.values() for name in (market.base, market.quote)}:
             raise Refused("UNKNOWN_ASSET")
 

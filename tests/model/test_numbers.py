@@ -21,7 +21,8 @@ from engine.scripts import LUA_FOLDER, Script
 from engine.types import BALANCE_LIMIT, ORDER_LIMIT, OrderType, Side
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, limit
-from tests.model.agreement import ASSETS, Pair, Step
+from tests.model.agreement import ASSETS, Pair
+from tests.model.asking import Step
 from tests.model.reference import PRECISE
 from tests.model.translation import SPECS
 from tests.model.words import ATOM

@@ -18,6 +18,7 @@ from engine.account_rules import AccountLimits
 from engine.commands import (
     CancelAllOrders,
     CancelOrder,
+    CancelOrderList,
     PlaceOrder,
     PlaceOrderList,
     ReduceOrder,
@@ -30,7 +31,8 @@ from engine.commands import (
 from engine.types import MAX_FILLS, ListKind, OrderStatus, OrderType, PegPrice, Side, StpMode, SymbolStatus, TimeInForce
 from engine.venue import Venue
 from tests.conftest import finish
-from tests.model.agreement import ASSETS, Pair, Step
+from tests.model.agreement import ASSETS, Pair
+from tests.model.asking import Step
 from tests.model.tape import MAKER, TAKER
 from tests.model.translation import SPECS
 
@@ -97,12 +99,14 @@ class Agreement(RuleBasedStateMachine):
 
     @initialize(
         atoms=st.lists(st.integers(0, 200_000), min_size=9, max_size=9), cap=st.sampled_from([MAX_FILLS, 1, 2]),
-        grouped=st.sets(ACCOUNTS), matching=MATCHING, reference=REFERENCES,
+        grouped=st.sets(ACCOUNTS), matching=MATCHING, reference=REFERENCES, names=st.sampled_from(["open", "day"]),
     )  # fmt: skip
     def begin(
-        self, atoms: list[int], cap: int, grouped: set[int], matching: tuple[str, int], reference: dict[str, int]
-    ) -> None:
+        self, atoms: list[int], cap: int, grouped: set[int], matching: tuple[str, int], reference: dict[str, int],
+        names: str,
+    ) -> None:  # fmt: skip
         self._pair.shorten_steps(cap)
+        self._play("set_client_ids", names)
         for symbol in SPECS:
             self._define(symbol, SymbolStatus.TRADING, {}, matching, reference)
         for account in sorted(grouped):
@@ -270,12 +274,51 @@ class Agreement(RuleBasedStateMachine):
     def cancel_all(self, account: int, symbol: str) -> None:
         self._play("cancel_all_orders", CancelAllOrders(account=account, symbol=symbol))
 
-    @rule(back=ORDERS, lots=st.integers(0, 12))
-    def reduce(self, back: int, lots: int) -> None:
+    @rule(back=ORDERS, lots=st.integers(0, 12), name=st.sampled_from(["", "", "a", "c3", "new"]))
+    def reduce(self, back: int, lots: int, name: str) -> None:
         order_id = self._pair.reference.next_order_id - 1 - back
         order = self._pair.reference.open.get(order_id)
         account, symbol = (order.account, order.symbol) if order else (1, "BTCUSDT")
-        self._play("reduce_order", ReduceOrder(account=account, symbol=symbol, order_id=order_id, lots=lots))
+        reduce = ReduceOrder(
+            account=account, symbol=symbol, order_id=order_id, lots=lots, new_client_order_id=name
+        )  # fmt: skip
+        self._play("reduce_order", reduce)
+
+    @rule(account=ACCOUNTS, symbol=SYMBOLS, list_id=st.none() | SMALL, name=st.sampled_from(["", "list", "l7"]))
+    def cancel_list(self, account: int, symbol: str, list_id: int | None, name: str) -> None:
+        """Mostly one of the newest, its owner's."""
+        if list_id is not None:
+            list_id = self._pair.reference.next_list_id - 1 - list_id
+            order_list = self._pair.reference.lists.get(list_id)
+            account, symbol = (order_list.account, order_list.symbol) if order_list else (account, symbol)
+        cancel = CancelOrderList(account=account, symbol=symbol, list_id=list_id, client_order_id=name)
+        self._play("cancel_order_list", cancel)
+
+    @rule(account=ACCOUNTS, symbol=SYMBOLS, side=SIDES, lots=st.integers(3, 40), others=st.booleans(), back=ORDERS)
+    def interrupt(self, account: int, symbol: str, side: Side, lots: int, others: bool, back: int) -> None:
+        """An order of which only the first step is done when its maker's owner, or anybody, cancels or trades."""
+        price = 104 if side is Side.BUY else 96
+        order = self._order(account, symbol, side, "", "", type=OrderType.LIMIT, price_ticks=price, lots=lots)
+        one = self._pair.reference.open.get(self._pair.reference.next_order_id - 1 - back)
+        step = Step("cancel_all_orders", CancelAllOrders(account=account, symbol=symbol))
+        if others and one is not None and one.symbol == symbol:
+            step = Step("cancel_order", CancelOrder(account=one.account, symbol=symbol, order_id=one.id))
+        elif others:
+            taker = self._order(account, symbol, side.opposite, "next", "", type=OrderType.MARKET, lots=lots)
+            step = Step("place_order", taker)
+        self._play("interrupted", (order, step))
+
+    @rule(account=ACCOUNTS, asset=st.sampled_from(ASSETS), atoms=ATOMS, is_lock=st.booleans())
+    def lock_externally(self, account: int, asset: str, atoms: int, is_lock: bool) -> None:
+        name = "lock_externally" if is_lock else "unlock_externally"
+        self._play(name, Transfer(account=account, asset=asset, atoms=atoms))
+
+    @rule(is_cleared=st.sampled_from([False] * 9 + [True]), milliseconds=st.integers(1, 500))
+    def clear_market(self, is_cleared: bool, milliseconds: int) -> None:
+        """Then the clock may go back."""
+        if is_cleared:
+            self._play("clear_market", None)
+            self._play("set_clock", self._pair.reference.now_ms - milliseconds)
 
     @rule(account=ACCOUNTS, asset=st.sampled_from([*ASSETS, "DOGE"]), atoms=ATOMS, is_credit=st.booleans())
     def transfer(self, account: int, asset: str, atoms: int, is_credit: bool) -> None:

@@ -134,6 +134,10 @@ def event_of(event: events.AnyEvent) -> dict[str, Any]:
     match event:
         case events.BalanceCredited() | events.BalanceDebited():
             return told | {"balance": _balance(event.balance), "amount": event.atoms * ATOM}
+        case events.ExternalLockChanged(balance=balance):
+            return told | {"balance": _balance(balance)}
+        case events.MarketCleared(symbols=symbols):
+            return told | {"symbols": symbols}
         case events.SymbolDefined(spec=spec):
             return told | {"symbol": spec.symbol, "status": spec.status.value, "rules_version": spec.rules_version}
         case events.AccountChanged(account=account):

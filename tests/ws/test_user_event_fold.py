@@ -129,7 +129,7 @@ def _fail(code: int) -> None:
 async def test_a_fold_of_the_events_is_what_rest_says(runtime: Runtime, venue: Venue, cap: int) -> None:
     await runtime.start()
     pair = await Pair.start(venue, cap)
-    drawn = Commands(Random(SEED), pair.reference)
+    drawn = Commands(Random(SEED), pair.reference, clears=False)
     listeners = [Listener(runtime, account) for account in ACCOUNTS]
     early, late = listeners[::2], listeners[1::2]
     try:

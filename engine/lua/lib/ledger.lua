@@ -1,5 +1,6 @@
 -- What one command moves in one asset. Deltas are gathered first, then the balances they touch are read together,
--- and only commit_ledger writes. Balances may pass 2^53: what is as large changes by HINCRBY with text.
+-- and only commit_ledger writes. Balances may pass 2^53: what is as large changes by HINCRBY with text, and so does all
+-- of a ledger with `adds`: another one of its asset is committed before it.
 
 local function new_ledger(asset, key)
   return { asset = asset, key = key, accounts = {}, free = {}, locked = {}, fees = 0 }
@@ -76,7 +77,7 @@ function commit_ledger(ledger)
   for i, account in ipairs(ledger.accounts) do
     for j, delta in ipairs({ ledger.free[account], ledger.locked[account] }) do
       local at = 2 * i - 2 + j
-      if delta ~= 0 and not add_balance(texts, ledger.fields[at], ledger.before[at], delta) then
+      if delta ~= 0 and (ledger.adds or not add_balance(texts, ledger.fields[at], ledger.before[at], delta)) then
         redis.call("HINCRBY", ledger.key, ledger.fields[at], int(delta))
       end
     end
