@@ -4,8 +4,7 @@
 -- ARGV 1 key digest 2 client id field 3 price 4 free field 5 locked field 6 locked atoms 7 free atoms 8 level lots
 -- 9 order id 10 record 11 open member 12 update id 13 now_ms 14 seq 15 next order id 16 event id 17 event
 -- 18 field of the account's limits 19 and 20 of the book's last change: its number, its time
-redis.call("HMGET", KEYS[2], "rules_version", "pending", "status", "limits", "base", "quote", "base_atoms_per_lot",
-  "multiplier", "divisor")
+redis.call("HMGET", KEYS[2], "rules", "pending", "status", "limits")
 redis.call("HMGET", KEYS[1], "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids", ARGV[18],
   ARGV[19], "rate_limits")
 redis.call("TIME")

@@ -7,8 +7,8 @@ and only when no order, trade or candle is later than the new time.
 import asyncio
 from collections.abc import Sequence
 
-from engine.errors import Reason, Rejected
-from engine.keys import Keys
+from engine.errors import OtherLayout, Reason, Rejected
+from engine.keys import LAYOUT, Keys
 from engine.registry import Registry
 from engine.runner import Pending, Runner, Word
 
@@ -24,11 +24,14 @@ class ClockControl:
         self._registry = registry
 
     async def open_venue(self) -> None:
-        """Begin a new epoch if the server's run id or role is not the one of last time."""
+        """Begin a new epoch if the server's run id or role is not the one of last time. Raises OtherLayout too."""
         info = await self._runner.command("INFO")
         fields = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
         identity = f"{fields.get('run_id', 'in-process')}:{fields.get('role', 'master')}"
-        await self._runner.run("open_venue", [self._keys.meta, self._keys.events], (identity,))
+        words = (identity, LAYOUT)
+        _, layout = await self._runner.run("open_venue", [self._keys.meta, self._keys.events], words)
+        if int(layout) != LAYOUT:
+            raise OtherLayout(int(layout), LAYOUT)
 
     async def set_virtual(self, now_ms: int, *, clear: bool = False) -> None:
         """Stop the clock at `now_ms`, from 1 on: in records 0 is "not yet".

@@ -134,6 +134,16 @@ class EngineUnavailable(ExchangeError):
     """Redis cannot be had; nothing happened, try later."""
 
 
+class OtherLayout(EngineUnavailable):
+    """The venue was kept by another version of the exchange, which lays its data out in another way."""
+
+    def __init__(self, theirs: int, ours: int) -> None:
+        super().__init__(
+            f"the data in Redis are of another version of the exchange (layout {theirs}, this one has {ours}): "
+            "use that version, or begin anew with another --data-dir or EXCHANGE_VENUE"
+        )
+
+
 class OutcomeUnknown(ExchangeError):
     """The command left and no reply came: it may have happened. Ask by client order id."""
 

@@ -1,9 +1,9 @@
 """Every Redis key the exchange uses; no other module spells one out.
 
     {venue}:meta                 hash    clock, virtual_ms, last_ms, seq, epoch, next_order_id, next_list_id, run_id,
-                                         client_order_ids; of each symbol "update_id:<symbol>" (how often its book has
-                                         changed) and "changed_ms:<symbol>", which every order writes: one call fewer
-                                         (and tape: the newest mark of a replay); of accounts with limits
+                                         layout, client_order_ids; of each symbol "update_id:<symbol>" (how often its
+                                         book has changed) and "changed_ms:<symbol>", which every order writes: one
+                                         call fewer (and tape: the newest mark of a replay); of accounts with limits
                                          "limits:<account>" -> AccountLimits.limits, "day:<account>|<asset>" ->
                                          "<day>:<atoms ordered>"; "rates:<account>" -> AccountRates.text, account_rates
                                          (how many), "conversion:<discount asset>|<asset>" -> a tester's price of the
@@ -13,8 +13,9 @@
     {venue}:assets               hash    asset -> decimals
     {venue}:accounts             hash    "name:<name>" -> account number, "<number>" -> name
     {venue}:keys                 hash    sha256 of an API key -> KeyRecord (JSON array, begins with the account number)
-    {venue}:symbol:BTCUSDT       hash    what scripts read: status, rules_version, base_atoms_per_lot, multiplier,
-                                         divisor, maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
+    {venue}:symbol:BTCUSDT       hash    what scripts read: status, rules ("<rules version> <base> <quote>
+                                         <base_atoms_per_lot> <multiplier> <divisor>": every order needs them all),
+                                         maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
                                          next_trade_id, last_aggregate_id, up_ticks and
                                          down_ticks (nearest stops), trailing (how many), next_prevented_id, pending
                                          (the order with steps to come, "*": triggered ones alone, "auction": that of
@@ -67,6 +68,7 @@ from typing import Final
 from engine.records import OrderRecord
 from engine.types import Side
 
+LAYOUT: Final = 2  # of all this; data with another number are refused (open_venue). 1 had no number
 _SIDE_NAMES: Final = {Side.BUY: "bids", Side.SELL: "asks"}
 
 

@@ -49,7 +49,7 @@ class Script:
     def function_text(self) -> str:
         """The same for FUNCTION LOAD. What stands above the line `-- Read.` is run once, when it is loaded, and not for
         every call: building its two hundred functions costs more than most commands. Nothing there may keep anything
-        of a call for the next.
+        of a call for the next, but for what a text that Redis keeps says to whoever reads it (RULES in lib/entry.lua).
         """
         first, *lines = self.text.splitlines()
         start = next((at for at, line in enumerate(lines) if _BODY.match(line)), 0)
@@ -57,19 +57,24 @@ class Script:
         return "\n".join(
             [
                 f"#!lua name={self.function}",
-                "local KEYS, ARGV",
-                *lines[:start],
+                "local KEYS, ARGV, call",
+                *_with_short_calls(lines[:start]),
                 "local function command()",
-                *lines[start:],
+                *_with_short_calls(lines[start:]),
                 "end",
                 f"redis.register_function{{ function_name = '{self.function}', flags = {{ {flags} }},",
                 "  callback = function(keys, arguments)",
-                "    KEYS, ARGV = keys, arguments",
+                "    KEYS, ARGV, call = keys, arguments, redis.call",
                 "    return command()",
                 "  end }",
                 "",
             ]
         )
+
+
+def _with_short_calls(lines: list[str]) -> list[str]:
+    """redis.call by a name of its own: looking it up in two tables costs as much as some of its arguments."""
+    return [line.replace("redis.call(", "call(") for line in lines]
 
 
 def load_scripts(folder: Path = LUA_FOLDER) -> dict[str, Script]:

@@ -46,9 +46,16 @@ class Venue:
 
     @classmethod
     async def connect(cls, redis_url: str, name: str) -> Self:
-        """Connects, and begins a new epoch when the server is another one than last time. Raises EngineUnavailable."""
+        """Connects, and begins a new epoch when the server is another one than last time.
+
+        Raises EngineUnavailable, OtherLayout among them.
+        """
         venue = cls(open_connection(redis_url), name)
-        await venue.clock.open_venue()
+        try:
+            await venue.clock.open_venue()
+        except BaseException:
+            await venue.close()
+            raise
         return venue
 
     async def close(self) -> None:

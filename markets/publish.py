@@ -10,7 +10,7 @@ from typing import TypeVar
 from asgiref.sync import async_to_sync
 from django.conf import settings
 
-from engine.errors import BadParameter, EngineUnavailable, ExchangeError, Reason, Rejected
+from engine.errors import BadParameter, EngineUnavailable, ExchangeError, OtherLayout, Reason, Rejected
 from engine.instance import NO_EXCHANGE
 from engine.rate_limits import RateLimits
 from engine.types import SymbolSpec, SymbolStatus
@@ -52,6 +52,8 @@ def explain(error: ExchangeError) -> str:
     """What happened in one sentence without its full stop, for admin messages and commands."""
     if isinstance(error, BadParameter):
         return _explain_parameter(error)
+    if isinstance(error, OtherLayout):
+        return str(error)
     if isinstance(error, EngineUnavailable):
         return f"the exchange's Redis cannot be reached ({error}): nothing changed there, try again later"
     if isinstance(error, Rejected):

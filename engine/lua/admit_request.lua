@@ -23,7 +23,7 @@ end
 
 -- Read.
 local fields = redis.call("HMGET", KEYS[1], "clock", "last_ms", "rate_limits")
-local now_ms = read_clock(fields[1], fields[2])
+local now_ms = tonumber(read_clock(fields[1], fields[2]))
 if not fields[3] then return { "ok", "off", now_ms, 0, "0 0 0 0" } end
 local limits, weight = read_limits(fields[3]), whole(ARGV[2])
 local caller = new_caller(limits, ARGV[1], redis.call("HGET", KEYS[2], "ip:" .. ARGV[1]), now_ms)

@@ -19,7 +19,7 @@ local start = account .. "|" .. symbol .. "|"
 local found = redis.call("ZRANGEBYLEX", OPEN, "[" .. start, "(" .. start .. "\255", "LIMIT", 0, MAX_ORDERS + 1)
 
 -- Check.
-local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", int(market.now_ms))
 if refusal then return refusal end
 if #found == 0 then return { "rejected", "UNKNOWN_ORDER" } end
 

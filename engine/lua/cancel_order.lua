@@ -16,7 +16,7 @@ if verdict then return verdict end
 local order = find_by_either_id(ARGV[2], ARGV[1], ARGV[4], ARGV[5])
 
 -- Check. Somebody else's order is as unknown as a missing one: answers must not leak ids.
-local refusal = refusal_of_caller(API_KEYS, ARGV[3], ARGV[1], "T", market.now_ms)
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], ARGV[1], "T", int(market.now_ms))
 if refusal then return refusal end
 
 -- Write.

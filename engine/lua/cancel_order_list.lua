@@ -19,7 +19,7 @@ local order
 for _, member in ipairs(list and list.members or {}) do order = order or find_open_order(member, account) end
 
 -- Check.
-local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", int(market.now_ms))
 if refusal then return refusal end
 
 -- Write.

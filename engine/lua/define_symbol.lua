@@ -18,7 +18,7 @@ local COLLECTING = "AUCTION_MATCH" -- as in lib/entry.lua
 
 -- Read.
 local venue = read_venue(KEYS[1])
-local known = redis.call("HMGET", KEYS[5], "rules_version", "definition", "fixed", "halted_ms", "limits", "status")
+local known = redis.call("HMGET", KEYS[5], "rules", "definition", "fixed", "halted_ms", "limits", "status")
 local decimals = redis.call("HMGET", KEYS[4], ARGV[2], ARGV[3], ARGV[19])
 local account_rates, update_id, changed_ms =
   unpack(redis.call("HMGET", KEYS[1], "account_rates", "update_id:" .. ARGV[1], "changed_ms:" .. ARGV[1]))
@@ -26,12 +26,13 @@ local account_rates, update_id, changed_ms =
 -- Check. What whole numbers mean cannot change once there are some; an order that waits changes nothing of the book.
 local has_history = (update_id or "0") ~= "0" or (changed_ms or "0") ~= "0"
 local fixed = table.concat({ ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] }, "|")
+local version_before = tonumber(string.match(known[1] or "0", "^%d+"))
 local is_halted = (known[4] or "") ~= ""
 local reopens = ARGV[17] == "1" or ARGV[8] ~= "TRADING" or not string.find(ARGV[16], " halt=", 1, true)
 local begins_auction = ARGV[8] == COLLECTING and known[6] ~= COLLECTING
 if known[6] == COLLECTING and ARGV[8] ~= COLLECTING then return { "rejected", "AUCTION_UNMATCHED" } end
 if known[2] == ARGV[15] and not (is_halted and reopens) and not begins_auction then
-  return { "ok", tonumber(known[1]) }
+  return { "ok", version_before }
 end
 if known[3] and known[3] ~= fixed and has_history then return { "rejected", "RULES_FIXED" } end
 if decimals[1] and decimals[1] ~= ARGV[4] or decimals[2] and decimals[2] ~= ARGV[5] then
@@ -44,13 +45,13 @@ if ARGV[19] ~= "" and (own_decimals or decimals[3] or "8") ~= "8" then return { 
 -- Plan.
 local old_limits = known[5]
 local old_rule, new_rule = string.match(old_limits or "", " rule=%S+ "), string.match(ARGV[16], " rule=%S+ ")
-local version = int(tonumber(known[1] or "0") + 1)
+local version = int(version_before + 1)
+local rules = table.concat({ version, ARGV[2], ARGV[3], ARGV[9], ARGV[10], ARGV[11] }, " ")
 local spec = string.sub(ARGV[15], 1, -2) .. ',"rules_version":' .. version .. "}"
 local status = is_halted and not reopens and "HALT" or ARGV[8]
 
 -- Write.
-redis.call("HSET", KEYS[5], "rules_version", version, "definition", ARGV[15], "fixed", fixed, "status", status,
-  "base", ARGV[2], "quote", ARGV[3], "base_atoms_per_lot", ARGV[9], "multiplier", ARGV[10], "divisor", ARGV[11],
+redis.call("HSET", KEYS[5], "rules", rules, "definition", ARGV[15], "fixed", fixed, "status", status,
   "maker_fee_e8", ARGV[12], "taker_fee_e8", ARGV[13], "min_notional_atoms", ARGV[14],
   "min_lots", ARGV[20], "min_market_lots", ARGV[21])
 if ARGV[16] ~= "" then redis.call("HSET", KEYS[5], "limits", ARGV[16]) else redis.call("HDEL", KEYS[5], "limits") end

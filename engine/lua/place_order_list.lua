@@ -68,14 +68,14 @@ local requests = read_requests(account, symbol)
 -- Check.
 local charge = market.rate_limits and ARGV[7] ~= ""
   and read_charge(KEYS[23], market.rate_limits, ARGV[7], account, market.now_ms)
-local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", int(market.now_ms))
   or charge and (charge.refusal or charge.order_refusal)
 if refusal then return refusal end
 if market.status ~= "TRADING" then return refusal_by_status(market.status, kind, "list", "") end
 local holder = holder_of_list_id(list_field)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder, "detail", "list" } end
 for i, request in ipairs(requests) do
-  holder = holder_of_client_id(request.client_field, market.client_order_ids, market.now_ms)
+  holder = holder_of_client_id(request.client_field, market.client_order_ids, int(market.now_ms))
   if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
   for j = 1, i - 1 do
     if requests[j].client_id == request.client_id then

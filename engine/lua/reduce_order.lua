@@ -37,6 +37,11 @@ local function most_amends(market)
   return market.limits and tonumber(string.match(market.limits, " amends=(%d+)") or "") or nil
 end
 
+local function rename(order, client_id)
+  local head, rest = string.match(order.tail, '^("%u+",%d+,"[A-Z_]+","%u+",%d+,")[^"]*(".*)$')
+  order.tail = head .. client_id .. rest
+end
+
 -- Read.
 local account, symbol, client_id = ARGV[1], ARGV[2], ARGV[6]
 local market, verdict = read_market(symbol, "0")
@@ -45,7 +50,7 @@ local order = find_open_order(ARGV[4], account)
 local lots = whole(ARGV[5])
 
 -- Check.
-local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", market.now_ms)
+local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", int(market.now_ms))
 if refusal then return refusal end
 if market.status == "BREAK" then return refusal_by_status(market.status) end
 if not order then return { "rejected", "UNKNOWN_ORDER" } end

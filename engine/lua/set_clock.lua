@@ -19,7 +19,7 @@ end
 if ARGV[1] == "virtual" then
   venue.now_ms = whole(ARGV[2])
 elseif venue.mode == "virtual" then
-  venue.now_ms = read_clock("real", "0")
+  venue.now_ms = tonumber(read_clock("real", "0"))
 end
 if changed_ms > venue.now_ms then return { "rejected", "CLOCK_BACKWARDS" } end
 

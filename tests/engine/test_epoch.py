@@ -3,9 +3,13 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from engine.audit import audit
 from engine.embedded import EmbeddedServer
+from engine.errors import OtherLayout
 from engine.events import VenueOpened
+from engine.keys import LAYOUT
 from engine.types import Side
 from engine.venue import Venue, opened
 from tests.conftest import BTCUSDT, fund, keys_of, limit
@@ -29,6 +33,22 @@ async def test_another_server_begins_a_later_epoch_and_seq_goes_on(venue: Venue,
     (event,) = await events_after(venue, old.seq)
     assert isinstance(event, VenueOpened)
     assert (event.epoch, event.seq) == (new.epoch, old.seq + 1) == (new.epoch, new.seq)
+
+
+@pytest.mark.parametrize("layout", [None, LAYOUT - 1, LAYOUT + 1])
+@pytest.mark.parametrize("run_id", ["the same", "another:master"])
+async def test_data_of_another_layout_are_refused_and_left_alone(
+    venue: Venue, redis_url: str, layout: int | None, run_id: str
+) -> None:
+    """Those of the first versions have no number."""
+    meta = venue.keys.meta
+    await venue.runner.command(*(("HDEL", meta, "layout") if layout is None else ("HSET", meta, "layout", layout)))
+    if run_id != "the same":
+        await venue.runner.command("HSET", meta, "run_id", run_id)
+    before = await digest(venue)
+    with pytest.raises(OtherLayout, match=f"layout {layout or 1}, this one has {LAYOUT}"):
+        await Venue.connect(redis_url, venue.name)
+    assert await digest(venue) == before
 
 
 async def test_a_role_that_changed_is_another_server_too(venue: Venue, redis_url: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from engine.account_rules import AccountLimits
 from engine.commands import CancelOrderList, PlaceOrder, ReplaceOrder, Transfer
 from engine.gateway import Placed
-from engine.keys import order_member
+from engine.keys import LAYOUT, order_member
 from engine.rate_limits import Charge, RateLimits
 from engine.scripts import load_scripts
 from engine.types import Fault, Side, SymbolStatus
@@ -117,7 +117,9 @@ SCENARIOS: dict[str, tuple[Act | None, Act]] = {
     "change_external_lock": (
         None, lambda venue: venue.gateway.lock_externally(Transfer(account=1, asset="USDT", atoms=5)),
     ),
-    "open_venue": (None, run("open_venue", lambda venue: [venue.keys.meta, venue.keys.events], "another:master")),
+    "open_venue": (
+        None, run("open_venue", lambda venue: [venue.keys.meta, venue.keys.events], "another:master", LAYOUT),
+    ),
     "hold_lease": (
         lease,
         run("hold_lease", lambda venue: [venue.keys.lease("task"), venue.keys.readers], "me", 9_000, "task", b"[1,2]"),

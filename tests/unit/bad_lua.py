@@ -40,6 +40,11 @@ BAD = {
         "local last\nlocal function commit_change(key, field)\n  last = field",
         "last keeps something of one call",
     ),
+    "something kept for the next call in a table": (
+        "local function commit_change(key, field)",
+        "local seen = {}\nlocal function commit_change(key, field)\n  seen[field] = true",
+        "seen keeps something of one call",
+    ),
     "no shebang flag of ours": ("#!lua", "#!lua flags=no-cluster", "#!lua, with allow-oom"),
     "no contract": ("--[[\ngood: does", "--[[ good: does", "the second line opens the comment"),
     "another command's contract": ("good: does something", "better: does something", "begins with good:"),

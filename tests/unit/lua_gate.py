@@ -78,6 +78,7 @@ FORBIDDEN = {
     r"(?<!#)\bKEYS\b(?!\[)": "a key is KEYS[i]: the table itself is handed to nobody",
 }
 MOST_LOCALS = 188
+KEPT_TABLES = ("RULES",)  # what a text says, kept beside that text
 NAME_KEYS = ("read_fields", "read_tape_market")  # functions that say for each call what the key names mean
 FORMATS = frozenset(["%d", "%016d"])  # of numbers; %s and %g lose digits as tostring does
 _TOKEN = re.compile(r"--\[\[.*?\]\]|--[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\b[A-Za-z_]\w*\b", re.S)
@@ -326,7 +327,8 @@ def _kept_findings(script: Script, source: Source) -> Iterator[Finding]:
         if "local " in source.code[position : source.code.index("=", position)]:
             continue
         within = source.code[scope.start : scope.end]
-        for name in kept.intersection(names):
+        tables = {name.partition("[")[0] for name in names if "[" in name}.difference(KEPT_TABLES)
+        for name in kept.intersection([*names, *tables]):
             if name not in scope.parameters and not re.search(rf"\blocal [^=\n]*\b{name}\b", within):
                 yield position, f"{name} keeps something of one call for the next"
 

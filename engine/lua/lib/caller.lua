@@ -2,8 +2,8 @@
 
 -- Why a command is not its caller's to give, a verdict; nil when it is. Its credential is the digest of an API key and,
 -- of a signed request, a comma and until when (ms) it may be executed; "" for the exchange's own commands. `letter` is
--- what the key has to permit: its record begins [account,"RTW",.
-local function refusal_of_caller(api_keys, credential, account, letter, now_ms)
+-- what the key has to permit: its record begins [account,"RTW",. `now` is the time in ms, a text like the other.
+local function refusal_of_caller(api_keys, credential, account, letter, now)
   if credential == "" then return nil end
   local comma = string.find(credential, ",", 1, true)
   local record = redis.call("HGET", api_keys, comma and string.sub(credential, 1, comma - 1) or credential)
@@ -11,7 +11,7 @@ local function refusal_of_caller(api_keys, credential, account, letter, now_ms)
     return { "rejected", "KEY_INVALID" }
   end
   local until_ms = comma and string.sub(credential, comma + 1)
-  if until_ms and now_ms > whole(until_ms) then
-    return { "rejected", "OUTSIDE_WINDOW", "", "now_ms", int(now_ms), "until_ms", until_ms }
+  if until_ms and is_more(now, until_ms) then
+    return { "rejected", "OUTSIDE_WINDOW", "", "now_ms", now, "until_ms", until_ms }
   end
 end

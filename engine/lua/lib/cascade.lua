@@ -13,6 +13,11 @@ local commit_cascade
 
 do -- A script may have 200 locals: what only this piece uses stays in here.
 
+-- A pegged order that has not found its price in the book yet.
+local function seeks_price(order)
+  return is_pegged(order) and order.terms[OWN_PRICE] == "-1"
+end
+
 local function commit_step(market, order, plan, kind)
   read_money(market)
   check_money(market)

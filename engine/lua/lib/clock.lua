@@ -1,8 +1,11 @@
+--- @include "lib/number"
+
 -- The venue's clock. A script calls it once, with the two fields of meta that it has read. Time never runs backwards
--- within a mode: a virtual clock stands at last_ms, the real one is not earlier than it.
+-- within a mode: a virtual clock stands at last_ms, the real one is not earlier than it. The milliseconds are a text:
+-- many commands pass them on as they are.
 local function read_clock(mode, last_ms)
-  last_ms = tonumber(last_ms or "0")
-  if mode == "virtual" then return last_ms end
+  if mode == "virtual" then return last_ms or "0" end
   local time = redis.call("TIME")
-  return math.max(tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000), last_ms)
+  local now = time[1] .. string.sub("00000" .. time[2], -6, -4)
+  return last_ms and is_more(last_ms, now) and last_ms or now
 end

@@ -57,14 +57,12 @@ end
 
 -- By the last price of another symbol; false if it has none, or trades other assets.
 local function read_conversion(key, discount, asset)
-  local fields = redis.call("HMGET", key, "base", "quote", "last_price_ticks", "base_atoms_per_lot", "multiplier",
-    "divisor")
-  local is_into_base = fields[1] == discount and fields[2] == asset
-  if not is_into_base and (fields[1] ~= asset or fields[2] ~= discount) or fields[3] == "0" then return false end
-  local pair = {
-    base_atoms_per_lot = tonumber(fields[4]), multiplier = tonumber(fields[5]), divisor = tonumber(fields[6]),
-  }
-  return conversion_at(pair, tonumber(fields[3]), is_into_base)
+  local fields = redis.call("HMGET", key, "rules", "last_price_ticks")
+  local pair = read_rules(key, fields[1])
+  local is_into_base = pair.base_asset == discount and pair.quote_asset == asset
+  local is_out_of_base = pair.base_asset == asset and pair.quote_asset == discount
+  if not is_into_base and not is_out_of_base or fields[2] == "0" then return false end
+  return conversion_at(pair, tonumber(fields[2]), is_into_base)
 end
 
 -- What a tester has set comes first, then the symbol's own trade, then the other symbol.

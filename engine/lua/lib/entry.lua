@@ -7,9 +7,24 @@ local META, SYMBOL, EVENTS, API_KEYS, ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES, B
 local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS
 local BID, ASK = { sign = -1, name = "BUY" }, { sign = 1, name = "SELL" } -- and book, levels and depth
 
+-- What the text of a symbol's rules says, by symbol: nothing else outlives a call, and it follows from the text alone.
+local RULES = {}
+
+local function read_rules(symbol, text)
+  local rules = RULES[symbol]
+  if rules and rules.text == text then return rules end
+  local version, base, quote, atoms, multiplier, divisor = string.match(text, "^(%d+) (%S+) (%S+) (%d+) (%d+) (%d+)$")
+  rules = {
+    text = text, version = version, base_asset = base, quote_asset = quote, base_atoms_per_lot = tonumber(atoms),
+    multiplier = tonumber(multiplier), divisor = tonumber(divisor),
+  }
+  RULES[symbol] = rules
+  return rules
+end
+
 -- The fields of the symbol and of the venue that every market command needs; among them the limits of the symbol and of
 -- the account that places an order ("" for commands of others) and those of requests (lib/charging.lua), false where
--- there are none, and the number of the book's last change.
+-- there are none, and the number of the book's last change. The symbol's rules come as a table.
 -- It is asked first, and so names this call's keys, in the order of Keys.of_market: a command is built once and called
 -- many times.
 local function read_fields(symbol, account)
@@ -19,9 +34,9 @@ local function read_fields(symbol, account)
   ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
   BASE, QUOTE, STOPS, TRAILING_ORDERS, TRIGGERED = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
   TRADE_GROUPS, LISTS = KEYS[21], KEYS[22]
-  return redis.call("HMGET", SYMBOL, "rules_version", "pending", "status", "limits", "base", "quote",
-    "base_atoms_per_lot", "multiplier", "divisor"),
-    redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids",
+  local s = redis.call("HMGET", SYMBOL, "rules", "pending", "status", "limits")
+  s[1] = s[1] and read_rules(symbol, s[1])
+  return s, redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids",
       "limits:" .. account, "update_id:" .. symbol, "rate_limits")
 end
 
@@ -29,7 +44,7 @@ end
 -- was made under other rules (0: it depends on none).
 local function early_verdict(s, rules_version)
   if not s[1] then return { "rejected", "UNKNOWN_SYMBOL" } end
-  if rules_version ~= "0" and s[1] ~= rules_version then return { "stale" } end
+  if rules_version ~= "0" and s[1].version ~= rules_version then return { "stale" } end
   if s[2] ~= "" then return { "pending" } end
 end
 

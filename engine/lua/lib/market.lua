@@ -45,13 +45,15 @@ function new_market(symbol, s, m, now_ms)
   local t = redis.call("HMGET", SYMBOL, "next_trade_id", "maker_fee_e8", "taker_fee_e8", "last_price_ticks",
     "min_notional_atoms", "up_ticks", "down_ticks", "trailing", "next_prevented_id",
     "pending_prevented", "rates", "account_rates", "last_aggregate_id")
+  local rules = s[1]
   local market = {
     symbol = symbol, pending = s[2] ~= "" and s[2], status = s[3], update_id = tonumber(m[8] or "0"),
-    base_asset = s[5], quote_asset = s[6], base_atoms_per_lot = tonumber(s[7]), multiplier = tonumber(s[8]),
-    divisor = tonumber(s[9]), next_trade_id = tonumber(t[1]), maker_fee_e8 = tonumber(t[2]),
-    taker_fee_e8 = tonumber(t[3]), last_price = tonumber(t[4]), min_notional = tonumber(t[5]),
-    up_ticks = tonumber(t[6] or ""), down_ticks = tonumber(t[7] or ""), trailing = tonumber(t[8] or "0"),
-    next_prevented_id = tonumber(t[9] or "0"), last_aggregate_id = tonumber(t[13] or t[1] - 1),
+    base_asset = rules.base_asset, quote_asset = rules.quote_asset, base_atoms_per_lot = rules.base_atoms_per_lot,
+    multiplier = rules.multiplier, divisor = rules.divisor, next_trade_id = tonumber(t[1]),
+    maker_fee_e8 = tonumber(t[2]), taker_fee_e8 = tonumber(t[3]), last_price = tonumber(t[4]),
+    min_notional = tonumber(t[5]), up_ticks = tonumber(t[6] or ""), down_ticks = tonumber(t[7] or ""),
+    trailing = tonumber(t[8] or "0"), next_prevented_id = tonumber(t[9] or "0"),
+    last_aggregate_id = tonumber(t[13] or t[1] - 1),
     pending_prevented = tonumber(t[10] or "0"), -- what prevention has taken from the unfinished order's quote amount
     mode = m[1], client_order_ids = m[6], now_ms = now_ms, seq = tonumber(m[3]) + 1, epoch = tonumber(m[4]),
     next_order_id = tonumber(m[5] or "1"), waiting = 0, limits = s[4], account_limits = m[7], rate_limits = m[9],
@@ -75,7 +77,7 @@ function read_market(symbol, rules_version, account)
   local s, m = read_fields(symbol, account or "")
   local verdict = early_verdict(s, rules_version)
   if verdict and verdict[1] ~= "pending" then return nil, verdict end
-  local market = new_market(symbol, s, m, read_clock(m[1], m[2]))
+  local market = new_market(symbol, s, m, tonumber(read_clock(m[1], m[2])))
   if lacks_keys(market) then return nil, { "keys" } end
   return market, verdict
 end

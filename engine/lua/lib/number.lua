@@ -17,6 +17,12 @@ local function whole(text)
   return tonumber(text)
 end
 
+-- Whether one whole number is more than another, both as texts without signs and leading zeros.
+local function is_more(text, than)
+  if #text ~= #than then return #text > #than end
+  return text > than
+end
+
 -- Is the balance in `text` at least `atoms`? Right also above 2^53, where it is rounded: `atoms` stays below.
 local function enough(text, atoms)
   return tonumber(text or "0") >= atoms

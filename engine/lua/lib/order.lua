@@ -45,11 +45,6 @@ local function client_id_of(order)
   return string.match(order.tail, '^"%u+",%d+,"[A-Z_]+","%u+",%d+,"([^"]*)"')
 end
 
-local function rename(order, client_id)
-  local head, rest = string.match(order.tail, '^("%u+",%d+,"[A-Z_]+","%u+",%d+,")[^"]*(".*)$')
-  order.tail = head .. client_id .. rest
-end
-
 -- Gives terms to an order that has had none.
 local function add_terms(order)
   if order.terms then return end
@@ -85,11 +80,6 @@ end
 -- Whether what the order buys is locked for the pending orders of its list.
 local function pays_list(order)
   return order.terms and order.terms[PAYS] == "1"
-end
-
--- A pegged order that has not found its price in the book yet.
-local function seeks_price(order)
-  return is_pegged(order) and order.terms[OWN_PRICE] == "-1"
 end
 
 -- Whether orders of this type wait for a trigger.

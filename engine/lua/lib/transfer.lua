@@ -10,7 +10,7 @@ end
 
 -- The reason to refuse that both directions share, if any.
 local function refusal_of_transfer(now_ms)
-  local refusal = refusal_of_caller(KEYS[3], ARGV[3], ARGV[1], "W", now_ms)
+  local refusal = refusal_of_caller(KEYS[3], ARGV[3], ARGV[1], "W", int(now_ms))
   if refusal then return refusal end
   if redis.call("HEXISTS", KEYS[4], ARGV[2]) == 0 then return { "rejected", "UNKNOWN_ASSET" } end
 end

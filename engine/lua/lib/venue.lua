@@ -7,7 +7,7 @@ local function read_venue(meta_key)
   local fields = redis.call("HMGET", meta_key, "clock", "last_ms", "seq", "epoch")
   return {
     mode = fields[1] or "real",
-    now_ms = read_clock(fields[1], fields[2]),
+    now_ms = tonumber(read_clock(fields[1], fields[2])),
     seq = tonumber(fields[3] or "0") + 1,
     epoch = tonumber(fields[4] or "0"),
   }
