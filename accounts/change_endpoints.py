@@ -143,8 +143,11 @@ def _answer_to_replacement(
     answer = REPLACED_IN_PART if is_canceled or is_placed else REPLACE_FAILED
     halves = (("the cancel", canceled), ("the new order", placed))
     refused = tuple((name, half) for name, half in halves if isinstance(half, Rejected))
-    is_limited = isinstance(placed, Rejected) and placed.reason is Reason.TOO_MANY_ORDERS
-    status = TOO_MANY if is_limited else answer.status
+    if replaced.limit is not None:
+        refused += (("the new order, which was not tried,", replaced.limit),)
+    is_limited = any(half.reason is Reason.TOO_MANY_ORDERS for _, half in refused)
+    # rest-api.md, "Cancel an Existing Order and Send a New Order": its table has 429 for one mode alone.
+    status = TOO_MANY if is_limited and request.cancel_replace_mode is ReplaceMode.STOP_ON_FAILURE else answer.status
     return Reply(
         status,
         caller.dialect.error_members(answer.code, answer.text) | {"data": told},

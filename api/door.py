@@ -5,7 +5,6 @@ It names the page that opens the socket: somebody else's page shall not use a vi
 that listens on his own machine.
 """
 
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -14,12 +13,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from api.router import Receive, Scope, Send
+from api.runtime import current
 from api.subscriptions import TRY_AGAIN_LATER
+from engine.errors import EngineUnavailable
 
 FORBIDDEN = 403
 TOO_OFTEN = 429
 FULL = 503
-WINDOW_S = 300
 
 
 class _Refusal(NamedTuple):
@@ -33,8 +33,9 @@ class SocketDoor:
     """An ASGI application for WebSockets around another one, which gets those that may come in.
 
     `is_known_host(name)`: whether pages of this host may open sockets. `most_of(address)`: how many sockets this peer
-    may have open in this process. `attempts_of(address)`: how many it may try to open in five minutes (Binance's rule,
-    web-socket-streams.md, "WebSocket Limits"), those included that are refused; None: as many as it likes.
+    may have open in this process. `attempts_of(address)`: how many it may try to open in five minutes on all workers
+    (Binance's rule, web-socket-streams.md, "WebSocket Limits"), those included that are refused; None: as many as it
+    likes.
     """
 
     def __init__(
@@ -50,12 +51,10 @@ class SocketDoor:
         self._most_of = most_of
         self._attempts_of = attempts_of
         self._open: Counter[str] = Counter()
-        self._attempts: Counter[str] = Counter()
-        self._window = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = (scope.get("client") or ("",))[0]  # a unix socket has no peer address
-        refusal = self._refusal(scope, address)
+        refusal = await self._refusal_by_attempts(address) or self._refusal(scope, address)
         if refusal is not None:
             await receive()
             await _refuse(scope, send, refusal)
@@ -74,24 +73,23 @@ class SocketDoor:
                 origin = value.decode("latin-1")[:200]
                 text = f"pages of the origin {origin!r} may not open sockets here: see EXCHANGE_ALLOWED_HOSTS"
                 return _Refusal(FORBIDDEN, text)
-        attempts = self._attempts_of(address)
-        if attempts is not None and self._attempt(address) > attempts:
-            text = f"{address or 'this peer'} has opened {attempts} sockets within five minutes: try again later"
-            return _Refusal(TOO_OFTEN, text)
         most = self._most_of(address)
         if self._open[address] >= most:
             text = f"{most} sockets of {address or 'this peer'} are open already: close some, then try again"
             return _Refusal(FULL, text)
         return None
 
-    def _attempt(self, address: str) -> int:
-        """How often the address has tried in these five minutes, this time included."""
-        window = time.monotonic() // WINDOW_S
-        if window != self._window:
-            self._window = window
-            self._attempts.clear()
-        self._attempts[address] += 1
-        return self._attempts[address]
+    async def _refusal_by_attempts(self, address: str) -> _Refusal | None:
+        """While Redis cannot be asked everybody may try."""
+        most = self._attempts_of(address)
+        if most is None:
+            return None
+        try:
+            attempts = await current().venue.limiter.socket_attempts(address)
+        except EngineUnavailable:
+            return None
+        text = f"{address or 'this peer'} has opened {most} sockets within five minutes: try again later"
+        return _Refusal(TOO_OFTEN, text) if attempts > most else None
 
 
 def host_of(origin: str) -> str:

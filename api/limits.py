@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from api.callers import Caller
@@ -50,6 +51,17 @@ class Row(Protocol):
     def orders(self) -> int: ...
     @property
     def needs_venue(self) -> bool: ...
+
+
+class Light(msgspec.Struct, frozen=True):
+    """What a request counts as that has no endpoint: a handshake, a frame that is none, a path where nothing is."""
+
+    weight: int
+    orders: int = 0
+    needs_venue: bool = True
+
+
+UNREADABLE: Final = Light(WEIGHT_OF_UNREADABLE)
 
 
 class LimitReached(Refused):

@@ -30,7 +30,7 @@ from api.errors import (
     wrong_method,
 )
 from api.faults import failing
-from api.limits import Header, Meter
+from api.limits import UNREADABLE, Header, Meter
 from api.parameters import RequestReader, gather
 from api.runtime import Runtime
 from api.time_units import HEADER as UNIT_HEADER
@@ -51,6 +51,7 @@ LARGEST_BODY: Final = 64 * 1024
 LARGEST_DRAINED: Final = 1024 * 1024  # read and thrown away, so that the sender gets to see why it was refused
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 CONTENT_TYPE: Final = (b"content-type", b"application/json;charset=UTF-8")
+CLOSE: Final = (b"connection", b"close")
 PAGE_TYPE: Final = (b"content-type", b"text/html")
 
 
@@ -245,8 +246,11 @@ class Router:
                     await meter.turn_away()
             status, data = await self._answer(scope, body, route, meter)
         except Exception as error:
+            meter = meter or self._meter_without_route(scope)
             answered = error if meter is None else await meter.failed(error)
             status, data, extra = self._answer_to_error(scope, answered)
+            if isinstance(error, Refused) and error.answer is BODY_TOO_LARGE:
+                extra = CLOSE  # what may still come of it is no request
         headers = [CONTENT_TYPE, (b"content-length", b"%d" % len(data))]
         if extra is PAGE_TYPE:
             headers[0] = extra
@@ -339,9 +343,13 @@ class Router:
         if answer.status == 405:
             methods = self._routes.get(path) or self._methods_by_pattern(path) or {}
             return b"allow", ", ".join(sorted(methods)).encode()
-        if answer is BODY_TOO_LARGE:
-            return b"connection", b"close"
         return None
+
+    def _meter_without_route(self, scope: Scope) -> Meter | None:
+        """Of a request that found no endpoint, or was too large to look for one: it counts as any other does."""
+        if not self._dialect_of(scope["path"]).is_limited:
+            return None
+        return Meter(self._runtime, _address_of(scope), UNREADABLE)
 
     def _dialect_of(self, path: str) -> Dialect:
         for dialect in self._all_dialects:

@@ -91,10 +91,14 @@ class CanceledList(msgspec.Struct, frozen=True):
 
 
 class Replaced(msgspec.Struct, frozen=True):
-    """What became of either half: a Rejected has changed nothing; `placed` is None when it was not attempted."""
+    """What became of either half: a Rejected has changed nothing; `placed` is None when it was not attempted.
+
+    `limit`: what it would have met had it been attempted, if the account may place no more orders just now.
+    """
 
     canceled: Canceled | Rejected
     placed: Placed | Rejected | None
+    limit: Rejected | None
 
 
 class Uncrossed(msgspec.Struct, frozen=True):
@@ -189,12 +193,13 @@ class Gateway:
             *place_arguments(order), *_cancel_words(wanted.cancel), int(wanted.place_anyway),
             int(wanted.cancel_anyway),
         ]  # fmt: skip
-        canceled, placed, *counts = await self._run_in_market("replace_order", order.symbol, words)
+        canceled, placed, limit, *counts = await self._run_in_market("replace_order", order.symbol, words)
         if counts and order.charge:
             order.charge.settle(*counts)
         return Replaced(
             canceled=_outcome(canceled, lambda seq, record: Canceled(order=decode_order(record), seq=seq)),
             placed=await self._half_placed(order.symbol, placed) if placed else None,
+            limit=_outcome(limit, lambda: None) if limit else None,
         )
 
     async def _half_placed(self, symbol: str, reply: list[Any]) -> Placed | Rejected:

@@ -54,6 +54,8 @@
     {venue}:listen_keys          hash    listenKey -> "<account>|<digest of its API key>|<when it ends, ms>",
                                          "account:<account>" -> its listenKey, "#gone" -> 1 when a tester wants none,
                                          0 when he wants them; no part of the exchange's state
+    {venue}:sockets:<window>     hash    address -> how often it has tried to open a socket in these five minutes of the
+                                         machine's time; no part of the exchange's state
     {venue}:fault                hash    "fault" -> Fault (JSON) that a tester wants, "left" -> of how many requests;
                                          no part of the exchange's state
     {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is
@@ -117,6 +119,9 @@ class Keys:
         self.readers = f"{self._tag}:readers"
         self.replay = f"{self._tag}:replay"
         self._of_market: dict[tuple[str, str, str], list[str]] = {}
+
+    def sockets(self, window: int) -> str:
+        return f"{self._tag}:sockets:{window}"
 
     def symbol(self, symbol: str) -> str:
         return f"{self._tag}:symbol:{symbol}"

@@ -4,7 +4,8 @@ The fact a newcomer would get wrong: a placement is not admitted here first. It 
 places it and costs no round trip more; what that script has refused is counted here, afterwards.
 """
 
-from typing import Any
+import time
+from typing import Any, Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from engine.keys import Keys
 from engine.rate_limits import Admission, Counts, RateLimits, Verdict
 from engine.registry import Registry
 from engine.runner import Runner
+from engine.wire import NotSent, ReplyLost
+
+ATTEMPTS_WINDOW_S: Final = 300  # web-socket-streams.md, "WebSocket Limits"
 
 
 class RateLimiter:
@@ -28,6 +32,20 @@ class RateLimiter:
         words = (address, weight, "1" if is_refused else "")
         verdict, now_ms, until_ms, counts = await self._run("admit_request", words)
         return Admission(Verdict(verdict.decode()), now_ms, until_ms, Counts.read(counts))
+
+    async def socket_attempts(self, address: str) -> int:
+        """How often the address has tried to open a socket in these five minutes, on all workers, this time included.
+
+        By the machine's time: a tester who sets the venue's clock opens no door by it.
+        """
+        key = self._keys.sockets(int(time.time()) // ATTEMPTS_WINDOW_S)
+        try:
+            count, _ = await self._runner.connection.pipeline(
+                [("HINCRBY", key, address or "unix", 1), ("EXPIRE", key, 2 * ATTEMPTS_WINDOW_S)]
+            )
+        except (NotSent, ReplyLost) as error:
+            raise EngineUnavailable("socket_attempts") from error
+        return int(count)
 
     async def unfilled_orders(self, account: int) -> Counts:
         """How many of its orders count at present."""

@@ -17,7 +17,7 @@ from accounts.websocket_api.methods import Method
 from accounts.websocket_api.preferences import shows_rate_limits
 from api.errors import UNKNOWN, answer_to
 from api.faults import failing
-from api.limits import Meter, times_of
+from api.limits import UNREADABLE, Light, Meter, times_of
 from api.request_ids import NO_ID
 from api.router import Reply
 from api.time_units import TimeUnit, encoded_in_microseconds
@@ -26,16 +26,7 @@ from engine.errors import BadParameter, InvariantBroken, Rejected
 logger = logging.getLogger(__name__)
 
 
-class Light(msgspec.Struct, frozen=True):
-    """What a request counts as that is none of the exchange's: a handshake, a frame that could not be read."""
-
-    weight: int
-    orders: int = 0
-    needs_venue: bool = True
-
-
 CONNECTING: Final = Light(weight=2)
-UNREADABLE: Final = Light(weight=1)
 
 
 class Answers:

@@ -24,7 +24,7 @@ SOCKETS = AREA.by("web-socket-api.md: IP limits")
     "X-MBX-USED-WEIGHT-1M in each, rising",
 )
 def told_always(lab: Lab) -> None:
-    answers = [lab.public("/time"), lab.public("/depth", symbol="NONE"), lab.public("/time")]
+    answers = [lab.public(path) for path in ("/time", "/nothing/here", "/depth?symbol=NONE", "/time")]
     used = [used_weight(answer) for answer in answers]
     hold(used == sorted(used) or used[-1] < used[0], f"they are {used}")
 

@@ -153,7 +153,11 @@ def micros(lab: Lab) -> None:
     )
 
 
-@REQUEST.rule("a method that is none", "order.destroy", "400 with a code and a text; the connection lives")
+@REQUEST.rule(
+    "a method that is none",
+    "order.destroy",
+    "400 with a code and a text; the connection lives. The documents do not say which: here it is a guess, -1020",
+)
 def unknown_method(lab: Lab) -> None:
     with lab.wire.socket(PATH) as socket:
         socket.send({"id": 1, "method": "order.destroy"})

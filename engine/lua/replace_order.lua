@@ -6,9 +6,9 @@ ARGV   1 account 2 symbol 3 credential or "" 4 rules version, 5 to 13 the new or
        14 order id to cancel (16 digits) or "" 15 its client order id or "" 16 the cancel's own client order id
        17 cancel restriction: the status that the order must have, or "" 18 1: place the new one in any case
        19 1: cancel also when the account may place no more orders just now
-Reply  {"ok", reply of the cancel, reply of the new order or {} when it was not attempted, counts if it was counted},
-       {"pending"}, {"stale"} or {"rejected", why} when neither was tried. The replies are those of cancel_order and
-       place_order.
+Reply  {"ok", reply of the cancel, reply of the new order or {} when it was not attempted, {} or the limit of orders
+       that it would have met then, counts if it was counted}, {"pending"}, {"stale"} or {"rejected", why} when neither
+       was tried. The replies are those of cancel_order and place_order.
 Event  order_canceled and what follows from it, then those of place_order; order_rejected where only the cancel was done
 Cost   O(F log N) for F fills among N orders
 ]]
@@ -61,8 +61,9 @@ if canceled[1] == "ok" or ARGV[18] == "1" then
 end
 if charge and placed[1] ~= "ok" then
   local was_tried = #placed > 0
-  if was_tried and canceled[1] ~= "ok" then return { "ok", canceled, placed } end -- nothing has happened
+  if was_tried and canceled[1] ~= "ok" then return { "ok", canceled, placed, {} } end -- nothing has happened
   -- One that was not tried counts, as on Binance, but never above the limit.
   commit_charge(KEYS[23], charge, (was_tried or charge.order_refusal) and 0 or charge.orders)
 end
-return with_counts(KEYS[23], charge, { "ok", canceled, placed })
+local unmet = #placed == 0 and charge and charge.order_refusal or {}
+return with_counts(KEYS[23], charge, { "ok", canceled, placed, unmet })

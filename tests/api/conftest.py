@@ -33,7 +33,8 @@ from tests.conftest import fund
 ACCOUNTS = tuple(row for table in TABLES if table is not MARKETS for row in table)
 ALICE_KEY, BOB_KEY, READER_KEY, SIGNED_KEY = ("alice-key", "bob-key", "reader-key", "signed-key")
 ONE = 10**8  # atoms
-VOLATILE = (":readers", ":lease:", ":refusals", ":limits")  # of feeds, workers, callers: no state of the exchange
+# Of feeds, workers, callers: no state of the exchange.
+VOLATILE = (":readers", ":lease:", ":refusals", ":limits", ":sockets:")
 
 
 class Api:

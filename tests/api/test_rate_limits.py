@@ -97,6 +97,23 @@ async def test_a_placement_that_fails_is_counted_but_not_as_an_order(counting: V
     assert (used(order), placed(order)) == ("4", ("1", "1"))
 
 
+async def test_what_is_no_request_is_counted(counting: Venue, signer: Signer, runtime: Runtime) -> None:
+    nowhere, http = "/api/v3/nothing/here", signer.http
+    for number, response in enumerate((
+        await http.get(nowhere), await http.get("/sapi/v1/nothing"), await http.put("/api/v3/order/test"),
+        await http.post("/api/v3/order", content=b"x" * 70_000), await http.post(nowhere, content=b"x" * 70_000),
+    ), start=1):  # fmt: skip
+        assert used(response) == str(number), response.text
+    assert response.status_code == 413
+    for path in ("/api/nothing", "/api/v1/nothing", "/_sim/nothing"):
+        assert "X-MBX-USED-WEIGHT" not in (await http.get(path)).headers
+    await change(runtime, replace(LIMITS, weight=Window(1, 60_000)))
+    await counting.clock.set_virtual(START_MS + 60_000)
+    assert [(await http.get(nowhere)).status_code for _ in range(2)] == [404, 429]
+    refused = await http.post(nowhere, content=b"x" * 70_000)
+    assert (refused.status_code, refused.headers["connection"]) == (429, "close")
+
+
 async def test_the_guides_dialect_and_sim_are_not_counted(
     counting: Venue, signer: Signer, alice: Api, runtime: Runtime
 ) -> None:
@@ -252,6 +269,41 @@ async def test_a_replacement_over_the_limit(counting: Venue, signer: Signer, run
     assert (body["data"]["cancelResult"], body["data"]["newOrderResult"]) == ("SUCCESS", "FAILURE")
     assert body["data"]["newOrderResponse"] == {"code": -1015, "msg": text}
     assert (await signed(signer, "GET", "/api/v3/openOrders", "symbol=BTCUSDT")).json() == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "cancel", "status", "code", "results"),
+    [
+        ("STOP_ON_FAILURE", "", 429, -2021, ("SUCCESS", "FAILURE")),
+        ("STOP_ON_FAILURE", "7", 429, -2022, ("FAILURE", "NOT_ATTEMPTED")),
+        ("ALLOW_FAILURE", "", 409, -2021, ("SUCCESS", "FAILURE")),
+        ("ALLOW_FAILURE", "7", 400, -2022, ("FAILURE", "FAILURE")),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 2])
+async def test_cancel_only_answers_by_binances_table(
+    counting: Venue,
+    signer: Signer,
+    runtime: Runtime,
+    mode: str,
+    cancel: str,
+    status: int,
+    code: int,
+    results: tuple[str, str],
+    limit: int,
+) -> None:
+    """rest-api.md, "Cancel an Existing Order and Send a New Order". `limit` 2: one more may be placed."""
+    await change(runtime, replace(LIMITS, short_orders=Window(limit, 10_000)))
+    order_id = (await signed(signer, "POST", "/api/v3/order", ORDER)).json()["orderId"]
+    modes = f"&cancelReplaceMode={mode}&orderRateLimitExceededMode=CANCEL_ONLY&cancelOrderId={cancel or order_id}"
+    new = ORDER if limit == 1 else ORDER.replace("0.01", "100")  # which nobody can pay for
+    response = await signed(signer, "POST", "/api/v3/order/cancelReplace", new + modes)
+    usual = {-2021: 409, -2022: 400}[code]
+    assert (response.status_code, response.json()["code"]) == (status if limit == 1 else usual, code), response.text
+    data = response.json()["data"]
+    assert (data["cancelResult"], data["newOrderResult"]) == results
+    assert ("Retry-After" in response.headers) is (limit == 1)
+    assert (data["newOrderResponse"] is None) is (results[1] == "NOT_ATTEMPTED")
 
 
 async def test_the_numbers_are_told(counting: Venue, signer: Signer, runtime: Runtime) -> None:
