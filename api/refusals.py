@@ -19,7 +19,7 @@ from api.callers import Caller
 from api.errors import answer_to
 from engine.errors import BadParameter, ExchangeError, Rejected
 from engine.queries import Clock
-from engine.refusals import Refusal, write_refusals
+from engine.refusals import Refusal, without_secrets, write_refusals
 from engine.venue import Venue
 
 ROOM: Final = 1_000  # refusals that wait to be written
@@ -28,7 +28,6 @@ PAUSE_SECONDS: Final = 0.1  # between two batches
 MOST_PARAMETERS: Final = 40
 LONGEST_TEXT: Final = 200
 KEY_ID_LENGTH: Final = 12
-UNTOLD: Final = frozenset(["signature", "apiKey"])  # the WebSocket API has the key among the parameters
 
 
 class Noted(NamedTuple):
@@ -69,8 +68,7 @@ class RefusalLog:
             return
         shown = {
             name[:LONGEST_TEXT]: text[:LONGEST_TEXT]
-            for name, text in islice(parameters.items(), MOST_PARAMETERS)
-            if name not in UNTOLD
+            for name, text in without_secrets(dict(islice(parameters.items(), MOST_PARAMETERS))).items()
         }
         self._waiting.append(Noted(time.monotonic(), command, shown, caller, error))
         self._noted.set()

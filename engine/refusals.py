@@ -2,16 +2,19 @@
 
 The fact a newcomer would get wrong: this stream is no part of the exchange's state. A refusal changes nothing; what
 stands here is written after the answer by whoever gave it, is capped, and may lack what a storm or a crash took away.
+What is secret is not written, and not read either: an older exchange may have written it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.runner import named_failure
 from engine.venue import Venue
 from engine.wire import NotSent, ReplyLost
 
+SECRETS = frozenset(["signature", "apikey", "api_key", "x-api-key", "x-mbx-apikey", "secret", "listenkey"])
 KEPT = 10_000  # entries, about
 PAGE = 500
 
@@ -44,6 +47,11 @@ _decode = msgspec.json.Decoder(Refusal).decode
 _encode = msgspec.json.Encoder().encode
 
 
+def without_secrets(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Those that may be shown; names in any case."""
+    return {name: text for name, text in parameters.items() if name.lower() not in SECRETS}
+
+
 async def write_refusals(venue: Venue, refusals: Sequence[Refusal]) -> None:
     """Append them, in one round trip, and let the oldest go. Raises EngineUnavailable, OutcomeUnknown."""
     key = venue.keys.refusals
@@ -67,7 +75,7 @@ async def read_refusals(
         page = await venue.runner.command("XREVRANGE", venue.keys.refusals, end, "-", "COUNT", PAGE)
         for _, (_, data) in page:
             if mark in data and (refusal := _decode(data)).account == account and is_wanted(refusal):
-                found.append(refusal)
+                found.append(replace(refusal, parameters=without_secrets(refusal.parameters)))
         if len(page) < PAGE:
             break
         end = f"({page[-1][0].decode()}"

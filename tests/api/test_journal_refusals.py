@@ -13,7 +13,7 @@ from api.errors import BadParameter
 from api.refusals import ROOM
 from api.router import Router
 from api.runtime import Runtime
-from engine.refusals import KEPT, read_refusals
+from engine.refusals import KEPT, Refusal, read_refusals, write_refusals
 from engine.venue import Venue
 from simulation.endpoints import ENDPOINTS as SIMULATION
 from tests.api.conftest import ACCOUNTS, Api, limit_order
@@ -38,6 +38,25 @@ async def a_little_later(venue: Venue) -> None:
 
 async def sim(http: httpx.AsyncClient, path: str, **parameters: Any) -> httpx.Response:
     return await http.get(f"/_sim/{path}", params=parameters, headers=TOKEN)
+
+
+async def test_no_secret_that_stands_with_a_refusal_is_told(
+    http: httpx.AsyncClient, alice: Api, venue: Venue, runtime: Runtime
+) -> None:
+    wish = {"symbol": "BTCUSDT", "newClientOrderId": "wish"}
+    order = {**limit_order("BUY", "49000", "100"), **wish}
+    await alice.error("POST", "/order", **order, APIKEY="hidden-1", listenKey="hidden-2", signature="hidden-3")
+    await runtime.refusals.flush()
+    old = Refusal(  # as an older exchange wrote it
+        now_ms=1, account=ALICE, command="order.place", reason="quantity: EMPTY", code=-1105, text="no",
+        parameters={**wish, "apiKey": "hidden-4", "signature": "hidden-5"},
+    )  # fmt: skip
+    await write_refusals(venue, [old])
+    assert "hidden-4" in str(await venue.runner.command("XRANGE", venue.keys.refusals, "-", "+"))
+    assert "hidden-1" not in str(await venue.runner.command("XRANGE", venue.keys.refusals, "-", "+"))
+    response = await sim(http, "orders/journal", user="alice", symbol="BTCUSDT", clientOrderId="wish")
+    assert len(response.json()["lines"]) == 2
+    assert "hidden" not in response.text
 
 
 async def test_refused_orders_have_journals_by_their_client_id(
