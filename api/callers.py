@@ -7,6 +7,7 @@ import msgspec
 from api.dialects import Dialect
 from engine.commands import credential_of
 from engine.rate_limits import Charge
+from engine.unsaid import Unsaid
 
 
 class Permission(StrEnum):
@@ -37,7 +38,7 @@ class Caller(msgspec.Struct, frozen=True):
         return credential_of(self.key_digest, self.until_us)
 
 
-class RawRequest(msgspec.Struct, frozen=True):
+class RawRequest(Unsaid, msgspec.Struct, frozen=True):
     """What authentication looks at. A signature covers `query` and `body` as they were received.
 
     `address` is that of the peer, whatever headers say of others; empty where there is none (a Unix socket).

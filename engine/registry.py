@@ -13,9 +13,10 @@ from engine.keys import Keys
 from engine.rate_limits import RateLimits, read_rate_limits
 from engine.runner import Runner, Stale
 from engine.types import TAPE_MAKER, TAPE_TAKER, UNIT, Fault, SymbolSpec, SymbolStatus
+from engine.unsaid import Unsaid
 
 
-class KeyRecord(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class KeyRecord(Unsaid, msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """What authentication needs of an API key. Account and permissions come first: scripts look at them as text."""
 
     account: int

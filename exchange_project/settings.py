@@ -143,7 +143,12 @@ WHITENOISE_USE_FINDERS = True  # served from the packages: no collectstatic step
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "exchange_project.log_lines.MaskingFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": EXCHANGE_OPTIONS["EXCHANGE_LOG_LEVEL"]},
     # Django brings handlers of its own, one of them mails the admins: everything goes to the one above.

@@ -19,6 +19,7 @@ from api.callers import Caller
 from api.router import sim_endpoints
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
+from engine.unsaid import Unsaid
 from simulation import answers
 from simulation.rendering import key_shown, known_key_shown
 from simulation.threads import in_sql
@@ -40,7 +41,7 @@ class NewKey(Struct, kw_only=True, rename="camel"):
     public_key: str = ""
 
 
-class KeyChange(Struct, kw_only=True, rename="camel"):
+class KeyChange(Unsaid, Struct, kw_only=True, rename="camel"):
     api_key: str
     label: str | None = None
     permissions: str | None = None
@@ -49,7 +50,7 @@ class KeyChange(Struct, kw_only=True, rename="camel"):
     disabled: bool | None = None
 
 
-class OneKey(Struct, kw_only=True, rename="camel"):
+class OneKey(Unsaid, Struct, kw_only=True, rename="camel"):
     api_key: str
 
 

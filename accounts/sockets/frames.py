@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.unsaid import Unsaid
 from markets.consumers import LARGEST_FRAME
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(Unsaid, msgspec.Struct, frozen=True):
     """A JSON object's members. An id stays the bytes it came as, so 1.0, null and a 64-bit number survive."""
 
     method: Any = None
@@ -20,6 +21,9 @@ class Frame(NamedTuple):
 
     text: str | None
     request: Request | None
+
+    def __repr__(self) -> str:
+        return "Frame(…)"  # it may have an API key in it
 
     @property
     def is_too_large(self) -> bool:

@@ -12,17 +12,18 @@ from api.callers import Caller, Permission
 from api.dialects import V3
 from api.router import EndpointTable, Nothing
 from api.runtime import Runtime
+from engine.unsaid import Unsaid
 from markets import answers as public_answers
 
 ENDPOINTS: Final = EndpointTable(V3)
 WEIGHT: Final = 2
 
 
-class ListenKeyRequest(msgspec.Struct, kw_only=True, rename="camel"):
+class ListenKeyRequest(Unsaid, msgspec.Struct, kw_only=True, rename="camel"):
     listen_key: str
 
 
-class ListenKeyView(msgspec.Struct, rename="camel"):
+class ListenKeyView(Unsaid, msgspec.Struct, rename="camel"):
     listen_key: str
 
 

@@ -12,9 +12,10 @@ from accounts.user_events.answers_first import AnswersFirst
 from accounts.user_events.subscriptions import AccountSubscription
 from accounts.websocket_api.preferences import Preferences
 from api.runtime import Runtime
+from engine.unsaid import Unsaid
 
 
-class Session(msgspec.Struct, frozen=True):
+class Session(Unsaid, msgspec.Struct, frozen=True):
     """A key that has logged on: its requests need neither key nor signature. `since_ms` on the venue's clock."""
 
     api_key: str

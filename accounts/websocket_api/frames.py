@@ -10,11 +10,12 @@ import msgspec
 from api.errors import INVALID_ID, INVALID_JSON, INVALID_METHOD, INVALID_PARAMS, Refused
 from api.parameters import Texts, read_json
 from api.request_ids import NO_ID, is_request_id
+from engine.unsaid import Unsaid
 
 _OBJECT: Final = ord("{")
 
 
-class _Members(msgspec.Struct, frozen=True):
+class _Members(Unsaid, msgspec.Struct, frozen=True):
     """What came, every member still to be looked at: one that is wrong is answered by its name."""
 
     id: msgspec.Raw = msgspec.Raw()
@@ -22,7 +23,7 @@ class _Members(msgspec.Struct, frozen=True):
     params: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(Unsaid, msgspec.Struct, frozen=True):
     """A request that could be read: its id as JSON, its method, its parameters as text."""
 
     id: msgspec.Raw

@@ -15,11 +15,12 @@ from accounts.websocket_api.user_streams import end
 from api.callers import Caller
 from api.errors import BAD_KEY, HMAC_CANNOT_LOG_ON, RSA_CANNOT_LOG_ON, Refused
 from api.router import Nothing
+from engine.unsaid import Unsaid
 
 METHODS: Final = ConnectionMethods()
 
 
-class LogOnRequest(msgspec.Struct, kw_only=True, rename="camel"):
+class LogOnRequest(Unsaid, msgspec.Struct, kw_only=True, rename="camel"):
     api_key: str
 
 
