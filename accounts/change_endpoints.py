@@ -172,7 +172,7 @@ async def amend_order(request: AmendRequest, caller: Caller, runtime: Runtime) -
     client_order_id = which_order(request)
     new_id = checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
     spec = await spec_of(runtime, request.symbol)
-    lots = read_quantity(request.new_qty, spec, "newQty")
+    lots = read_quantity(request.new_qty, spec.lot_units, "newQty")
     try:
         order = await runtime.venue.queries.order(
             caller.account, spec.symbol, order_id=request.order_id, client_order_id=client_order_id

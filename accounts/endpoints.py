@@ -119,15 +119,16 @@ async def place_order(request: NewOrder, caller: Caller, runtime: Runtime) -> Pl
     """A new order."""
     client_order_id = check_form(request, caller)
     kind = request.new_order_resp_type or usual_response(request.type, caller)
+    registry = runtime.venue.registry
     for _ in range(RULES_TRIES):
-        spec = await spec_of(runtime, request.symbol)
+        spec = registry.known_specs.get(request.symbol) or await spec_of(runtime, request.symbol)
         command = to_command(request, spec, caller, client_order_id)
         check_order(command, spec)
         try:
             placed = await runtime.venue.gateway.place_order(command)
             return new_order_view(spec, placed, kind)
         except Stale:
-            runtime.venue.registry.forget()
+            registry.forget()
     raise EngineUnavailable(f"the rules of {request.symbol} keep changing")
 
 

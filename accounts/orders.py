@@ -80,6 +80,8 @@ _terms_of = attrgetter(
     "peg_price_type", "peg_offset_type", "peg_offset_value",
 )  # fmt: skip
 _NO_TERMS: Final = (None,) * 9
+_peg_of = attrgetter("peg_price_type", "peg_offset_type", "peg_offset_value")
+_NO_PEG: Final = (None,) * 3
 
 
 def _form(*required: str, optional: tuple[str, ...] = ()) -> Form:
@@ -112,7 +114,7 @@ def check_form(request: NewOrder, caller: Caller, *, has_quantity: bool = True) 
     kind = request.type
     form = FORMS[kind]
     values = _judged_of(request)
-    is_pegged = _check_peg(request)
+    is_pegged = _peg_of(request) != _NO_PEG and _check_peg(request)
     for at in form.required:
         name = _NAMES[at]
         is_free = (is_pegged and name == "price") or (not has_quantity and name == "quantity")
@@ -128,7 +130,9 @@ def check_form(request: NewOrder, caller: Caller, *, has_quantity: bool = True) 
         _check_time_in_force(request, caller)
     if (form is _STOP or form is _STOP_LIMIT) and request.stop_price is None and request.trailing_delta is None:
         raise one_of_two_missing("stopPrice", "trailingDelta")
-    return checked_client_id(request.new_client_order_id, "newClientOrderId") or new_client_id()
+    if request.new_client_order_id is None:
+        return new_client_id()
+    return checked_client_id(request.new_client_order_id, "newClientOrderId")
 
 
 def _check_peg(request: NewOrder) -> bool:
@@ -173,8 +177,8 @@ def to_command(request: NewOrder, spec: SymbolSpec, caller: Caller, client_order
         side=request.side,
         type=request.type,
         time_in_force=request.time_in_force or caller.dialect.default_time_in_force or TimeInForce.GTC,
-        price_ticks=0 if request.price is None else read_price(request.price, spec),
-        lots=0 if request.quantity is None else read_quantity(request.quantity, spec),
+        price_ticks=0 if request.price is None else read_price(request.price, spec.tick_units),
+        lots=0 if request.quantity is None else read_quantity(request.quantity, spec.lot_units),
         quote_order_atoms=0 if by_quote is None else read_quote_amount(by_quote, spec),
         stp=spec.default_stp,
         client_order_id=client_order_id,
@@ -204,7 +208,7 @@ def _with_terms(order: PlaceOrder, request: NewOrder, spec: SymbolSpec) -> Place
 
 
 def _read_stop(text: str, spec: SymbolSpec) -> int:
-    stop_ticks = read_price(text, spec, "stopPrice")
+    stop_ticks = read_price(text, spec.tick_units, "stopPrice")
     if stop_ticks == 0:
         zero = {"price_ticks": 0, "min_ticks": spec.min_price_ticks, "max_ticks": spec.max_price_ticks}
         raise Rejected(Reason.FILTER_PRICE, "a stop price of zero", numbers=zero, field="stopPrice")
@@ -218,7 +222,7 @@ def _read_trailing(bips: int) -> int:
 
 
 def _read_iceberg(text: str, spec: SymbolSpec) -> int:
-    iceberg_lots = read_quantity(text, spec, "icebergQty")
+    iceberg_lots = read_quantity(text, spec.lot_units, "icebergQty")
     if iceberg_lots == 0:
         zero = {"lots": 0, "min_lots": spec.min_lots, "max_lots": spec.max_lots}
         raise Rejected(Reason.FILTER_LOT_SIZE, "an icebergQty of zero", numbers=zero, field="icebergQty")
@@ -239,11 +243,6 @@ def is_client_id(text: str) -> bool:
     return _CLIENT_ORDER_ID.fullmatch(text) is not None
 
 
-def new_client_id() -> str:
-    """22 characters that nobody has."""
-    return next(_client_ids)
-
-
 def _random_ids() -> Iterator[str]:
     while True:
         text = secrets.token_urlsafe(CLIENT_ID_LENGTH * _IDS_AT_ONCE)  # is longer: four characters for three bytes
@@ -251,4 +250,4 @@ def _random_ids() -> Iterator[str]:
             yield text[first : first + CLIENT_ID_LENGTH]
 
 
-_client_ids = _random_ids()
+new_client_id: Final = _random_ids().__next__  # 22 characters that nobody has

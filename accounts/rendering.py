@@ -158,28 +158,29 @@ def accepted_view(spec: SymbolSpec, placed: Placed) -> AcceptedView:
 
 def placed_view(spec: SymbolSpec, placed: Placed, *, in_full: bool = True) -> PlacedView:
     order, terms = placed.order, placed.order.terms
+    is_plain = terms is None  # most are: nothing of theirs needs to be looked up elsewhere
     view = PlacedView(
         spec.symbol,
         order.order_id,
-        list_of(order),
+        NO_LIST if is_plain else list_of(order),
         order.client_order_id,
         order.updated_ms,
-        price_text(spec, order.own_price_ticks),
-        quantity_text(spec, order.lots) if order.has_quantity else UNSET,
-        quantity_text(spec, order.filled_lots),
+        price_text(spec, order.price_ticks if is_plain else order.own_price_ticks),
+        quantity_text(spec, order.lots) if is_plain or order.has_quantity else UNSET,
+        quantity_text(spec, order.lots - order.left_lots if is_plain else order.filled_lots),
         quote_text(spec, order.quote_order_atoms),
         quote_text(spec, order.filled_quote_atoms),
         order.status,
         order.time_in_force,
         order.type,
         order.side,
-        stop_price_of(spec, order),
-        order.created_ms if terms is None else terms.working_ms or NEVER,
-        iceberg_quantity_of(spec, order),
-        StpMode.NONE if terms is None else terms.stp,
-        [_fill_view(spec, fill) for fill in placed.fills] if in_full else UNSET,
+        UNSET if is_plain else stop_price_of(spec, order),
+        order.created_ms if is_plain else order.working_ms or NEVER,
+        UNSET if is_plain else iceberg_quantity_of(spec, order),
+        StpMode.NONE if is_plain else stp_of(order),
+        ([_fill_view(spec, fill) for fill in placed.fills] if placed.fills else []) if in_full else UNSET,
     )
-    if terms is None and order.status is not OrderStatus.EXPIRED:
+    if is_plain and order.status is not OrderStatus.EXPIRED:
         return view
     if placed.prevented and in_full:
         view.prevented_matches = [_prevented_view(spec, match) for match in placed.prevented]

@@ -9,25 +9,29 @@ from functools import lru_cache
 from engine.amounts import to_atoms
 from engine.commands import PlaceOrder
 from engine.errors import Reason, Rejected
-from engine.types import BALANCE_LIMIT, ORDER_LIMIT, PRICE_DECIMALS, Feature, ListKind, OrderType, SymbolSpec
+from engine.types import BALANCE_LIMIT, PRICE_DECIMALS, Feature, ListKind, OrderType, SymbolSpec
+
+TEXTS_KEPT = 16_384  # orders come with the same few quantities, and prices near each other
 
 
-def read_price(text: str, spec: SymbolSpec, field: str = "price") -> int:
-    """The price in ticks. Raises BadParameter, Rejected FILTER_PRICE for a price off the tick."""
+@lru_cache(maxsize=TEXTS_KEPT)
+def read_price(text: str, tick_units: int, field: str = "price") -> int:
+    """The price in ticks of 1e-8 times `tick_units`. Raises BadParameter, Rejected FILTER_PRICE off the tick."""
     units = to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field=field)
-    price_ticks, rest = divmod(units, spec.tick_units)
+    price_ticks, rest = divmod(units, tick_units)
     if rest:
-        sizes = {"price_units": units, "step_units": spec.tick_units}
+        sizes = {"price_units": units, "step_units": tick_units}
         raise Rejected(Reason.FILTER_PRICE, f"{text} is not a whole number of ticks", numbers=sizes, field=field)
     return price_ticks
 
 
-def read_quantity(text: str, spec: SymbolSpec, field: str = "quantity") -> int:
-    """The quantity in lots. Raises BadParameter, Rejected FILTER_LOT_SIZE for a quantity off the lot."""
+@lru_cache(maxsize=TEXTS_KEPT)
+def read_quantity(text: str, lot_units: int, field: str = "quantity") -> int:
+    """The quantity in lots of 1e-8 times `lot_units`. Raises BadParameter, Rejected FILTER_LOT_SIZE off the lot."""
     units = to_atoms(text, decimals=PRICE_DECIMALS, limit=BALANCE_LIMIT, field=field)
-    lots, rest = divmod(units, spec.lot_units)
+    lots, rest = divmod(units, lot_units)
     if rest:
-        sizes = {"quantity_units": units, "step_units": spec.lot_units}
+        sizes = {"quantity_units": units, "step_units": lot_units}
         raise Rejected(Reason.FILTER_LOT_SIZE, f"{text} is not a whole number of lots", numbers=sizes, field=field)
     return lots
 
@@ -40,13 +44,6 @@ def read_quote_amount(text: str, spec: SymbolSpec) -> int:
     return quote_atoms
 
 
-@lru_cache(maxsize=4_096)
-def max_notional_atoms(spec: SymbolSpec) -> int:
-    """The largest amount of quote one order may be worth: above it the engine's numbers stop being exact."""
-    _, divisor = spec.notional_ratio
-    return (ORDER_LIMIT + 1 - divisor) // divisor
-
-
 def check_order(order: PlaceOrder, spec: SymbolSpec, *, has_quantity: bool = True) -> None:
     """What the symbol supports, then PRICE_FILTER, LOT_SIZE, NOTIONAL and the filters that only some orders meet.
 
@@ -54,6 +51,7 @@ def check_order(order: PlaceOrder, spec: SymbolSpec, *, has_quantity: bool = Tru
     quantity, and of one which has nothing but a trailing delta, is judged at the reference price or the last one, which
     only the script knows for sure (lua/lib/placing.lua), as it does what is open (lua/lib/limits.lua). Raises Rejected.
     """
+    price_ticks, lots = order.price_ticks, order.lots
     if order.type not in spec.order_types:
         raise Rejected(Reason.NOT_SUPPORTED, f"{order.type.replace('_', ' ').capitalize()} orders")
     if order.peg and Feature.PEG in spec.not_offered:
@@ -63,18 +61,18 @@ def check_order(order: PlaceOrder, spec: SymbolSpec, *, has_quantity: bool = Tru
     if order.quote_order_atoms:
         _check_worth(order.quote_order_atoms, spec, "quoteOrderQty")
         return
-    if order.price_ticks or (order.type.has_limit and not order.peg):  # the book gives a pegged order a good price
-        _check_price(order.price_ticks, spec, "price")
+    if price_ticks or (order.type.has_limit and not order.peg):  # the book gives a pegged order a good price
+        _check_price(price_ticks, spec, "price")
     if order.stop_ticks:
         _check_price(order.stop_ticks, spec, "stopPrice")
     if not has_quantity:
         _check_unsized(order, spec)
         return
-    check_lots(order.lots, spec)
+    check_lots(lots, spec)
     if order.type is OrderType.MARKET:
-        _check_market_lots(order.lots, spec)
-    elif price_ticks := order.price_ticks or order.stop_ticks:
-        check_notional(price_ticks, order.lots, spec)
+        _check_market_lots(lots, spec)
+    elif price_ticks := price_ticks or order.stop_ticks:
+        check_notional(price_ticks, lots, spec)
     if order.iceberg_lots:
         _check_iceberg(order, spec)
     if order.trailing_bips:
@@ -107,7 +105,9 @@ def check_lots(lots: int, spec: SymbolSpec, field: str = "quantity") -> None:
 
 def check_notional(price_ticks: int, lots: int, spec: SymbolSpec) -> None:
     """Raises Rejected FILTER_NOTIONAL."""
-    _check_worth(spec.notional_ceil(price_ticks, lots), spec, "")
+    quote_atoms = spec.notional_ceil(price_ticks, lots)
+    if not spec.min_notional_atoms <= quote_atoms <= spec.max_notional_atoms:
+        raise _wrong_worth(quote_atoms, spec, "")
 
 
 def _check_price(price_ticks: int, spec: SymbolSpec, field: str) -> None:
@@ -117,14 +117,14 @@ def _check_price(price_ticks: int, spec: SymbolSpec, field: str) -> None:
 
 
 def _check_worth(quote_atoms: int, spec: SymbolSpec, field: str) -> None:
-    if not spec.min_notional_atoms <= quote_atoms <= max_notional_atoms(spec):
+    if not spec.min_notional_atoms <= quote_atoms <= spec.max_notional_atoms:
         raise _wrong_worth(quote_atoms, spec, field)
 
 
 def _wrong_worth(quote_atoms: int, spec: SymbolSpec, field: str) -> Rejected:
     bounds = {
         "notional_quote_atoms": quote_atoms, "min_quote_atoms": spec.min_notional_atoms,
-        "max_quote_atoms": max_notional_atoms(spec),
+        "max_quote_atoms": spec.max_notional_atoms,
     }  # fmt: skip
     return Rejected(Reason.FILTER_NOTIONAL, "outside of minNotional and maxNotional", numbers=bounds, field=field)
 

@@ -5,7 +5,7 @@ ticks, quantities in lots, money in atoms (the smallest unit of its asset, 8 dec
 """
 
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property
 from math import gcd
 
 import msgspec
@@ -180,7 +180,7 @@ class SymbolStatus(StrEnum):
     BREAK = "BREAK"
 
 
-class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, dict=True):  # for what is worked out once
     """The rules of one symbol, as stored in `{venue}:symbols` (JSON).
 
     `tick_units` and `lot_units` are the tick and lot size in 1e-8 (0.01 is 1_000_000). `rules_version` grows with
@@ -327,10 +327,19 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         """The engine computes the reference price (ARITHMETIC_MEAN)."""
         return self.reference_bucket_ms > 0 and self.reference_buckets > 0
 
-    @property
+    @cached_property
     def notional_ratio(self) -> tuple[int, int]:
         """(multiplier, divisor) in lowest terms: quote_atoms = price_ticks * lots * multiplier / divisor."""
-        return _notional_ratio(self)
+        multiplier: int = self.tick_units * self.lot_units * 10**self.quote_decimals
+        divisor = UNIT * UNIT
+        common = gcd(multiplier, divisor)
+        return multiplier // common, divisor // common
+
+    @cached_property
+    def max_notional_atoms(self) -> int:
+        """The largest amount of quote one order may be worth: above it the engine's numbers stop being exact."""
+        _, divisor = self.notional_ratio
+        return (ORDER_LIMIT + 1 - divisor) // divisor
 
     def notional_floor(self, price_ticks: int, lots: int) -> int:
         """Quote atoms that a fill moves: rounded down, the same integer on both legs."""
@@ -341,15 +350,6 @@ class SymbolSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         """Quote atoms that a resting buy must set aside: rounded up, what remains is returned at its end."""
         multiplier, divisor = self.notional_ratio
         return -(-price_ticks * lots * multiplier // divisor)
-
-
-@lru_cache(maxsize=4_096)
-def _notional_ratio(spec: SymbolSpec) -> tuple[int, int]:
-    """Worked out once a symbol: every order asks for it."""
-    multiplier: int = spec.tick_units * spec.lot_units * 10**spec.quote_decimals
-    divisor = UNIT * UNIT
-    common = gcd(multiplier, divisor)
-    return multiplier // common, divisor // common
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

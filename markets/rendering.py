@@ -6,7 +6,6 @@ The fact a newcomer would get wrong: ticks and lots are not powers of ten, so ev
 from functools import lru_cache
 
 from engine.amounts import to_text
-from engine.filters import max_notional_atoms
 from engine.queries import Aggregate, MarketState, PublicTrade
 from engine.types import PRICE_DECIMALS, UNIT, SymbolSpec
 from markets.klines import Kline
@@ -33,7 +32,8 @@ def atoms_text(atoms: int, decimals: int) -> str:
 
 
 def quote_text(spec: SymbolSpec, quote_atoms: int) -> str:
-    return atoms_text(quote_atoms, spec.quote_decimals)
+    decimals = spec.quote_decimals
+    return units_text(quote_atoms) if decimals == PRICE_DECIMALS else to_text(quote_atoms, decimals=decimals)
 
 
 def level_texts(spec: SymbolSpec, levels: list[tuple[int, int]]) -> list[tuple[str, str]]:
@@ -203,7 +203,7 @@ def filters_view(spec: SymbolSpec) -> list[dict[str, object]]:
             "filterType": "NOTIONAL",
             "minNotional": quote_text(spec, spec.min_notional_atoms),
             "applyMinToMarket": True,
-            "maxNotional": quote_text(spec, max_notional_atoms(spec)),
+            "maxNotional": quote_text(spec, spec.max_notional_atoms),
             "applyMaxToMarket": True,
             "avgPriceMins": 0,
         }

@@ -10,7 +10,6 @@ from typing import Final
 from accounts.journal.words import Line, Numbers, Words
 from engine.amounts import to_short_text
 from engine.errors import Reason
-from engine.filters import max_notional_atoms
 from engine.records import OrderRecord
 from engine.refusals import Refusal, read_refusals
 from engine.venue import Venue
@@ -136,7 +135,7 @@ def _too_large(case: Case) -> str:
     at = f" at {case['price']}" if case.raw.get("price_ticks") else ""
     if case.words is None:
         raise KeyError("the symbol")
-    most = f"{case.words.quote(max_notional_atoms(case.words.spec))} {case.words.spec.quote}"
+    most = f"{case.words.quote(case.words.spec.max_notional_atoms)} {case.words.spec.quote}"
     return f"quantity {case['quantity']}{at} is more than one order may have, which may be worth {most} at most"
 
 

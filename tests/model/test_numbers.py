@@ -155,7 +155,7 @@ async def test_numbers_of_any_size_are_exact(pair: Pair) -> None:
 def judged(price: str, quantity: str) -> str:
     """ "ok", or what the symbol's filters say."""
     try:
-        ticks, lots = read_price(price, BTCUSDT), read_quantity(quantity, BTCUSDT)
+        ticks, lots = read_price(price, BTCUSDT.tick_units), read_quantity(quantity, BTCUSDT.lot_units)
         check_order(limit(1, Side.BUY, ticks, lots), BTCUSDT)
     except Rejected as error:
         return str(error.reason)

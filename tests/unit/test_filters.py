@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from engine.commands import PlaceOrder
 from engine.errors import BadParameter, Reason, Rejected
-from engine.filters import check_order, max_notional_atoms, read_price, read_quantity, read_quote_amount
+from engine.filters import check_order, read_price, read_quantity, read_quote_amount
 from engine.types import ORDER_LIMIT, OrderType, Side, StpMode, SymbolSpec
 
 BTCUSDT = SymbolSpec(
@@ -30,20 +30,20 @@ def order(spec: SymbolSpec = BTCUSDT, **numbers: Any) -> PlaceOrder:
     ("text", "ticks"), [("50000.10", 5_000_010), ("0.01", 1), ("1e2", 10_000), ("0", 0), ("5e-1", 50)]
 )
 def test_a_price_becomes_ticks(text: str, ticks: int) -> None:
-    assert read_price(text, BTCUSDT) == ticks
+    assert read_price(text, BTCUSDT.tick_units) == ticks
 
 
 @pytest.mark.parametrize("text", ["0.001", "50000.105", "1e-08"])
 def test_a_price_off_the_tick_fails_the_filter(text: str) -> None:
     with pytest.raises(Rejected) as caught:
-        read_price(text, BTCUSDT)
+        read_price(text, BTCUSDT.tick_units)
     assert caught.value.reason is Reason.FILTER_PRICE
 
 
 @pytest.mark.parametrize("text", ["0.000001", "1.0000001", "1e-8"])
 def test_a_quantity_off_the_lot_fails_the_filter(text: str) -> None:
     with pytest.raises(Rejected) as caught:
-        read_quantity(text, BTCUSDT)
+        read_quantity(text, BTCUSDT.lot_units)
     assert caught.value.reason is Reason.FILTER_LOT_SIZE
 
 
@@ -154,5 +154,5 @@ def test_no_order_trails_where_prices_are_too_large_to_be_followed_exactly(max_p
 
 def test_the_largest_notional_is_what_lua_computes_exactly() -> None:
     _, divisor = ETHBTC.notional_ratio
-    largest = max_notional_atoms(ETHBTC)
+    largest = ETHBTC.max_notional_atoms
     assert largest * divisor + divisor - 1 <= ORDER_LIMIT < (largest + 1) * divisor + divisor - 1
