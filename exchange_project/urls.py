@@ -14,11 +14,13 @@ from api.dialects import BARE
 from api.errors import UNKNOWN, Answer, unknown_path
 from api.router import CONTENT_TYPE
 from exchange_project.documents import docs_page
+from exchange_project.logins import LoginForm
 from markets.pages import front_page
 
 admin.site.site_header = "Simulated spot exchange"
 admin.site.site_title = "exchange admin"
 admin.site.index_title = "What is there, and what may be done about it"
+admin.site.login_form = LoginForm
 admin.site.enable_nav_sidebar = False  # templates/admin/base_site.html has a row of links instead
 
 urlpatterns = [

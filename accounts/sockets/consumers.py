@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from django.conf import settings
 
 from accounts.sockets.binance import BinanceDialogue
-from accounts.sockets.dialogue import Dialogue
+from accounts.sockets.dialogue import TOO_MANY_REQUESTS, Dialogue
 from accounts.sockets.frames import Frame, Request, read_frame
 from accounts.sockets.guide import GuideDialogue
 from api.errors import Refused
@@ -20,7 +20,6 @@ from api.time_units import TimeUnit, read_time_unit
 from markets.consumers import StreamConsumer
 
 BINANCE_METHODS = ("LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")  # those the guide has not
-TOO_MANY_REQUESTS = "Too many requests"  # Binance's word when it hangs up
 
 
 def query_values(query: bytes, name: str) -> Iterator[str]:

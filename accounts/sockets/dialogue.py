@@ -10,6 +10,8 @@ from api.runtime import Runtime
 from api.subscriptions import Place, Subscriber
 from markets.consumers import StreamConsumer
 
+TOO_MANY_REQUESTS = "Too many requests"  # Binance's word when it hangs up
+
 
 class Dialogue(ABC):
     """One socket's talk in one form: requests in, answers into its queue, and what it has opened meanwhile."""

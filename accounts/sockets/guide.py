@@ -11,9 +11,10 @@ from django.conf import settings
 
 from accounts.auth import KEY, Hearing
 from accounts.digests import key_digest
-from accounts.sockets.dialogue import Dialogue
+from accounts.sockets.dialogue import TOO_MANY_REQUESTS, Dialogue
 from accounts.sockets.frames import Frame, Request
 from accounts.streams import USER_KINDS, UserStreams
+from api.pace import Pace
 from api.subscriptions import Listener, Place, named_envelope
 from engine.errors import EngineUnavailable
 from markets.consumers import LARGEST_FRAME, StreamConsumer
@@ -90,6 +91,7 @@ class GuideDialogue(Dialogue):
     def __init__(self, socket: StreamConsumer) -> None:
         super().__init__(socket)
         self._session: Session | None = None
+        self._failures = Pace(settings.EXCHANGE_SOCKET_MESSAGES)
 
     async def hear(self, frame: Frame) -> None:
         id_: AnyId = msgspec.UNSET
@@ -129,7 +131,12 @@ class GuideDialogue(Dialogue):
         api_key = params.get("api_key")
         if not isinstance(api_key, str) or not api_key:
             raise Refusal('api_key is missing: send {"method": "auth", "params": {"api_key": "..."}}')
-        session = await self._session_of(api_key)
+        try:
+            session = await self._session_of(api_key)
+        except Refusal:
+            if self._failures.is_exceeded():  # nobody looks for keys here
+                self._socket.hang_up(TOO_MANY_REQUESTS)
+            raise
         if self._session is not None and self._session.account != session.account:
             for name, place in list(self.places.items()):
                 if isinstance(place, UserPlace):

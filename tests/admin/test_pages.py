@@ -1,8 +1,11 @@
 """The front page, and what every page of the admin has: where to go next, and what an empty one says."""
 
 import re
+import time
 
 import pytest
+from django.contrib.auth import forms
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
@@ -10,6 +13,7 @@ from accounts.models import ApiKey
 from accounts.services import CreatedUser, revoke_api_key
 from archive.models import ArchivedTransfer
 from engine.types import Side
+from exchange_project import logins
 from markets.models import Symbol
 from tests.admin.conftest import page, place
 
@@ -123,3 +127,36 @@ def test_void_rows_are_shown_when_they_are_asked_for(staff: Client) -> None:
     assert found(void="yes") == [2]
     assert found(void="all") == [2, 1]
     assert "rows that count" in page(staff.get("/admin/archive/archivedtransfer/"))
+
+
+def test_a_password_cannot_be_found_by_asking(
+    client: Client, admin_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "TRIES", logins.Tries())
+    wrong, right = ({"username": "admin", "password": password} for password in ("wrong", "password"))
+    for _ in range(logins.MOST_TRIES - 1):
+        assert "Please enter the correct username" in page(client.post("/admin/login/", wrong))
+    assert client.post("/admin/login/", right).status_code == 302, "who succeeds begins anew"
+    client.logout()
+    for _ in range(logins.MOST_TRIES):
+        assert "Please enter the correct username" in page(client.post("/admin/login/", wrong))
+    looked: list[object] = []
+    monkeypatch.setattr(forms, "authenticate", lambda *arguments, **fields: looked.append(fields))
+    assert "Too many logins have failed. Try again in 300 seconds." in page(client.post("/admin/login/", right))
+    assert looked == [], "nobody looks at the password"
+    monkeypatch.undo()
+    elsewhere = client.post("/admin/login/", right, REMOTE_ADDR="10.0.0.1")
+    assert elsewhere.status_code == 302
+
+
+def test_of_very_many_addresses_the_latest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logins, "MOST_ADDRESSES", 3)
+    tries = logins.Tries()
+    for number in range(10):
+        for _ in range(logins.MOST_TRIES):
+            assert tries.wait_s(str(number)) == 0
+    assert [tries.wait_s(str(number)) > 0 for number in (9, 8, 7)] == [True] * 3
+    assert tries.wait_s("1") == 0
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + logins.WINDOW_S)
+    assert tries.wait_s("9") == 0

@@ -14,7 +14,7 @@ from engine.venue import Venue
 from exchange_project.options import SOCKET_ATTEMPTS
 from exchange_project.sockets import is_known_host, most_attempts_of
 from tests.ws.binance import PATIENCE_S, streaming
-from tests.ws.conftest import connected, serving
+from tests.ws.conftest import connected, give_key, serving
 from tests.ws.test_frames import CLOSE, PING, PONG, frame, wired
 
 
@@ -35,6 +35,18 @@ async def test_who_sends_more_than_five_messages_in_a_second_is_closed(ws_url: s
             await client.socket.send('{"method":"LIST_SUBSCRIPTIONS","id":6}')
         else:
             await (client.socket.ping() if kind == "ping" else client.socket.pong())
+        assert await closed(client.socket) == (1008, "Too many requests")
+
+
+async def test_who_looks_for_keys_in_the_guides_form_is_closed(ws_url: str, venue: Venue, alice: int) -> None:
+    key = await give_key(venue, alice, "alice", "k1")
+    async with connected(ws_url) as client:
+        for _ in range(10):  # who knows one may show it as often as he likes, and ask what he likes
+            await client.auth(key)
+            await client.ask("ping")
+        for number in range(5):
+            assert (await client.ask("auth", api_key=f"wrong-{number}"))["error"] == "invalid API key"
+        await client.socket.send('{"method":"auth","params":{"api_key":"wrong-5"},"id":6}')
         assert await closed(client.socket) == (1008, "Too many requests")
 
 
