@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from accounts.list_rendering import list_view
+from accounts.lists.rendering import list_view
 from accounts.rendering import (
     SpecialFields,
     iceberg_quantity_of,

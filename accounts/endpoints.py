@@ -12,8 +12,8 @@ import msgspec
 from accounts import answers, weights
 from accounts.commissions import account_commission_view, commission_of, commission_view, order_commission_view
 from accounts.history import Span, all_orders, list_ids_of, one_order, prevented_matches_of, trades_of
-from accounts.list_history import one_list
-from accounts.list_rendering import ListView, canceled_list_view
+from accounts.lists.history import one_list
+from accounts.lists.rendering import ListView, canceled_list_view
 from accounts.match_rendering import own_trade_view, prevented_match_view
 from accounts.orders import (
     NewOrder,

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from accounts.execution_report import GUIDE, REJECTED, Form, Moment, Prevention, Progress, execution_report
-from accounts.list_rendering import RENAMED, contingency, statuses
+from accounts.lists.rendering import RENAMED, contingency, statuses
 from engine.amounts import to_text
 from engine.errors import Reason
 from engine.events import (

@@ -7,7 +7,7 @@ from typing import Final
 
 import accounts.change_endpoints
 import accounts.endpoints
-import accounts.list_endpoints
+import accounts.lists.endpoints
 import accounts.sapi_endpoints
 import accounts.sor_endpoints
 import accounts.user_events.endpoints
@@ -21,7 +21,7 @@ TABLES: Final = (
     markets.trade_endpoints.ENDPOINTS,
     accounts.endpoints.ENDPOINTS,
     accounts.change_endpoints.ENDPOINTS,
-    accounts.list_endpoints.ENDPOINTS,
+    accounts.lists.endpoints.ENDPOINTS,
     accounts.user_events.endpoints.ENDPOINTS,
     accounts.sor_endpoints.ENDPOINTS,
     accounts.sapi_endpoints.ENDPOINTS,

@@ -9,9 +9,8 @@ from typing import Annotated, Final
 import msgspec
 
 from accounts.endpoints import RULES_TRIES
-from accounts.list_history import all_lists, one_list, open_lists
-from accounts.list_rendering import ListView, canceled_list_view, list_view, placed_list_view
-from accounts.order_lists import (
+from accounts.lists.history import all_lists, one_list, open_lists
+from accounts.lists.placing import (
     Form,
     NewList,
     NewOco,
@@ -28,6 +27,7 @@ from accounts.order_lists import (
     read_otoco,
     to_list,
 )
+from accounts.lists.rendering import ListView, canceled_list_view, list_view, placed_list_view
 from accounts.orders import ResponseKind, checked_client_id, new_client_id
 from api.callers import Caller, Permission
 from api.errors import one_of_two_missing

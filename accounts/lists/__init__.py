@@ -1,0 +1,1 @@
+"""Order lists of an account: asked for and placed, found however old, and shown."""
