@@ -1,5 +1,6 @@
 """`manage.py up` as a user runs it: processes, signals, refusals, and what a restart finds again."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -15,6 +16,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from engine.connection import open_connection
+from engine.instance import DataDirectory
+from engine.keys import Keys
 from tests.e2e.processes import ROOT, children_of, demo_key, free_port, is_alive, until
 
 
@@ -207,3 +211,22 @@ def test_foreign_pages_and_too_many_sockets_are_refused_before_the_handshake(up)
             with pytest.raises(InvalidStatus) as refused:
                 connect(url, **options)
             assert refused.value.response.status_code == status
+
+
+def test_a_data_directory_of_another_version_is_refused_in_one_line(up):
+    first = up("--no-demo").wait_until_open()
+    running = DataDirectory(first.folder).running()
+    assert running is not None
+
+    async def make_older() -> None:
+        connection = open_connection(running.redis_url)
+        await connection.command("HDEL", Keys("main").meta, "layout")
+        await connection.close()
+
+    asyncio.run(make_older())
+    assert first.end() == 0
+    again = up("--no-demo")
+    assert again.process.wait(timeout=40) == 1
+    (said,) = again.printed.strip().splitlines()
+    assert "of another version of the exchange (layout 1, this one has" in said
+    assert "--data-dir" in said
