@@ -92,6 +92,10 @@ class UserStreams(Handler):
         except TimeoutError as error:
             raise EngineUnavailable("the event stream") from error
 
+    @property
+    def is_listening(self) -> bool:
+        return bool(self._streams or self._behind or self.money.is_followed)
+
     def on_event(self, event: AnyEvent) -> None:
         self.money.note(event)
         if isinstance(event, AccountChanged):

@@ -28,11 +28,13 @@ from engine.events import (
     AnyEvent,
     AuctionMatched,
     ClockSet,
+    EntryHead,
     FaultSet,
     RateLimitsSet,
     SymbolDefined,
     SymbolHalted,
     decode_entry,
+    decode_head,
 )
 from engine.queries import Clock
 from engine.registry import Registry
@@ -63,6 +65,11 @@ class Handler:
 
     def __init__(self, feed: "Feed") -> None:
         self.feed = feed
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether anybody hears by it what happens to orders: `on_event` may not be called for that otherwise."""
+        return False
 
     @property
     def ends_ms(self) -> int:
@@ -211,20 +218,30 @@ class Feed:
         if not reply:
             await self._synchronise()  # a server that lost its past would keep us waiting for numbers it uses again
             return
+        is_heard = self._is_heard
         for number, entry in enumerate(reply[0][1], start=1):
-            event = decode_entry(entry)
+            event = decode_entry(entry) if is_heard else decode_head(entry)
             if event.seq != self.seq + 1 or event.epoch != self.epoch:
                 await self._begin_again(await self.venue.queries.clock())
                 return
-            self._dispatch(event)
+            self.seq, self.now_ms = event.seq, event.now_ms
+            if not isinstance(event, EntryHead):
+                self._dispatch(event)
+            elif not event.is_of_orders:
+                self._dispatch(decode_entry(entry))
+            if self._known_time is not None and self.seq >= self._known_time[0]:
+                self._tell_time(self._known_time[1])
             if number % TURN == 0:
                 await asyncio.sleep(0)
+                is_heard = self._is_heard
         if not self._subscribers:
             await asyncio.sleep(UNHEARD_S)
 
+    @property
+    def _is_heard(self) -> bool:
+        return any(handler.is_listening for handler in self._handlers.values())
+
     def _dispatch(self, event: AnyEvent) -> None:
-        self.seq = event.seq
-        self.now_ms = event.now_ms
         if isinstance(event, SymbolDefined):
             spec = event.spec
             self.specs[spec.symbol] = spec
@@ -241,8 +258,6 @@ class Feed:
             self._asked, self._set_seq = None, event.seq
         for handler in self._handlers.values():
             handler.on_event(event)
-        if self._known_time is not None and self.seq >= self._known_time[0]:
-            self._tell_time(self._known_time[1])
 
     def _tell_time(self, now_ms: int) -> None:
         self._known_time = None

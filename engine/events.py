@@ -321,7 +321,28 @@ AnyEvent = (
     | VenueOpened
 )
 
+
+class EntryHead(msgspec.Struct, array_like=True, frozen=True):
+    """The beginning of any entry, for who wants to know no more of it."""
+
+    kind: str
+    epoch: int
+    seq: int
+    now_ms: int
+
+    @property
+    def is_of_orders(self) -> bool:
+        """Whether it tells of orders alone: what they did, and what became of them."""
+        return self.kind in OF_ORDERS
+
+
+# What comes with every order, and matters to nobody but those who hear the market or its owner.
+OF_ORDERS = frozenset([
+    "order_placed", "order_continued", "order_triggered", "order_activated", "list_placed", "list_changed",
+    "order_canceled", "order_rejected", "orders_canceled", "order_reduced",
+])  # fmt: skip
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+_head_decoder = msgspec.json.Decoder(EntryHead)
 
 
 def decode(data: bytes) -> AnyEvent:
@@ -332,3 +353,8 @@ def decode(data: bytes) -> AnyEvent:
 def decode_entry(entry: list[Any]) -> AnyEvent:
     """The event of an entry as XRANGE or XREAD returns it: [id, [b"d", data]]."""
     return decode(entry[1][1])
+
+
+def decode_head(entry: list[Any]) -> EntryHead:
+    """The same, and no more of it than its beginning."""
+    return _head_decoder.decode(entry[1][1])

@@ -34,6 +34,11 @@ class KnownMoney:
     def __init__(self) -> None:
         self._purses: WeakValueDictionary[int, Purses] = WeakValueDictionary()
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody holds a purse."""
+        return bool(self._purses)
+
     def follow(self, account: int) -> Purses:
         """The account's purses, which events keep from here on."""
         purses = self._purses.get(account)

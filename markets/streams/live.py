@@ -157,6 +157,10 @@ class Hub(Handler, ABC, Generic[AnyName, AnyLive]):
             self._of_symbol[live.symbol].remove(live)
 
     @property
+    def is_listening(self) -> bool:
+        return bool(self._live)
+
+    @property
     def ends_ms(self) -> int:
         return min((live.ends_ms for live in self._live.values()), default=NO_END)
 

@@ -122,3 +122,12 @@ def test_amounts_beyond_two_to_the_53_stay_exact() -> None:
 def test_what_is_no_event_is_an_error(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         events.decode(data)
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_head_is_the_beginning_of_its_entry_and_those_of_orders_are_known_by_kind(kind: type[events.Event]) -> None:
+    name = kind.__struct_config__.tag
+    head = events.decode_head([b"0-42", [b"d", entry(name.encode(), BODIES[kind])]])
+    assert head == events.EntryHead(name, 1_700_000_000_000, 42, 1650)
+    is_of_orders = issubclass(kind, events.MarketEvent) and "tape" not in name and name != "auction_matched"
+    assert head.is_of_orders is (is_of_orders or kind is events.OrderRejected)

@@ -13,8 +13,10 @@ from websockets.exceptions import ConnectionClosed
 
 from accounts.digests import key_digest
 from accounts.sockets.consumers import MarketSocket
+from api.feed import Handler
 from api.runtime import Runtime
 from engine.embedded import EmbeddedServer
+from engine.events import AnyEvent, BalanceCredited
 from engine.registry import KeyRecord
 from engine.types import Side
 from engine.venue import Venue
@@ -150,7 +152,7 @@ async def test_a_restarted_server_begins_a_new_epoch_and_the_worker_serves_on(tm
     server = EmbeddedServer(tmp_path / "redis", durability="standard")
     server.start()
     venue = await Venue.connect(server.url, "restarted")
-    await venue.registry.define_symbol(BTCUSDT)
+    await venue.registry.define_symbol(BTCUSDT, reopen=True)
     runtime = Runtime(server.url, "restarted")
     try:
         async with serving(runtime) as url:
@@ -238,3 +240,28 @@ async def test_a_closed_socket_leaves_nothing_behind(client: Client, ws_url: str
         assert len(runtime.feed._subscribers) == 2
     await until(lambda: len(runtime.feed._subscribers) == 1)
     assert runtime.feed.handler(MarketStreams)._live == {}
+
+
+async def test_what_only_orders_did_is_told_from_the_moment_somebody_hears_it_and_the_rest_always(
+    redis_url: str, venue: Venue, alice: int, bob: int
+) -> None:
+    runtime = Runtime(redis_url, venue.name)
+    told: list[Any] = []
+
+    class Ear(Handler):
+        is_listening = False
+
+        def on_event(self, event: AnyEvent) -> None:
+            told.append(event)
+
+    async with serving(runtime):
+        await runtime.feed.until_ready()
+        ear = runtime.feed.handler(Ear)
+        await venue.gateway.place_order(limit(alice, Side.SELL, 6_000_000, 1_000))
+        await fund(venue, alice, BTC=1)
+        await until(lambda: bool(told))
+        assert [type(event) for event in told] == [BalanceCredited]
+        ear.is_listening = True
+        await venue.gateway.place_order(limit(bob, Side.BUY, 6_000_000, 1_000))
+        await until(lambda: len(told) > 1)
+        assert [len(event.fills) for event in told[1:]] == [1]
