@@ -17,6 +17,7 @@ from api.errors import AHEAD_OF_SERVER, BAD_KEY, BAD_KEY_FORMAT, BAD_SIGNATURE, 
 from api.parameters import Texts, is_json
 from api.router import Route
 from api.runtime import Runtime
+from engine.claims import Claim
 from engine.errors import BadParameter
 from engine.registry import KeyRecord
 
@@ -52,6 +53,8 @@ async def authenticate(runtime: Runtime, request: RawRequest, route: Route) -> C
         raise Refused(BAD_KEY)
     record = check_signature(record, digest, payload, signature, permission=route.permission, address=request.address)
     until_us = await check_time(runtime, request.texts)
+    if not (route.permission is Permission.READ or runtime.venue.claims.are_known_off):
+        await claim(runtime, digest, payload, until_us)
     return Caller(route.dialect, record.account, record.user_name, digest, until_us)
 
 
@@ -100,6 +103,18 @@ async def check_time(runtime: Runtime, texts: Texts) -> int:
         if now_us > until_us:
             raise Refused(OUTSIDE_WINDOW)
     return until_us
+
+
+async def claim(runtime: Runtime, digest: str, payload: bytes, until_us: int) -> None:
+    """Where what was signed is executed once: the first request that changes something with these bytes may go on.
+
+    Raises Refused BAD_SIGNATURE for any other, OUTSIDE_WINDOW by the venue's clock, EngineUnavailable.
+    """
+    if not await runtime.venue.claims.are_wanted():
+        return
+    said = await runtime.venue.claims.claim(digest, payload, until_us)
+    if said is not Claim.NEW:
+        raise Refused(OUTSIDE_WINDOW if said is Claim.LATE else BAD_SIGNATURE)
 
 
 async def check_key(runtime: Runtime, digest: str, permission: Permission, dialect: Dialect, *, address: str) -> Caller:

@@ -31,6 +31,7 @@ from engine.events import (
     EntryHead,
     FaultSet,
     RateLimitsSet,
+    SignaturesSet,
     SymbolDefined,
     SymbolHalted,
     decode_entry,
@@ -57,6 +58,7 @@ TIME_S = 0.1
 TRUSTED_S = 10.0  # so long the venue's clock is believed to go as ours does
 NO_END = 1 << 62
 FORGOTTEN_AFTER_MS = 60_000  # a killed process leaves its field in {v}:readers: the next one that starts removes it
+FORGOTTEN_BY = SymbolDefined | SymbolHalted | AuctionMatched | AccountChanged | RateLimitsSet | SignaturesSet
 LOST = (NotSent, ReplyLost, ResponseError, ExchangeError, OSError)
 
 
@@ -248,7 +250,7 @@ class Feed:
             self.asset_decimals |= {spec.base: spec.base_decimals, spec.quote: spec.quote_decimals}
             if spec.allows_discount:
                 self.asset_decimals[spec.discount_asset] = PRICE_DECIMALS
-        if isinstance(event, SymbolDefined | SymbolHalted | AuctionMatched | AccountChanged | RateLimitsSet):
+        if isinstance(event, FORGOTTEN_BY):
             for registry in self._registries:
                 registry.forget()
         elif isinstance(event, FaultSet):

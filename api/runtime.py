@@ -35,7 +35,7 @@ class Runtime:
     """One per process; `start` within the event loop that serves.
 
     `durability` and `version` are for /healthz. `sim_token_file`: the secret of /_sim, made at the instance's first
-    start; without it nobody gets in there. `has_listen_keys` holds until a tester says otherwise.
+    start; without it nobody gets in there. `has_listen_keys` and `signatures_once` hold until a tester says otherwise.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Runtime:
         version: str = "",
         sim_token_file: Path | None = None,
         has_listen_keys: bool = True,
+        signatures_once: bool = False,
     ) -> None:
         self.venue = Venue(open_connection(redis_url), venue_name)
         self.feed = Feed(redis_url, venue_name)
@@ -59,6 +60,7 @@ class Runtime:
         self._sim_token_file = sim_token_file
         for venue in (self.venue, self.feed.venue):
             venue.listen_keys.are_gone = not has_listen_keys
+            venue.claims.usual = signatures_once
         self._session: object | None = None
         self._opening: asyncio.Task[None] | None = None
 

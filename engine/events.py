@@ -241,6 +241,12 @@ class FaultSet(Event, frozen=True, tag="fault_set"):
     fault: Fault | None
 
 
+class SignaturesSet(Event, frozen=True, tag="signatures_set"):
+    """Whether what was signed is executed once from here on, or as often as it is sent."""
+
+    once: bool
+
+
 class RateLimitsSet(Event, frozen=True, tag="rate_limits_set"):
     """How much may be asked of the venue from here on; None: any amount."""
 
@@ -314,6 +320,7 @@ AnyEvent = (
     | ConversionSet
     | FaultSet
     | RateLimitsSet
+    | SignaturesSet
     | TradeGroupSet
     | ReferencePriceSet
     | ClockSet

@@ -56,6 +56,9 @@
                                          0 when he wants them; no part of the exchange's state
     {venue}:sockets:<window>     hash    address -> how often it has tried to open a socket in these five minutes of the
                                          machine's time; no part of the exchange's state
+    {venue}:signatures           zset    digest of what was signed -> until when (ms) it may be executed; "#forgotten":
+                                         up to when they are. Only where they are executed once (meta:
+                                         signatures_once); no part of the exchange's state
     {venue}:fault                hash    "fault" -> Fault (JSON) that a tester wants, "left" -> of how many requests;
                                          no part of the exchange's state
     {venue}:readers              hash    reader -> JSON [epoch, seq, fullness percent, real ms]: how far it is
@@ -116,6 +119,7 @@ class Keys:
         self.listen_keys = f"{self._tag}:listen_keys"
         self.limits = f"{self._tag}:limits"
         self.fault = f"{self._tag}:fault"
+        self.signatures = f"{self._tag}:signatures"
         self.readers = f"{self._tag}:readers"
         self.replay = f"{self._tag}:replay"
         self._of_market: dict[tuple[str, str, str], list[str]] = {}

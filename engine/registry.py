@@ -43,6 +43,7 @@ class Registry:
         self.known_keys: dict[str, KeyRecord] = {}  # by digest
         self._assets: dict[str, int] = {}
         self.known_rate_limits: list[RateLimits | None] = []  # one; empty: not read yet
+        self.known_signatures_once: list[bool] = []  # empty: not read yet (engine/claims.py)
         self.fault: Fault | None = None  # what a tester wants requests to fail with, as far as the feed has heard
 
     async def rate_limits(self) -> RateLimits | None:
@@ -162,6 +163,7 @@ class Registry:
         self.known_keys = {}
         self._assets = {}
         self.known_rate_limits = []
+        self.known_signatures_once = []
 
     async def define_symbol(self, spec: SymbolSpec, *, reopen: bool = False) -> None:
         """Publish a symbol's rules; the version becomes the stored one plus one. Rejected RULES_FIXED.

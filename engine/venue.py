@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Self
 
+from engine.claims import Claims
 from engine.clock import ClockControl
 from engine.connection import open_connection
 from engine.faults import Faults
@@ -41,6 +42,7 @@ class Venue:
         self.limiter = RateLimiter(self.runner, self.keys, self.registry)
         self.queries = Queries(self.runner, self.keys)
         self.listen_keys = ListenKeys(self.runner, self.keys)
+        self.claims = Claims(self.runner, self.keys, self.registry)
         self.faults = Faults(self.runner, self.keys, self.registry)
         self.clock = ClockControl(self.runner, self.keys, self.registry)
 

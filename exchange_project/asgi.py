@@ -74,6 +74,7 @@ def build_application() -> Exchange:
         settings.EXCHANGE_VENUE,
         durability=settings.EXCHANGE_DURABILITY,
         has_listen_keys=settings.EXCHANGE_LISTEN_KEYS,
+        signatures_once=settings.EXCHANGE_SIGNATURES_ONCE,
         version=settings.EXCHANGE_VERSION,
         sim_token_file=settings.EXCHANGE_SIM_TOKEN_FILE,
     )

@@ -182,6 +182,13 @@ OPTIONS = (
         "true or false",
         "whether there are listenKeys for user streams; false: 410, as Binance answers since 2026-02-20",
     ),
+    Option(
+        "EXCHANGE_SIGNATURES_ONCE",
+        truth,
+        False,
+        "true or false",
+        "whether a signed request that changes something is executed once; false: as often as sent, as at Binance",
+    ),
     Option("EXCHANGE_REDIS_SERVER", str, "", "a path, or none", "server binary to embed instead of the one from pip"),
     Option(
         "REDIS_URL",

@@ -150,5 +150,9 @@ class StatusSet(TypedDict):
     status: str
 
 
+class SignaturesShown(TypedDict):
+    once: bool
+
+
 class ListenKeysShown(TypedDict):
     served: bool

@@ -3,6 +3,7 @@
     GET    keys [user]          POST keys {user, label?, permissions?, addresses?, requiresSignature?, publicKey?}
     PUT    keys {apiKey, label?, permissions?, addresses?, requiresSignature?, disabled?}     addresses "none": anywhere
     DELETE keys {apiKey}        revoke it, for ever
+    GET    signatures           PUT  signatures {once}    whether what was signed is executed once; false: as at Binance
 
 The fact a newcomer would get wrong: a secret is shown by the answer that makes it and never again; with `publicKey`,
 the PEM of an Ed25519 or RSA key, there is none at all. When the answer comes, what has changed is in force for every
@@ -16,7 +17,7 @@ from msgspec import Struct
 from accounts import services as accounts
 from accounts.models import PERMISSIONS, ApiKey
 from api.callers import Caller
-from api.router import sim_endpoints
+from api.router import Nothing, sim_endpoints
 from api.runtime import Runtime
 from engine.errors import BadParameter, Reason, Rejected
 from engine.unsaid import Unsaid
@@ -48,6 +49,10 @@ class KeyChange(Unsaid, Struct, kw_only=True, rename="camel"):
     addresses: str | None = None
     requires_signature: bool | None = None
     disabled: bool | None = None
+
+
+class SignaturesChange(Struct, kw_only=True):
+    once: bool
 
 
 class OneKey(Unsaid, Struct, kw_only=True, rename="camel"):
@@ -112,6 +117,19 @@ async def revoke_key(request: OneKey, caller: Caller, runtime: Runtime) -> dict[
         return known_key_shown(accounts.known_api_key(request.api_key))
 
     return await in_sql(revoke)
+
+
+@ENDPOINTS.endpoint("GET", "/signatures", answer=answers.SignaturesShown)
+async def get_signatures(request: Nothing, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Whether a signed request that changes something is executed once."""
+    return {"once": await runtime.venue.claims.are_wanted()}
+
+
+@ENDPOINTS.endpoint("PUT", "/signatures", answer=answers.SignaturesShown)
+async def set_signatures(request: SignaturesChange, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """Once, or as often as it is sent within its window, as at Binance; what was remembered is forgotten."""
+    await runtime.venue.claims.want(once=request.once)
+    return {"once": request.once}
 
 
 def _addresses(text: str) -> str:

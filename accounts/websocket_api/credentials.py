@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from accounts.auth import check_key, check_signature, check_time, digest_of, record_of
+from accounts.auth import check_key, check_signature, check_time, claim, digest_of, record_of
 from accounts.keys.allow_lists import is_listed
 from accounts.websocket_api.connection import Connection, Session
 from accounts.websocket_api.methods import Credentials, Method
-from api.callers import Caller
+from api.callers import Caller, Permission
 from api.dialects import V3
 from api.errors import BAD_KEY, BAD_SIGNATURE, NOT_LOGGED_ON, Refused
 from api.parameters import Texts
@@ -85,6 +85,8 @@ async def _of_signature(connection: Connection, method: Method, texts: Texts, ap
     else:
         raise refusal
     until_us = await check_time(connection.runtime, texts)
+    if not (method.permission is Permission.READ or connection.runtime.venue.claims.are_known_off):
+        await claim(connection.runtime, digest, payload, until_us)
     return Caller(V3, record.account, record.user_name, digest, until_us)
 
 

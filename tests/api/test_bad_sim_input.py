@@ -136,6 +136,7 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("PUT", "/fees", {"user": "alice", "symbol": "BTCUSDT", **FEES, "usesDiscount": "true"}),
     ("PUT", "/conversions", {"discountAsset": "BTC", "asset": "USDT", "price": "50000"}),
     ("PUT", "/listenKeys", {"served": "true"}),
+    ("PUT", "/signatures", {"once": "true"}),
     ("PUT", "/rate-limits", LIMITS),
     ("PUT", "/fault", {"code": "-1007", "count": "1", "request": "POST /api/v3/order", "executed": "true"}),
     ("POST", "/credit", MONEY),
@@ -148,7 +149,9 @@ GOOD: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/orders/journal", {"user": "alice", "symbol": "BTCUSDT", "clientOrderId": "mine"}),  # no order: likewise
 ]
 IN_PATH = ("GET", "/orders/{orderId}/journal", "orderId")
-READ_WHOLE = ("info", "symbols", "exchange", "conversions", "clock", "replay", "listenKeys", "rate-limits", "fault")
+READ_WHOLE = (
+    "info", "symbols", "exchange", "conversions", "clock", "replay", "listenKeys", "rate-limits", "fault", "signatures",
+)  # fmt: skip
 WITHOUT_PARAMETERS = {("GET", f"/{path}") for path in READ_WHOLE} | {("DELETE", "/replay"), ("DELETE", "/fault")}
 FREE_TEXTS = ("name", "displayName", "label", "tradeGroup")  # may be called -1
 
@@ -168,7 +171,7 @@ BAD: dict[str, list[str]] = {
     "mode": ["", " ", "lunar", "REAL", "x" * 5000], "nowMs": [*BAD_INTEGER, "0", str(10**18)],
     "file": ["", " ", "relative", "/nowhere", "/", "/" + "x" * 5000, "/a\x00", __file__],
     "speed": [*NO_NUMBER, "0", "1e3", "MAX", "1000001"],
-    "served": BAD_TRUTH, "enabled": BAD_TRUTH, "forget": BAD_TRUTH, "rateLimits": BAD_LIMITS,
+    "served": BAD_TRUTH, "once": BAD_TRUTH, "enabled": BAD_TRUTH, "forget": BAD_TRUTH, "rateLimits": BAD_LIMITS,
     **dict.fromkeys(("fillAsTaker", "fillAsMaker", "refusalsBeforeBan"), BAD_INTEGER),
     "firstBanSeconds": [*BAD_INTEGER, "0"], "longestBanSeconds": [*BAD_INTEGER, "0"],
     "code": ["", " ", "-1", "-1003", "--1007", "-1008", "7", "x" * 5000], "count": [*BAD_INTEGER, "0", "1000001"],

@@ -111,6 +111,8 @@ SCENARIOS: dict[str, tuple[Act | None, Act]] = {
         limits_are_set, lambda venue: venue.limiter.admit("127.0.0.1", 5),
     ),
     "set_rate_limits": (limits_are_set, lambda venue: venue.limiter.set_limits(None)),
+    "set_signatures": (None, lambda venue: venue.claims.want(once=True)),
+    "claim_signature": (None, lambda venue: venue.claims.claim("key", b"signed", (1 << 52) * 1000)),
     "set_fault": (None, lambda venue: venue.faults.order(Fault(code=-1007), 5)),
     "take_fault": (lambda venue: venue.faults.order(Fault(code=-1007), 5), lambda venue: venue.faults.take("GET /")),
     "keep_listen_key": (None, lambda venue: venue.listen_keys.open(1, "good")),

@@ -56,6 +56,7 @@ WRITES = frozenset(
         "XTRIM",
         "ZADD",
         "ZREM",
+        "ZREMRANGEBYSCORE",
     ]
 )
 KEY_FIELDS = frozenset(["book", "levels", "depth", "tape", "key"])  # of a side of the book, and of a ledger

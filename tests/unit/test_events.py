@@ -47,6 +47,7 @@ BODIES: dict[type[events.Event], bytes] = {
     events.ConversionSet: b'"BNB","USDT",26000000000',
     events.RateLimitsSet: b'{"weight":{"most":6000,"interval_ms":60000},"refusals_before_ban":0}',
     events.FaultSet: b'{"code":-1007,"request":"order.place","executed":true}',
+    events.SignaturesSet: b"true",
     events.AccountChanged: b'4,"alice"',
     events.TradeGroupSet: b"4,7",
     events.ReferencePriceSet: b'"BTCUSDT",1000000000',

@@ -216,3 +216,16 @@ async def test_without_a_session_nobody_subscribes_without_a_signature(api: ApiC
     )  # fmt: skip
     assert (await api.error("userDataStream.subscribe", **key.signed()))[1] == -1193
     assert await api.error("userDataStream.subscribe.signature") == (400, -1102, MISSING.format("apiKey"))
+
+
+async def test_what_was_signed_is_executed_once_where_a_tester_wants_it(venue: Venue, api: ApiClient, key: Key) -> None:
+    await venue.claims.want(once=True)
+    while True:  # the worker hears of it a moment later
+        twice = key.signed(**ORDER)
+        assert (await api.answer("order.place", twice))["status"] == 200
+        again = await api.answer("order.place", twice)
+        if again["status"] != 200:
+            break
+    assert (again["status"], again["error"]["code"], again["error"]["msg"]) == BAD_SIGNATURE
+    reading = key.signed(symbol="BTCUSDT")
+    assert [(await api.answer("openOrders.status", reading))["status"] for _ in range(2)] == [200, 200]
