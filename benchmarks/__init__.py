@@ -10,5 +10,9 @@ fan_out.py       P9 and P10: one frame to a thousand sockets; bare_sender.py and
 durability.py    P11: orders with and without the append-only file
 report_delay.py  P12: two workers; report_generator.py trades with one and listens to the other
 replay_rate.py   P13: a recording at full speed
+start.py         how long starting and emptying take
+growth/          how costs grow
+peers.py         the same orders elsewhere; django_peer.py is the stock Django project
+sections.py      these four: measured, printed, written; document.py rewrites the tables of docs/PERFORMANCE.md
 report.py        environment, table for people, JSON for programs
 """

@@ -20,6 +20,7 @@ PING: Final = 0x9
 FINAL: Final = 0x80
 PATIENCE_SECONDS: Final = 20.0
 READ_BYTES: Final = 65_536
+EVENT: Final = b'{"stream"'
 
 
 def text_frame(text: str) -> bytes:
@@ -93,10 +94,7 @@ class Audience:
                 self._shake_hands(connection)
             for connection in self._sockets if stream else ():
                 wish = json.dumps({"method": "subscribe", "params": {"streams": [stream]}})
-                connection.sendall(masked_frame(TEXT, wish.encode()))
-                answer = self._next_text(connection)
-                if b'"success"' not in answer:
-                    raise BenchFailed(f"a subscription to {stream} was answered with {answer.decode()}")
+                self._ask(connection, masked_frame(TEXT, wish.encode()))
         except OSError as error:
             raise BenchFailed(f"the {len(self._sockets) + 1}th socket could not be opened: {error}") from error
         for connection in self._sockets:
@@ -126,6 +124,18 @@ class Audience:
             if not events or time.monotonic() > deadline:
                 raise BenchFailed(f"{missing} of {self._count} sockets did not receive a frame")
         return heard
+
+    def ask(self, frame: bytes, *, only: int | None = None) -> None:
+        """Sends a request of the guide's dialect on each socket, or the first so many. Raises BenchFailed."""
+        for connection in self._sockets[:only]:
+            self._ask(connection, frame)
+
+    def _ask(self, connection: socket.socket, frame: bytes) -> None:
+        connection.sendall(frame)
+        while (answer := self._next_text(connection)).startswith(EVENT):  # streams greet who comes
+            pass
+        if b'"success"' not in answer:
+            raise BenchFailed(f"a subscription was answered with {answer.decode()}")
 
     def _shake_hands(self, connection: socket.socket) -> None:
         if rest := shake_hands(connection, "/ws"):

@@ -47,15 +47,15 @@ class Sender:
 
     def __init__(self, pid: int, audience: Audience, send: Callable[[], None]) -> None:
         self.pid = pid
-        self._audience = audience
-        self._send = send
+        self.audience = audience
+        self.send = send
         self.rates: list[float] = []  # deliveries a second of the process's CPU time
         self.wall_rates: list[float] = []
 
     def deliver(self) -> bytes:
         """One frame to everybody; the frame."""
-        self._send()
-        return self._audience.hear()
+        self.send()
+        return self.audience.hear()
 
     def run(self, frames: int, sockets: int) -> None:
         """A round."""
@@ -96,10 +96,10 @@ def measure_fan_out(
         server = stack.enter_context(EmbeddedServer(folder / "redis", durability="standard"))
         loop = stack.enter_context(asyncio.Runner())
         stack.callback(server.stop, save=False)
-        market = stack.enter_context(_market(loop, server.url))
+        market = stack.enter_context(market_of_trades(loop, server.url))
         consumers = stack.enter_context(_consumers(start_worker, server.url, folder, market, sockets))
         frame = consumers.deliver()
-        bare = stack.enter_context(_bare_loop(frame, sockets))
+        bare = stack.enter_context(bare_loop(frame, sockets))
         channels = None
         if find_spec("channels_redis") is not None:
             channels = stack.enter_context(_channels(loop, server.url, frame, sockets))
@@ -117,7 +117,7 @@ def measure_fan_out(
 
 
 @contextmanager
-def _market(loop: asyncio.Runner, redis_url: str) -> Iterator[Callable[[], None]]:
+def market_of_trades(loop: asyncio.Runner, redis_url: str) -> Iterator[Callable[[], None]]:
     """A market whose every call makes one trade: a large sell order rests, and a small buy order takes from it."""
     venue = loop.run(_open_market(redis_url))
 
@@ -168,7 +168,7 @@ def _consumers(
 
 
 @contextmanager
-def _bare_loop(frame: bytes, sockets: int) -> Iterator[Sender]:
+def bare_loop(frame: bytes, sockets: int) -> Iterator[Sender]:
     with closing(socket.create_server(("127.0.0.1", 0), backlog=sockets)) as listener:
         port = listener.getsockname()[1]
         descriptor = listener.fileno()

@@ -53,9 +53,9 @@ def as_table(outcomes: Sequence[Outcome], environment: dict[str, Any]) -> Render
         column.no_wrap = True
     for outcome in outcomes:
         table.add_row(*_row(outcome))
-    absolutes = [Text(f"{outcome.goal.id}: {_absolutes(outcome)}") for outcome in outcomes if outcome.absolutes]
+    absolutes = [Text(f"{outcome.goal.id}: {absolutes_text(outcome)}") for outcome in outcomes if outcome.absolutes]
     problems = [Text(f"{outcome.goal.id}: {outcome.problem}") for outcome in outcomes if outcome.problem]
-    return Group(table, *problems, *absolutes, *[Text(line) for line in _where(environment)])
+    return Group(table, *problems, *absolutes, *where(environment))
 
 
 def _row(outcome: Outcome) -> list[str]:
@@ -66,7 +66,8 @@ def _row(outcome: Outcome) -> list[str]:
     return [goal.id, goal.name, measured, f"{sign} {goal.unit.text(goal.goal)}", goal.unit.text(goal.stretch), met]
 
 
-def _absolutes(outcome: Outcome) -> str:
+def absolutes_text(outcome: Outcome) -> str:
+    """What a ratio was made of, in words."""
     return ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in outcome.absolutes.items())
 
 
@@ -74,7 +75,14 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
-def _where(environment: dict[str, Any]) -> list[str]:
+def is_busy(environment: dict[str, Any]) -> bool:
+    """Whether the machine had something else to do before anything was measured."""
+    loads = environment["load_average_before"]
+    return bool(loads) and loads[0] > BUSY_SHARE * environment["cores"]
+
+
+def where(environment: dict[str, Any]) -> list[Text]:
+    """Machine, versions and load."""
     loads = environment["load_average_before"]
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
     lines = [
@@ -82,6 +90,6 @@ def _where(environment: dict[str, Any]) -> list[str]:
         f"{versions}",
         f"load average before {loads}, after {environment.get('load_average_after', [])}",
     ]
-    if loads and loads[0] > BUSY_SHARE * environment["cores"]:
+    if is_busy(environment):
         lines.append("This machine was busy with something else: take the figures with caution, or run again later.")
-    return lines
+    return [Text(line) for line in lines]
