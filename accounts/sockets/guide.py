@@ -164,17 +164,7 @@ class GuideDialogue(Dialogue):
         most = settings.EXCHANGE_SOCKET_STREAMS
         if len({*self.places, *names}) > most:
             raise Refusal(f"a connection can listen to {most} streams: unsubscribe from some first")
-        opened: dict[str, Place | None] = {}
-        errors: dict[str, str] = {}
-        for name in names:
-            if name in self.places:
-                continue
-            try:
-                opened[name] = await self._open(name)
-            except Refusal as refusal:
-                errors[name] = str(refusal)
-            except EngineUnavailable:
-                errors[name] = "not available at the moment: try again"
+        opened, errors = await self._open_all([name for name in names if name not in self.places])
         good = [name for name in names if name not in errors]
         if not good:
             raise Refusal(", ".join(f"{name[:MAX_NAME]}: {why}" for name, why in errors.items()))
@@ -184,6 +174,25 @@ class GuideDialogue(Dialogue):
         self._answer(answer, id_)
         self.start(opened)
         self._socket.is_in_use()
+
+    async def _open_all(self, names: list[str]) -> tuple[dict[str, Place | None], dict[str, str]]:
+        """Places in those streams that can be heard, and why the others cannot."""
+        opened: dict[str, Place | None] = {}
+        errors: dict[str, str] = {}
+        try:
+            for name in names:
+                try:
+                    opened[name] = await self._open(name)
+                except Refusal as refusal:
+                    errors[name] = str(refusal)
+                except EngineUnavailable:
+                    errors[name] = "not available at the moment: try again"
+        except BaseException:  # a fault of ours, or the end of the process: nobody else knows what was opened
+            for place in opened.values():
+                if place is not None:
+                    place.end()
+            raise
+        return opened, errors
 
     async def _open(self, name: str) -> Place:
         """A place in the stream of that name. Raises Refusal or EngineUnavailable."""

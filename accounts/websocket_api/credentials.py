@@ -91,9 +91,14 @@ async def _of_signature(connection: Connection, method: Method, texts: Texts, ap
 
 
 def payloads(texts: Texts) -> Iterator[bytes]:
-    """What may have been signed, the documented form first."""
+    """What may have been signed, the documented form first, which no name or value with & in it has.
+
+    Otherwise two parameters that were signed could be sent as one that nobody knows.
+    """
     pairs = sorted((name, text) for name, text in texts.items() if name != SIGNATURE)
     plain = "&".join([f"{name}={text}" for name, text in pairs])
-    yield plain.encode()
-    if _ENCODED.search(plain):
+    is_plain = plain.count("&") < max(len(pairs), 1)
+    if is_plain:
+        yield plain.encode()
+    if not is_plain or _ENCODED.search(plain):
         yield "&".join([f"{quote(name, safe='')}={quote(text, safe='')}" for name, text in pairs]).encode()

@@ -5,6 +5,7 @@ is defined later is heard from then on.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from api.conflation import Cadence
@@ -14,6 +15,8 @@ from engine.errors import EngineUnavailable
 from engine.events import AnyEvent, SymbolDefined
 from markets.streams.live import EVERY_SYMBOL
 from markets.streams.stream import MarketStream, StreamName
+
+logger = logging.getLogger(__name__)
 
 PERIOD_MS = 1_000
 Hold = Callable[[StreamName], Awaitable[MarketStream]]
@@ -69,6 +72,8 @@ class EverySymbolStream(MarketStream):
             self._release(StreamName(symbol, self._kind), stream)
 
     async def _join(self, symbol: str) -> None:
+        if symbol in self._ears:  # since a time before, when another could not be joined
+            return
         stream = await self._hold(StreamName(symbol, self._kind))
         ear = Ear(symbol, self)
         self._ears[symbol] = stream, ear
@@ -78,6 +83,9 @@ class EverySymbolStream(MarketStream):
         try:
             await self._join(symbol)
         except EngineUnavailable:
+            self.cut_all(TRY_AGAIN_LATER)
+        except Exception:
+            logger.exception("%s of the new symbol %s cannot be heard", self._kind, symbol)
             self.cut_all(TRY_AGAIN_LATER)
         finally:
             del self._joining[symbol]

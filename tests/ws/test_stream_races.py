@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from accounts.digests import key_digest
+from accounts.streams import UserStreams
 from accounts.user_events.listen_keys import open_listen_key
 from api.runtime import Runtime
 from api.subscriptions import BARE
@@ -209,3 +210,67 @@ async def test_a_clock_that_is_set_while_it_is_asked_for_is_not_guessed_from(
     monkeypatch.undo()
     assert runtime.time.guess_us() is None
     assert await runtime.time.ask_us() == START_MS * 1000
+
+
+async def test_a_stream_of_every_symbol_that_is_read_again_tells_nothing_twice(
+    ws_url: str, runtime: Runtime, venue: Venue, alice: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first read finds some symbols and fails at another, and somebody comes before all have heard of it."""
+    await runtime.feed.until_ready()
+    streams, ear = runtime.feed.handler(MarketStreams), Ear()
+    hold = streams.hold
+
+    async def fail_at_one(name: StreamName) -> Any:
+        if name.symbol == "ETHUSDT":
+            await asyncio.sleep(0.05)  # the others are there by then
+            raise EngineUnavailable("HGETALL")
+        return await hold(name)
+
+    monkeypatch.setattr(streams, "hold", fail_at_one)
+    name = StreamName("", "!bookTicker")
+    stream = streams.make(name)
+    with pytest.raises(EngineUnavailable):
+        await stream.prepare()
+    monkeypatch.undo()
+    stream._hold = hold  # type: ignore[attr-defined]  # of the stream of every symbol
+    await stream.prepare()
+    stream.welcome(ear, BARE)
+    await venue.gateway.place_order(limit(alice, Side.SELL, 6_000_000, 1_000))
+    await venue.gateway.place_order(limit(alice, Side.BUY, 5_000_000, 1_000))
+    await until(lambda: bool(ear.heard))
+    await runtime.feed.handler(UserStreams).until_caught_up()
+    assert [event["s"] for event in ear.heard] == ["BTCUSDT"]
+    stream.close()
+    assert not streams._live
+
+
+async def test_who_hears_every_symbol_is_cut_when_a_new_one_cannot_be_heard(
+    client: Client, ws_url: str, runtime: Runtime, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams, ear = runtime.feed.handler(MarketStreams), Ear()
+    place = await open_market_stream(runtime, "!bookTicker", BARE)
+    assert place is not None
+    place.start(ear)
+
+    async def fail(*arguments: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Queries, "depth", fail)
+    await venue.registry.define_symbol(replace(BTCUSDT, symbol="NEWUSDT"))
+    await until(lambda: ear.is_cut)
+    place.end()
+    assert not streams._live
+
+
+async def test_what_was_opened_before_a_fault_of_ours_is_given_back(
+    client: Client, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = runtime.feed.handler(MarketStreams)
+
+    async def fail(*arguments: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Queries, "depth", fail)
+    await client.socket.send('{"method":"subscribe","params":{"streams":["BTCUSDT@trade","BTCUSDT@depth"]},"id":1}')
+    await asyncio.wait_for(client.socket.wait_closed(), PATIENCE_S)
+    await until(lambda: not streams._live)

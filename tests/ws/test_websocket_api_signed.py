@@ -89,6 +89,23 @@ async def test_what_is_not_ascii_may_be_signed_as_it_is_or_encoded(api: ApiClien
         assert await api.error("order.cancel", **sent) == (400, -2011, "Unknown order sent."), text
 
 
+@pytest.mark.parametrize("merged", [("newClientOrderId", "newOrderRespType"), ("quantity", "side")])
+@pytest.mark.parametrize("in_name", [True, False])
+async def test_parameters_that_were_signed_cannot_be_taken_for_others(
+    api: ApiClient, key: Key, merged: tuple[str, str], in_name: bool
+) -> None:
+    """Who has seen a signed request may not make two of its parameters one that nobody knows, and be rid of them."""
+    signed = key.signed(**ORDER, newClientOrderId="mine", newOrderRespType="RESULT")
+    first, second = merged
+    forged = {name: value for name, value in signed.items() if name not in merged}
+    if in_name:
+        forged[f"{first}={signed[first]}&{second}"] = signed[second]
+    else:
+        forged[first] = f"{signed[first]}&{second}={signed[second]}"
+    assert await api.error("order.place", **forged) == BAD_SIGNATURE
+    assert (await api.call("order.place", **signed))["clientOrderId"] == "mine"
+
+
 async def test_credentials_are_judged_in_order(api: ApiClient, key: Key, venue: Venue) -> None:
     """Each request has one thing right more than the one before."""
     now, ask = int(time.time() * 1000), {"symbol": "BTCUSDT"}
