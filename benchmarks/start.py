@@ -51,7 +51,9 @@ class Wait(msgspec.Struct, frozen=True):
         return found | {"met": self.is_met}
 
 
-class _Found(msgspec.Struct, frozen=True):
+class Found(msgspec.Struct, frozen=True):
+    """One wait."""
+
     seconds: float
     cpu_seconds: float
 
@@ -61,17 +63,17 @@ def measure_waits(
 ) -> list[Wait]:
     """Raises BenchFailed."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        kinds: list[tuple[str, str, float, Callable[[], _Found]]] = [
+        kinds: list[tuple[str, str, float, Callable[[], Found]]] = [
             ("import", "import qte, with MockExchange, less a Python that imports nothing", 0.100, _import_qte),
-            ("mock", "MockExchange.start()", 1.5, _start_mock),
-            ("up", "manage.py up, data of an earlier run, until /healthz", 2.0, lambda: _start_up(Path(folder))),
+            ("mock", "MockExchange.start()", 1.5, start_mock),
+            ("up", "manage.py up, data of an earlier run, until /healthz", 2.0, lambda: start_up(Path(folder))),
             ("reset", f"a market of {orders:,} open orders is emptied (clear_market)", 0.020, lambda: _reset(orders)),
         ]
         kinds = [kind for kind in kinds if kind[0] in only]
         for name, _, _, measure in kinds:
             if name in FIRST_IS_OTHERWISE:
                 measure()
-        found: dict[str, list[_Found]] = {kind[0]: [] for kind in kinds}
+        found: dict[str, list[Found]] = {kind[0]: [] for kind in kinds}
         what = "start: " + ", ".join(found)
         for number in range(rounds):
             tell(what, number, rounds)
@@ -81,47 +83,48 @@ def measure_waits(
     return [_wait(name, words, goal, found[name]) for name, words, goal, _ in kinds]
 
 
-def _wait(name: str, words: str, goal: float, found: list[_Found]) -> Wait:
+def _wait(name: str, words: str, goal: float, found: list[Found]) -> Wait:
     seconds = tuple(each.seconds for each in found)
     return Wait(
         name, words, statistics.median(seconds), statistics.median(each.cpu_seconds for each in found), goal, seconds
     )
 
 
-def _import_qte() -> _Found:
+def _import_qte() -> Found:
     importing, nothing = (
         [_run([sys.executable, "-c", code]) for _ in range(IMPORTS)]
         for code in ("from qte.exchange import MockExchange", "pass")
     )
-    return _Found(*(max(0.0, ours - bare) for ours, bare in zip(_medians(importing), _medians(nothing), strict=True)))
+    return Found(*(max(0.0, ours - bare) for ours, bare in zip(_medians(importing), _medians(nothing), strict=True)))
 
 
-def _medians(found: list[_Found]) -> tuple[float, float]:
+def _medians(found: list[Found]) -> tuple[float, float]:
     return statistics.median(each.seconds for each in found), statistics.median(each.cpu_seconds for each in found)
 
 
-def _run(command: list[str]) -> _Found:
+def _run(command: list[str]) -> Found:
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise BenchFailed(f"{' '.join(command)} ended with code {process.returncode}")
-    return _Found(time.perf_counter() - started, used.ru_utime + used.ru_stime)
+    return Found(time.perf_counter() - started, used.ru_utime + used.ru_stime)
 
 
-def _start_mock() -> _Found:
+def start_mock() -> Found:
+    """An exchange of a program, on free ports."""
     exchange = MockExchange(rest_port=0, ws_port=0)
     started = time.perf_counter()
     exchange.start()
     try:
         seconds = time.perf_counter() - started
-        return _Found(seconds, _cpu_of_family(_child_of_this("--bare")))
+        return Found(seconds, cpu_of_family(_child_of_this("--bare")))
     finally:
         exchange.stop()
 
 
-def _start_up(folder: Path) -> _Found:
+def start_up(folder: Path) -> Found:
     """`up` on a data directory, until it says that it can trade; then it is ended."""
     environment = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
     environment |= {"EXCHANGE_NO_BOOTSTRAP": "1", "EXCHANGE_PORT": "0", "PYTHONUNBUFFERED": "1"}
@@ -136,13 +139,13 @@ def _start_up(folder: Path) -> _Found:
             if process.poll() is not None or time.perf_counter() - started > READY_SECONDS:
                 raise BenchFailed(f"`up` did not start: {(folder / 'log').read_text()[-500:]}")
             time.sleep(0.005)
-        return _Found(time.perf_counter() - started, _cpu_of_family(process.pid))
+        return Found(time.perf_counter() - started, cpu_of_family(process.pid))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
 
 
-def _cpu_of_family(pid: int) -> float:
+def cpu_of_family(pid: int) -> float:
     """CPU seconds of a process and its children."""
     total = cpu_seconds(pid)
     for child in _children_of(pid):
@@ -166,14 +169,14 @@ def _child_of_this(word: str) -> int:
     raise BenchFailed(f"no child of this process has {word} in its command line")
 
 
-def _reset(orders: int) -> _Found:
+def _reset(orders: int) -> Found:
     with own_server() as server:
         asyncio.run(open_market(server.url, "reset"))
         words = script_words(load_function(server.client, "place_order"), "reset")
         server.pipe.run(pack(words, orders - LEVELS))
         found: list[float] = []
         cpu_us = server.cpu_us(lambda: found.append(asyncio.run(_clear(server.url, "reset"))))
-        return _Found(found[0], cpu_us / 1e6)
+        return Found(found[0], cpu_us / 1e6)
 
 
 async def _clear(redis_url: str, name: str) -> float:

@@ -1,10 +1,17 @@
 """Growth, waits and peers, as small as they go: every point is measured, and steepness says what it means."""
 
+import os
+import signal
 import struct
+import subprocess
+import sys
+import time
 import zlib
+from pathlib import Path
 
 import pytest
 
+from benchmarks import start as start_module
 from benchmarks.growth.chart import PAPER, as_png
 from benchmarks.growth.curves import Curve, Line, Samples
 from benchmarks.growth.engine import measure_book_sizes, measure_fills, measure_symbols, measure_users
@@ -104,13 +111,42 @@ def test_peers_place_the_same_orders_and_others_are_named() -> None:
 
 
 def test_waits_are_measured_with_their_goals() -> None:
-    found = measure_waits(rounds=1, tell=lambda what, done, steps: None, orders=1_000, only=("import", "mock", "reset"))
+    found = measure_waits(rounds=1, tell=lambda what, done, steps: None, orders=1_000, only=("import", "reset"))
     waits = {wait.id: wait for wait in found}
-    assert {name: wait.goal for name, wait in waits.items()} == {"mock": 1.5, "reset": 0.02, "import": 0.1}
+    assert {name: wait.goal for name, wait in waits.items()} == {"reset": 0.02, "import": 0.1}
     for wait in waits.values():
         assert wait.seconds > 0
         assert wait.cpu_seconds > 0
         assert wait.is_met is (wait.seconds <= wait.goal)
+
+
+def test_the_first_start_is_made_before_one_is_measured(monkeypatch) -> None:
+    """The starts themselves are tried in e2e/; here each takes as long as the number of starts before it."""
+    starts: list[str] = []
+
+    def start(*folder: Path) -> start_module.Found:
+        starts.append("up" if folder else "mock")
+        return start_module.Found(float(len(starts)), 0.5)
+
+    monkeypatch.setattr(start_module, "start_mock", start)
+    monkeypatch.setattr(start_module, "start_up", start)
+    mock, up = measure_waits(rounds=3, tell=lambda what, done, steps: None, only=("mock", "up"))
+    assert starts == ["mock", "up"] * 4
+    assert (mock.by_round, up.by_round) == ((3.0, 5.0, 7.0), (4.0, 6.0, 8.0))
+    assert (mock.seconds, up.seconds, up.goal, mock.is_met, up.is_met) == (5.0, 6.0, 2.0, False, False)
+
+
+def test_the_cpu_time_of_a_process_has_that_of_its_children_in_it() -> None:
+    burn = "import time\nwhile time.process_time() < 0.3: pass\ntime.sleep(30)"
+    code = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {burn!r}])\nsys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, process_group=0) as process:
+        try:
+            deadline = time.monotonic() + 20
+            while start_module.cpu_of_family(process.pid) < 0.3:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_picture_is_a_png_with_its_lines_in_it() -> None:
