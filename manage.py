@@ -47,7 +47,8 @@ def run(arguments: list[str]) -> None:
             return
         execute_from_command_line(arguments)
     except ImproperlyConfigured as error:  # a value that cannot be read, a database without its driver
-        sys.exit(f"manage.py: {error}")
+        hint = f": install it into {sys.prefix}" if "module" in str(error) else ""
+        sys.exit(f"manage.py: {error}{hint}")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,10 @@ def listen_all(host: str, port: int, *, flag: str = "--port") -> list[socket.soc
 
 
 def listen(host: str, port: int, *, flag: str = "--port") -> socket.socket:
-    """A listening TCP socket, inheritable. Accepted connections take its options over. Raises PortTaken."""
+    """A listening TCP socket, inheritable. Accepted connections take its options over. Raises PortTaken.
+
+    `flag` is what chooses the port; with "host" for "port" in it, what chooses the address.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -62,7 +65,8 @@ def listen(host: str, port: int, *, flag: str = "--port") -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}; choose another with {flag}") from error
+        wrong = flag.replace("port", "host") if error.errno in NO_SUCH_ADDRESS else flag
+        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}; choose another with {wrong}") from error
     listener.set_inheritable(True)
     return listener
 

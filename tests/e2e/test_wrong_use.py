@@ -94,6 +94,12 @@ def test_config_answers_wherever_the_data_directory_points() -> None:
         ("audit", {"EXCHANGE_VENUE": "{x}"}, "EXCHANGE_VENUE (environment) must be 1 to 64 letters"),
         ("audit", {"DATABASE_URL": f"sqlite:///{__file__}"}, "the database cannot be used: file is not a database"),
         ("up --port 0", {"DATABASE_URL": f"sqlite:///{__file__}"}, "the database cannot be used: file is not a data"),
+        ("up --port 0", {"DATABASE_URL": "postgres://u:p@127.0.0.1:1/x"}, f"module: install it into {sys.prefix}"),
+        (
+            "up --port 0 --host 192.0.2.1",
+            {"EXCHANGE_ALLOW_UNSIGNED": "true", "EXCHANGE_ALLOWED_HOSTS": "x"},
+            "cannot listen on 192.0.2.1:0: Cannot assign requested address; choose another with --host",
+        ),
         ("up --port 99999", {}, "--port must be 0 to 65535"),
         ("up --port 0x50", {}, "--port must be 0 to 65535"),
         ("up --workers 0", {}, "--workers must be 1 to 64"),
