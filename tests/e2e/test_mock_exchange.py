@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 
 from qte.errors import ExchangeStartError, ExchangeUnavailable, Refused
@@ -88,6 +89,30 @@ def test_answers_on_both_ports_before_start_returns() -> None:
         assert exchange.stop() is True
     assert exchange.stop() is True, "stopping what has stopped is harmless"
     assert all(is_free(port) for port in ports_of(exchange))
+
+
+def test_its_limits_are_those_of_up(exchange: MockExchange) -> None:
+    """A strategy that asks too much hears of it here, and not first at Binance."""
+    answer = httpx.get(f"{exchange.rest_url}/api/v3/exchangeInfo?symbol=BTCUSDT")
+    limits = {(row["rateLimitType"], row["interval"]): row["limit"] for row in answer.json()["rateLimits"]}
+    assert limits == {
+        ("REQUEST_WEIGHT", "MINUTE"): 6_000, ("RAW_REQUESTS", "MINUTE"): 61_000, ("ORDERS", "SECOND"): 100,
+        ("ORDERS", "DAY"): 200_000,
+    }  # fmt: skip
+    assert int(answer.headers["x-mbx-used-weight-1m"]) >= 20
+
+
+def test_what_the_programs_environment_says_of_binances_rules_holds(
+    exchange: MockExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_RATE_LIMITS", "false")
+    monkeypatch.setenv("EXCHANGE_LISTEN_KEYS", "false")
+    with MockExchange(rest_port=0, ws_port=0) as other:
+        other.register_symbol("BTCUSDT", "BTC", "USDT")
+        assert "x-mbx-used-weight-1m" not in httpx.get(f"{other.rest_url}/api/v3/ping").headers
+        token = (other.data_dir / "sim.token").read_text().strip()
+        told = httpx.get(f"{other.rest_url}/_sim/listenKeys", headers={"X-Sim-Token": token})
+        assert told.json() == {"served": False}
 
 
 def test_nothing_is_left_after_stop() -> None:
