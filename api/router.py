@@ -52,6 +52,7 @@ LARGEST_DRAINED: Final = 1024 * 1024  # read and thrown away, so that the sender
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 CONTENT_TYPE: Final = (b"content-type", b"application/json;charset=UTF-8")
 CLOSE: Final = (b"connection", b"close")
+UNFAILING: Final = (SIMULATION, BARE)  # a fault is a fault of the exchange, not of who owns or watches it
 PAGE_TYPE: Final = (b"content-type", b"text/html")
 
 
@@ -284,7 +285,7 @@ class Router:
             if meter is not None:
                 caller = await meter.begin(request, caller)
             handler = route.handler
-            if runtime.venue.registry.fault is not None and route.dialect is not SIMULATION:
+            if runtime.venue.registry.fault is not None and route.dialect not in UNFAILING:
                 handler = failing(handler, f"{scope['method']} {scope['path']}", runtime.venue.faults)
             result = await handler(request, caller, runtime)
         except (Rejected, BadParameter) as error:

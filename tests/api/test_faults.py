@@ -49,6 +49,15 @@ def owner(http: httpx.AsyncClient) -> Owner:
     return Owner(http)
 
 
+async def test_who_watches_the_exchange_takes_no_fault_and_sees_none(
+    signer: Signer, owner: Owner, http: httpx.AsyncClient
+) -> None:
+    await owner.ok("PUT", code=-1008, count=1)
+    assert (await http.get("/healthz")).status_code == 200
+    assert (await owner.ok("GET"))["left"] == 1
+    assert (await signer.error("POST", "/order", **ORDER))[1] == -1008
+
+
 @pytest.mark.parametrize("code", CODES)
 async def test_so_many_requests_fail_and_nothing_is_done(signer: Signer, owner: Owner, code: int) -> None:
     await owner.ok("PUT", code=code, count=2, request="POST /api/v3/order")
