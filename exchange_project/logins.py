@@ -33,9 +33,11 @@ class Tries:
             self._known.popitem(last=False)
         return ends - now if tries > MOST_TRIES else 0.0
 
-    def forget(self, address: str) -> None:
-        """It has succeeded."""
-        self._known.pop(address, None)
+    def forgive(self, address: str) -> None:
+        """The try has succeeded. Those before it still count: who has one login may not look for another's."""
+        ends, tries = self._known.get(address, (0.0, 0))
+        if tries:
+            self._known[address] = ends, tries - 1
 
 
 TRIES = Tries()
@@ -51,5 +53,5 @@ class LoginForm(AdminAuthenticationForm):
         if wait_s > 0:
             raise ValidationError(f"Too many logins have failed. Try again in {ceil(wait_s)} seconds.")
         cleaned: dict[str, Any] = super().clean()
-        TRIES.forget(address)
+        TRIES.forgive(address)
         return cleaned
