@@ -132,8 +132,20 @@ class Pair:
             for symbol, spec in SPECS.items():
                 found = [order_of(record, spec) for record in await queries.open_orders(account, [symbol])]
                 assert found == [o for o in reference.open.values() if (o.account, o.symbol) == (account, symbol)]
+        await self._compare_counts()
         for symbol, spec in SPECS.items():
             await self._compare_market(symbol, spec)
+
+    async def _compare_counts(self) -> None:
+        """What is counted for every account, in the intervals of now; and that nobody else is counted."""
+        reference = self.reference
+        for account in EVERYBODY:
+            engine = await self.venue.limiter.unfilled_orders(account)
+            assert (engine.short_orders, engine.long_orders) == reference.unfilled(account), account
+        fields = (await self.venue.runner.command("HGETALL", self.venue.keys.limits))[::2]
+        counted = {str(who) for who, _, _ in reference.used} | set(reference.bans)
+        names = {field.decode().partition(":")[2] for field in fields if field != b"#sweep"}
+        assert names <= counted, names - counted
 
     async def _compare_lists(self, symbol: str) -> None:
         """Every list there ever was, and the names that lead to the newest of each."""

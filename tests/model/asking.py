@@ -27,10 +27,12 @@ from engine.commands import (
 )
 from engine.errors import Rejected
 from engine.gateway import Placed, Transferred
+from engine.rate_limits import Charge, RateLimits
 from engine.registry import KeyRecord
 from engine.runner import Stale
 from engine.types import SymbolSpec
 from engine.venue import Venue
+from tests.model.counting import Asked
 from tests.model.reference import Exchange
 from tests.model.translation import (
     SPECS,
@@ -40,6 +42,7 @@ from tests.model.translation import (
     list_of,
     order_of,
     prevented_of,
+    request_rules_of,
     rules_of,
 )
 from tests.model.words import ATOM, Market, Purse, Refused, Terms
@@ -59,8 +62,13 @@ Outcome = tuple[Any, ...]  # ("ok", answer) or ("refused", reason, existing orde
 
 
 async def ask_engine(venue: Venue, step: Step) -> Outcome:
+    """What was counted for a command that counts comes behind the answer: weight and requests of its address."""
+    charge = _charge_of(step)
     try:
-        return ("ok", await ENGINE[step.name](venue, step.of))
+        answer = await ENGINE[step.name](venue, step.of)
+        if charge is None:
+            return ("ok", answer)
+        return ("ok", answer, (charge.counts.weight, charge.counts.requests) if charge.counts else None)
     except Rejected as error:
         return _refusal(error)
     except Stale:
@@ -69,10 +77,25 @@ async def ask_engine(venue: Venue, step: Step) -> Outcome:
 
 
 def ask_reference(reference: Exchange, step: Step) -> Outcome:
+    charge, reference.asked, reference.counted = _charge_of(step), None, None
+    if charge is not None:
+        weight, orders, address = charge.word.split(" ")
+        reference.asked = Asked(address, int(weight), int(orders))
     try:
-        return ("ok", REFERENCE[step.name](reference, step.of))
+        answer = REFERENCE[step.name](reference, step.of)
+        return ("ok", answer) if charge is None else ("ok", answer, reference.counted)
     except Refused as error:
         return ("refused", error.reason, error.existing)
+
+
+def _charge_of(step: Step) -> Charge | None:
+    """What a placement counts as."""
+    orders = {
+        "place_order": lambda: step.of, "place_order_list": lambda: step.of.orders[0],
+        "replace_order": lambda: step.of.place,
+    }  # fmt: skip
+    charge: Charge | None = orders[step.name]().charge if step.name in orders else None
+    return charge
 
 
 def new_market(spec: SymbolSpec) -> Market:
@@ -202,6 +225,16 @@ async def _set_client_ids(venue: Venue, mode: str) -> None:
     await venue.runner.command("HSET", venue.keys.meta, "client_order_ids", mode)
 
 
+async def _admit(venue: Venue, of: tuple[str, int, bool]) -> tuple[Any, ...]:
+    address, weight, is_refused = of
+    found = await venue.limiter.admit(address, weight, is_refused=is_refused)
+    return found.verdict.value, found.until_ms, found.counts.weight, found.counts.requests
+
+
+async def _set_rate_limits(venue: Venue, of: tuple[RateLimits | None, bool]) -> None:
+    await venue.limiter.set_limits(of[0], forget_counts=of[1])
+
+
 async def _set_key(venue: Venue, of: tuple[str, int, bool]) -> None:
     digest, account, is_good = of
     if is_good:
@@ -232,6 +265,8 @@ ENGINE: dict[str, Callable[[Venue, Any], Awaitable[Any]]] = {
     "set_limits": lambda venue, of: venue.registry.set_account_limits(*of),
     "set_account_rates": _set_account_rates,
     "set_conversion": lambda venue, of: venue.registry.set_conversion(*of),
+    "admit": _admit,
+    "set_rate_limits": _set_rate_limits,
     "set_key": _set_key,
     "set_reference_price": _set_reference_price,
     "set_trade_group": lambda venue, of: venue.registry.set_trade_group(*of),
@@ -303,7 +338,7 @@ def _reference_replace(reference: Exchange, of: ReplaceOrder) -> Any:
     return reference.replace(
         cancel=lambda: _reference_cancel(reference, of.cancel), place=lambda: _reference_place(reference, place),
         account=place.account, symbol=place.symbol, rules_version=place.rules_version, key=place.credential,
-        is_placed_anyway=of.place_anyway, client_id=place.client_order_id,
+        is_placed_anyway=of.place_anyway, is_canceled_anyway=of.cancel_anyway, client_id=place.client_order_id,
         can_collect=(place.type, place.time_in_force, place.peg) == ("LIMIT", "GTC", ""),
     )  # fmt: skip
 
@@ -361,6 +396,8 @@ REFERENCE: dict[str, Callable[[Exchange, Any], Any]] = {
     "set_limits": lambda reference, of: reference.set_limits(of[0], account_rules_of(of[1])),
     "set_account_rates": lambda reference, of: reference.set_account_rates(of[0], of[1], decimal_rates(of[2]), of[3]),
     "set_conversion": lambda reference, of: reference.set_conversion(of[0], of[1], of[2] * ATOM),
+    "admit": lambda reference, of: reference.admit(of[0], of[1], is_refused=of[2]),
+    "set_rate_limits": lambda reference, of: reference.set_request_rules(request_rules_of(of[0]), forget=of[1]),
     "set_key": lambda reference, of: reference.set_key(of[0], of[1], is_good=of[2]),
     "set_reference_price": _reference_set,
     "set_trade_group": lambda reference, of: reference.set_trade_group(*of),

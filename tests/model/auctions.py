@@ -119,6 +119,8 @@ class Auctions(Placing):
         maker, taker = sorted((bid, ask), key=lambda order: order.id)
         quote, locked = floor(pairs.price * quantity), bid.locked
         for order in (maker, taker):
+            if not order.filled:
+                self.note_first_fill(order.account, is_maker=True)  # both have rested
             order.left -= quantity
             order.filled += quantity
             order.filled_quote += quote

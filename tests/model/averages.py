@@ -7,7 +7,7 @@ that is still in the window (faqs/price_range_execution_rules.md). Every divisio
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
-from tests.model.books import Books
+from tests.model.counting import Counting
 from tests.model.rules import Band
 from tests.model.words import ATOM, EXACT, ZERO, Market, Refused
 
@@ -52,7 +52,7 @@ def cut(amount: Decimal, step: Decimal) -> Decimal:
 
 
 @dataclass
-class Averages(Books):
+class Averages(Counting):
     """What is known of prices beside the last one."""
 
     def set_reference_price(self, symbol: str, price: Decimal | None) -> None:

@@ -41,8 +41,9 @@ class Limits(Triggers):
         self._check_position(market, orders)
 
     def note_ordered(self, market: Market, orders: Sequence[Order]) -> None:
-        """Counts accepted orders towards the day of an account that has a daily limit, and remembers their names."""
+        """Counts accepted orders towards the limits of requests and of the account's day, and remembers their names."""
         account = orders[0].account
+        self.count_placement(account)
         self.named |= {(account, market.symbol, order.client_id): order for order in orders}
         if market.quote in self._of(account).daily:
             key = self._day(market, account)

@@ -161,6 +161,8 @@ class Matching(Fees):
             fees.append(self.fee_now(market, Debt(number, role, order, other, asset, received, maker.price)))
         self._exchange(market, taker, maker, quantity, quote, *fees)
         for order in (taker, maker):
+            if not order.filled:
+                self.note_first_fill(order.account, is_maker=order is maker)
             order.left -= quantity
             order.filled += quantity
             order.filled_quote += quote

@@ -779,14 +779,14 @@ MUTANTS = [
     ),
     Mutant(
         "lib/caller.lua",
-        "now_ms > whole(until_ms)",
-        "now_ms >= whole(until_ms)",
+        "is_more(now, until_ms)",
+        "not is_more(until_ms, now)",
         "the last moment of a request's window is too late",
     ),
     Mutant(
         "lib/resting.lua",
-        '^%[%d+,%d+,%d+,%d+,(%d+)")) < day_ms',
-        '^%[%d+,%d+,%d+,%d+,(%d+)")) > day_ms',
+        "tonumber(ended_ms) < day_ms",
+        "tonumber(ended_ms) > day_ms",
         "the name of an ended order is free for a day, and then no more",
     ),
     Mutant(
@@ -806,5 +806,43 @@ MUTANTS = [
         '  if s[2] ~= "" then return { "pending" } end\n',
         "",
         "a command overtakes the rest of an unfinished order",
+    ),
+    Mutant(
+        "lib/charging.lua",
+        "first.is_maker and limits.fill_as_maker or limits.fill_as_taker",
+        "first.is_maker and limits.fill_as_taker or limits.fill_as_maker",
+        "the first trade of a maker counts as that of a taker",
+    ),
+    Mutant(
+        "lib/charging.lua",
+        "if owner.long + orders <= most then",
+        "if owner.long + orders < most then",
+        "the last order of an interval is refused",
+    ),
+    Mutant(
+        "lib/counts.lua",
+        "if now > window then return now, 0 end",
+        "if now > window then return now, count end",
+        "an interval begins with what the last one has counted",
+    ),
+    Mutant(
+        "admit_request.lua",
+        "caller.refused <= limits.most_refusals",
+        "caller.refused < limits.most_refusals",
+        "a ban comes one refusal too early",
+    ),
+    Mutant(
+        "admit_request.lua",
+        "length_ms = math.min(length_ms * 2, limits.longest_ban_ms)",
+        "length_ms = math.min(length_ms, limits.longest_ban_ms)",
+        "no ban is longer than the one before it",
+        "tests/engine/test_rate_limits.py",
+    ),
+    Mutant(
+        "set_clock.lua",
+        'if venue.now_ms < before_ms then redis.call("DEL", KEYS[3]) end',
+        "",
+        "a clock that goes back leaves what was counted in intervals to come",
+        "tests/engine/test_rate_limits.py",
     ),
 ]

@@ -196,6 +196,10 @@ class Placing(Lists):
 
     def _check_open(self, market: Market, key: str, account: int, *, can_collect: bool) -> None:
         self._check_key(key, account)
+        self.check_placement(account)
+        self._check_status(market, can_collect=can_collect)
+
+    def _check_status(self, market: Market, *, can_collect: bool) -> None:
         if market.status == "AUCTION_MATCH":
             if not can_collect:
                 raise Refused("AUCTION_COLLECTS")

@@ -24,6 +24,7 @@ from tests.model.asking import Step
 from tests.model.limits import count
 from tests.model.random_fees import Fees
 from tests.model.random_rare import Rare
+from tests.model.random_requests import Requests
 from tests.model.random_rules import KINDS, POOR, Rules
 from tests.model.random_tape import Recording
 from tests.model.reference import Exchange
@@ -58,12 +59,13 @@ class Commands:
         self._fees = Fees(random, reference, self._rules)
         self._recording = Recording(random, reference, CENTRES)
         self._rare = Rare(random, reference)
+        self._requests = Requests(random, reference)
         self._only_symbol, self._only_account = "", 0  # those that every command drawn now is for
 
     def opening(self) -> list[Step]:
         """Money to begin with: little for the poor, more than 2**53 atoms for the rich. Some share a trade group."""
         groups = [Step("set_trade_group", (account, 7)) for account in (*POOR[:3], *RICH)]
-        return groups + [
+        return [self._requests.limits(), *groups] + [
             Step("credit", Transfer(account=account, asset=asset, atoms=atoms * (7 + account)))
             for accounts, purse in (
                 (POOR, POOR_ATOMS),
@@ -87,8 +89,8 @@ class Commands:
             (1.2, self._rules.of_reference), (4, self._recording.draw), (2.5, self._one_too_many),
             (2, self._for_a_share), (1.5, self._at_a_bound),
             (0.5, self._key), (0.5, self._group), (1, self._clock), (2, self._some_fees),
-            (1.5, self._cancel_list), (0.5, self._rare.external_lock), (3, self._interrupted),
-            (0.02 * self._clears, self._rare.clear), (0.1, self._rare.names),
+            (2, self._requests.draw), (1.5, self._cancel_list), (0.5, self._rare.external_lock),
+            (3, self._interrupted), (0.02 * self._clears, self._rare.clear), (0.1, self._rare.names),
         )  # fmt: skip
         if reopening := self._rules.reopening():
             return reopening
@@ -188,6 +190,7 @@ class Commands:
         ]
         if kind.is_paid:
             legs[1:] = [msgspec.structs.replace(leg, lots=0) for leg in legs[1:]]
+        legs[0] = msgspec.structs.replace(legs[0], charge=self._requests.charge(len(legs)))
         if self._random.random() < 0.02:
             legs[1] = msgspec.structs.replace(legs[1], client_order_id=orders[0].of.client_order_id)
         return Step("place_order_list", PlaceOrderList(kind=kind, client_order_id=name, orders=legs))
@@ -292,7 +295,7 @@ class Commands:
             lots=self._random.randint(LOTS[symbol], 4 * LOTS[symbol]),
         )  # fmt: skip
         self._only_symbol = symbol
-        step = self._rare.interrupted(taker.of, self._of_market)
+        step = self._rare.interrupted(msgspec.structs.replace(taker.of, charge=None), self._of_market)
         self._only_symbol = ""
         return step or taker
 
@@ -318,7 +321,13 @@ class Commands:
         if self._random.random() < 0.1:
             cancel = msgspec.structs.replace(cancel, order_id=self._random.choice(GARBAGE_IDS))
         return Step(
-            "replace_order", ReplaceOrder(cancel=cancel, place=placed, place_anyway=self._random.random() < 0.4)
+            "replace_order",
+            ReplaceOrder(
+                cancel=cancel,
+                place=placed,
+                place_anyway=self._random.random() < 0.4,
+                cancel_anyway=self._random.random() < 0.5,
+            ),
         )
 
     def _kill_among_icebergs(self) -> Step:
@@ -349,7 +358,8 @@ class Commands:
                     ]  # fmt: skip
         if not full:
             return self._rules.of_symbol()
-        self._only_symbol, self._only_account, kind = self._random.choice(full)
+        rare = [one for one in full if one[2] == "lists" and self._random.random() < 0.5]
+        self._only_symbol, self._only_account, kind = self._random.choice(rare or full)
         makes = {"orders": self._limit, "algos": self._contingent, "icebergs": self._iceberg, "lists": self._list}
         step = makes[kind]()
         self._only_symbol, self._only_account = "", 0
@@ -464,7 +474,7 @@ class Commands:
             account=account, symbol=symbol, rules_version=max(version, 1), side=side, type=type_,
             time_in_force=time_in_force, price_ticks=price_ticks, lots=lots, quote_order_atoms=quote_order_atoms,
             client_order_id=self._client_id(account), credential=self._digest(), stp=self._stp(),
-            strategy_id=3 if self._random.random() < 0.02 else 0, **terms,
+            strategy_id=3 if self._random.random() < 0.02 else 0, charge=self._requests.charge(), **terms,
         )  # fmt: skip
         return Step("place_order", order)
 

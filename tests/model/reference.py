@@ -27,17 +27,26 @@ class Exchange(Tape):
 
     def replace(
         self, *, cancel: Callable[[], Order], place: Callable[[], Any], account: int, symbol: str, rules_version: int,
-        key: str, is_placed_anyway: bool, can_collect: bool, client_id: str,
+        key: str, is_placed_anyway: bool, is_canceled_anyway: bool, can_collect: bool, client_id: str,
     ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:  # fmt: skip
         """Two commands of one account and symbol with nothing in between: what became of either, None: not tried."""
         market = self._market(symbol)
         if market.rules_version != rules_version:
             raise Refused("STALE")
-        self._check_open(market, key, account, can_collect=can_collect)
+        has_too_many = self.has_too_many(account)
+        try:
+            self._check_open(market, key, account, can_collect=can_collect)
+        except Refused as error:
+            if error.reason != "TOO_MANY_ORDERS" or not is_canceled_anyway:
+                raise
+            self._check_status(market, can_collect=can_collect)
         canceled = _tried(cancel)
         placed = _tried(place) if canceled[0] == "ok" or is_placed_anyway else None
         if canceled[0] == "ok" and placed is not None and placed[0] == "refused":
             self.tell("order_rejected", symbol=symbol, account=account, reason=placed[1], client_id=client_id)
+        was_tried = placed is not None
+        if not (was_tried and placed[0] == "ok") and not (was_tried and canceled[0] == "refused"):
+            self.count_placement(account, 0 if was_tried or has_too_many else None)
         return canceled, placed
 
     def cancel(
@@ -287,6 +296,8 @@ class Exchange(Tape):
         """Back only as far as nothing of the market is later."""
         if now_ms < self.latest_ms:
             raise Refused("CLOCK_BACKWARDS")
+        if now_ms < self.now_ms:
+            self.forget_counts()  # of intervals that are to come
         self.now_ms = now_ms
         self.tell("clock_set")
 

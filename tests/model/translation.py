@@ -7,8 +7,10 @@ import msgspec
 
 from engine import events, records
 from engine.account_rules import AccountLimits
+from engine.rate_limits import RateLimits
 from engine.types import SymbolSpec
 from tests.conftest import BTCUSDT, ETHBTC, ETHUSDT
+from tests.model.counting import Most, RequestRules
 from tests.model.rules import AccountRules, Band, Counts, Sizes, SymbolRules
 from tests.model.words import ATOM, UNFOUND, Fill, Order, OrderList, Prevented, Purse, Terms
 
@@ -94,6 +96,17 @@ def account_rules_of(limits: AccountLimits) -> AccountRules:
     return AccountRules(limits.is_killed, limits.max_open_orders, order, daily, position)
 
 
+def request_rules_of(limits: RateLimits | None) -> RequestRules | None:
+    if limits is None:
+        return None
+    windows = (limits.weight, limits.requests, limits.short_orders, limits.long_orders)
+    weight, requests, short, long = (Most(window.most, window.interval_ms) for window in windows)
+    return RequestRules(
+        weight, requests, short, long, limits.fill_as_taker, limits.fill_as_maker, limits.refusals_before_ban,
+        limits.first_ban_ms, limits.longest_ban_ms,
+    )  # fmt: skip
+
+
 def list_of(record: records.OrderListRecord, symbol: str) -> OrderList:
     return OrderList(
         id=record.list_id, kind=record.kind.value, account=record.account, symbol=symbol,
@@ -136,6 +149,8 @@ def event_of(event: events.AnyEvent) -> dict[str, Any]:
             return told | {"balance": _balance(event.balance), "amount": event.atoms * ATOM}
         case events.ExternalLockChanged(balance=balance):
             return told | {"balance": _balance(balance)}
+        case events.RateLimitsSet(limits=limits):
+            return told | {"rules": request_rules_of(limits)}
         case events.MarketCleared(symbols=symbols):
             return told | {"symbols": symbols}
         case events.SymbolDefined(spec=spec):
