@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from engine.account_rules import AccountLimits
-from engine.commands import CancelOrderList, PlaceOrder, ReplaceOrder, Transfer
+from engine.commands import CancelOrderList, PlaceOrder, PlaceOrderList, ReplaceOrder, Transfer
 from engine.gateway import Placed
 from engine.keys import LAYOUT, order_member
 from engine.rate_limits import Charge, RateLimits
 from engine.scripts import load_scripts
-from engine.types import Fault, Side, SymbolStatus
+from engine.types import Fault, ListKind, Side, SymbolStatus
 from engine.venue import Venue
 from tests.conftest import BTCUSDT, cancel, fund, limit
 from tests.engine import test_faults, test_list_faults
@@ -166,6 +166,25 @@ async def test_a_fault_before_the_first_write_counts_nothing(venue: Venue, alice
         assert [command in WRITES for command in struck] == [False] * (len(struck) - 1) + [True]
         await act(venue)
     assert charge.counts is not None
+
+
+async def test_a_fault_amid_a_counted_list_or_replacement_counts_nothing(venue: Venue, alice: int, bob: int) -> None:
+    await fill_books(venue)
+    await limits_are_set(venue)
+    first, second = (Charge("127.0.0.1", weight=1, orders=orders) for orders in (2, 1))
+    orders = [msgspec.structs.replace(order, charge=first) for order in (limit(1, BUY, 100, 2), limit(1, BUY, 1, 20))]
+    pair = PlaceOrderList(kind=ListKind.OTO, client_order_id="counted", orders=orders)
+    replacement = ReplaceOrder(cancel=cancel(1, 4), place=msgspec.structs.replace(limit(1, BUY, 101, 3), charge=second))
+    acts: list[tuple[str, Charge, Act]] = [
+        ("place_order_list", first, lambda venue: venue.gateway.place_order_list(pair)),
+        ("replace_order", second, lambda venue: venue.gateway.replace_order(replacement)),
+    ]
+    for name, charge, act in acts:
+        struck = await calls_before_the_first_write(venue, name, act)
+        assert [command in WRITES for command in struck] == [False] * (len(struck) - 1) + [True]
+        assert charge.counts is None
+        await act(venue)
+        assert charge.counts is not None
 
 
 def test_every_script_that_writes_is_struck_by_faults() -> None:

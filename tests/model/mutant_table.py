@@ -477,6 +477,7 @@ MUTANTS = [
         "math.min(math.max(last_price, before + 1), price - 1)",
         "before + 1",
         "between two prices an auction takes the lowest",
+        "tests/engine/test_auction.py",
     ),
     Mutant(
         "lib/auction.lua",
@@ -554,6 +555,7 @@ MUTANTS = [
         "    and not band_broken(market, order.side, order.price)\n",
         "",
         "PERCENT_PRICE does not judge a pegged order that has waited",
+        "tests/engine/test_pegged_orders.py",
     ),
     # The reference price, the range around it, and filters that look at it.
     Mutant(
