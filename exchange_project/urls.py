@@ -23,7 +23,14 @@ admin.site.index_title = "What is there, and what may be done about it"
 admin.site.login_form = LoginForm
 admin.site.enable_nav_sidebar = False  # templates/admin/base_site.html has a row of links instead
 
+
+def no_icon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for one on every page without, and a line in the log of `up` would say each time that it lacks."""
+    return HttpResponse(status=204)
+
+
 urlpatterns = [
+    path("favicon.ico", no_icon),
     path("", front_page, name="front_page"),
     path("docs", docs_page, name="docs"),
     path("docs/", RedirectView.as_view(pattern_name="docs")),

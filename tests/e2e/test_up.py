@@ -153,6 +153,8 @@ def test_the_admin_opens_with_the_kept_password_and_its_stylesheet(up, tmp_path)
         assert inside.status_code == 200
         assert "Open orders (live)" in inside.text
     assert httpx.get(f"{running.url}/api/v1/nowhere").json()["code"] == -1000
+    assert httpx.get(f"{running.url}/favicon.ico", headers={"Accept": "text/html"}).status_code == 204
+    assert "favicon" not in running.printed
 
 
 def test_runserver_serves_the_same_market_and_leaves_nothing_behind(tmp_path):
