@@ -6,8 +6,6 @@ are unanswered waits for these, and for none that are asked later: a socket that
 """
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from api.subscriptions import TRY_AGAIN_LATER, Listener
 
@@ -28,16 +26,20 @@ class AnswersFirst:
         self._unanswered: dict[int, None] = {}  # numbers of requests, oldest first
         self._held: deque[tuple[int, str]] = deque()  # (how many had been asked when it came, frame)
 
-    @contextmanager
-    def request(self) -> Iterator[None]:
+    def request(self) -> "Asking":
         """A request's time, from before anything is done for it until its answer is in the queue."""
+        return Asking(self)
+
+    def begin(self) -> int:
+        """A request has come; its number among those of the socket."""
         self._asked += 1
-        number = self._asked
-        self._unanswered[number] = None
-        try:
-            yield
-        finally:
-            del self._unanswered[number]
+        self._unanswered[self._asked] = None
+        return self._asked
+
+    def end(self, number: int) -> None:
+        """It has its answer."""
+        del self._unanswered[number]
+        if self._held:
             self._release()
 
     def push(self, frame: str) -> None:
@@ -58,3 +60,18 @@ class AnswersFirst:
         oldest = next(iter(self._unanswered), None)
         while self._held and (oldest is None or self._held[0][0] < oldest):
             self._queue.push(self._held.popleft()[1])
+
+
+class Asking:
+    """The block of one request."""
+
+    __slots__ = ("_gate", "_number")
+
+    def __init__(self, gate: AnswersFirst) -> None:
+        self._gate = gate
+
+    def __enter__(self) -> None:
+        self._number = self._gate.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._gate.end(self._number)

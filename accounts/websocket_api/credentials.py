@@ -95,7 +95,7 @@ def payloads(texts: Texts) -> Iterator[bytes]:
 
     Otherwise two parameters that were signed could be sent as one that nobody knows.
     """
-    pairs = sorted((name, text) for name, text in texts.items() if name != SIGNATURE)
+    pairs = sorted([(name, text) for name, text in texts.items() if name != SIGNATURE])
     plain = "&".join([f"{name}={text}" for name, text in pairs])
     is_plain = plain.count("&") < max(len(pairs), 1)
     if is_plain:
