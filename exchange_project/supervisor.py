@@ -24,7 +24,7 @@ from django.db import close_old_connections
 
 from accounts.services import publish_all
 from engine.embedded import EmbeddedServer, EmbeddedServerError, check_server, find_server
-from engine.errors import ExchangeError, Rejected
+from engine.errors import ExchangeError, OtherLayout, Rejected
 from engine.instance import IN_MEMORY, DataDirectory, DataDirectoryError, secret_kept_in
 from exchange_project import in_memory
 from exchange_project.children import Child, Pause
@@ -221,13 +221,15 @@ class Supervisor:
     def _prepare(self, content: Content) -> None:
         secret_kept_in(settings.EXCHANGE_SIM_TOKEN_FILE)
         try:
-            migrate_if_needed()
+            publish_rate_limits(enabled=settings.EXCHANGE_RATE_LIMITS)
+            migrate_if_needed()  # not before it is known that these are no other version's data
+        except OtherLayout as error:
+            raise CannotStart(str(error)) from error
         except DatabaseError as error:
             raise CannotStart(f"the database cannot be used: {one_line(error)}") from error
         if content is not Content.NOTHING:  # the login takes a third of a second, the hash of its password
             ensure_admin()
             call_command("seed_demo", symbols_only=content is Content.SYMBOLS, verbosity=0)
-        publish_rate_limits(enabled=settings.EXCHANGE_RATE_LIMITS)
 
     def _revive_server(self) -> None:
         if self._server is None or self._server.is_alive():
