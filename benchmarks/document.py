@@ -17,6 +17,9 @@ from benchmarks.report import absolutes_text, is_busy
 from benchmarks.start import Wait
 
 FOLDER: Final = "performance"  # of the pictures, beside the document
+PEER_COLUMNS: Final = (
+    "versions", "orders/s", "CPU µs per order", "p50 ms", "p99 ms", "rate, of ours", "CPU, times ours",
+)  # fmt: skip
 
 
 def rewrite(text: str, tables: Mapping[str, str]) -> str:
@@ -83,17 +86,18 @@ def picture_name(curve: Curve) -> str:
 
 
 def peers(found: Sequence[Peer], environment: dict[str, Any]) -> str:
-    columns = ["", "versions", "orders/s", "CPU µs per order", "p50 ms", "p99 ms", "of ours"]
+    columns = ["", *PEER_COLUMNS]
     return "\n".join([_table(columns, [peer_cells(peer) for peer in found]), "", _where(environment)])
 
 
 def peer_cells(peer: Peer) -> list[str]:
     """A row of its table; the problem stands where the versions would."""
     if peer.problem:
-        return [peer.name, peer.problem, "-", "-", "-", "-", "-"]
+        return [peer.name, peer.problem, *["-"] * 6]
     return [
         peer.name, peer.versions, f"{peer.orders_per_second:,.0f}", f"{peer.cpu_us_per_order:,.0f}",
         f"{peer.p50_us / 1e3:.1f}", f"{peer.p99_us / 1e3:.1f}", f"{peer.against * 100:.0f} %",
+        f"{peer.cpu_against:.1f}x",
     ]  # fmt: skip
 
 

@@ -38,7 +38,8 @@ _NAMES: Final = {
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """Medians of all turns, `against` as a share of our orders a second; or in words why there are none."""
+    """Medians of all turns, `against` as a share of our orders a second, `cpu_against` as times our CPU time of an
+    order; or in words why there are none."""
 
     name: str
     versions: str
@@ -47,6 +48,7 @@ class Peer(msgspec.Struct, frozen=True):
     p50_us: float = 0.0
     p99_us: float = 0.0
     against: float = 0.0
+    cpu_against: float = 0.0
     problem: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -78,21 +80,21 @@ def measure_peers(
             on_turn()
         for side, first in zip(sides, warm_up, strict=True):
             asyncio.run(check_book(side.redis_url, first + sum(found.order.requests for found in side.rounds)))
-    ours = median(found.order.rate for found in sides[0].rounds)
-    return [_peer(side, ours) for side in sides] + [_other(name) for name in OTHERS]
+    return [_peer(side, sides[0].rounds) for side in sides] + [_other(name) for name in OTHERS]
 
 
 def _turn(side: _Side) -> Round:
     return msgspec.json.decode(side.generator.ask(str(SLICES)), type=Round)
 
 
-def _peer(side: _Side, ours: float) -> Peer:
+def _peer(side: _Side, ours: list[Round]) -> Peer:
     orders = [found.order for found in side.rounds]
-    rate = median(load.rate for load in orders)
+    rate, cpu_us = median(load.rate for load in orders), median(load.worker_cpu_us for load in orders)
     return Peer(
         name=side.name, versions=side.versions, orders_per_second=rate,
-        cpu_us_per_order=median(load.worker_cpu_us for load in orders), p50_us=median(load.p50_us for load in orders),
-        p99_us=median(load.p99_us for load in orders), against=rate / ours,
+        cpu_us_per_order=cpu_us, p50_us=median(load.p50_us for load in orders),
+        p99_us=median(load.p99_us for load in orders), against=rate / median(found.order.rate for found in ours),
+        cpu_against=cpu_us / median(found.order.worker_cpu_us for found in ours),
     )  # fmt: skip
 
 

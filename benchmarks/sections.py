@@ -131,7 +131,7 @@ class Peers(_Section):
         return {"peers": {"peers": [peer.as_json() for peer in self.peers], "environment": self.environment}}
 
     def as_table(self) -> RenderableType:
-        table = Table("peer", "versions", "orders/s", "CPU us per order", "p50 ms", "p99 ms", "of ours")
+        table = Table("peer", *document.PEER_COLUMNS)
         for peer in self.peers:
             table.add_row(*document.peer_cells(peer))
         return Group(table, *report.where(self.environment))

@@ -16,7 +16,7 @@ from benchmarks.growth.letters import HEIGHT, WIDTH, points_of
 Colour = tuple[int, int, int]
 
 PAPER: Final = (760, 460)
-LEFT, RIGHT, TOP, BOTTOM = 90, 60, 70, 80
+LEFT, RIGHT, TOP, BOTTOM = 110, 60, 70, 80
 INK: Final = (40, 40, 40)
 GRID: Final = (225, 225, 225)
 COLOURS: Final = ((31, 97, 181), (200, 80, 30), (40, 140, 70))
@@ -36,7 +36,7 @@ def as_png(curve: Curve) -> bytes:
     for number, line in enumerate(curve.lines):
         plot.draw(line, COLOURS[number])
         if len(curve.lines) > 1:
-            sheet.write(line.name, PAPER[0] - RIGHT - 50, TOP + 16 + 22 * number, COLOURS[number])
+            sheet.write(line.name, LEFT + 20 + sheet.width_of(line.name) // 2, TOP + 16 + 22 * number, COLOURS[number])
     return sheet.png()
 
 

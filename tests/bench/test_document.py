@@ -49,7 +49,7 @@ def test_a_busy_machine_and_a_quick_run_are_told_beside_the_table() -> None:
 
 
 def test_a_peer_that_is_not_there_says_so_in_its_row() -> None:
-    assert "| mockexchange | not installed | - | - | - | - | - |" in document.peers(
+    assert "| mockexchange | not installed | - | - | - | - | - | - |" in document.peers(
         [Peer("mockexchange", "", problem="not installed")], WHERE
     )
 

@@ -106,6 +106,7 @@ def test_peers_place_the_same_orders_and_others_are_named() -> None:
         assert peer.cpu_us_per_order > 0
         assert peer.p99_us >= peer.p50_us > 0
         assert peer.against == peer.orders_per_second / ours.orders_per_second
+        assert peer.cpu_against == peer.cpu_us_per_order / ours.cpu_us_per_order
         assert "Django" in peer.versions
     assert [peer.problem for peer in others if peer.problem] == ["not installed"]
 

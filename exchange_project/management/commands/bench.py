@@ -20,7 +20,8 @@ from benchmarks.ratios import GOALS
 from benchmarks.sections import SECTIONS, Section
 from exchange_project.lone_worker import lone_worker
 
-OTHER_SECTIONS = {
+PARTS = {
+    "ratios": "the ratios with goals: what is measured when nothing else is asked for",
     "start": "how long starting an exchange, importing qte and emptying a market take",
     "growth": "how costs grow with books, users, symbols, fills and subscribers",
     "peers": "the same orders at stock Django views, and at other simulators that are installed",
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("--quick", action="store_true", help="3 rounds instead of 5, smaller, within 3 minutes")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
         parser.add_argument("--only", default="", metavar="IDS", help="some of the ratios, as in --only P1,P6")
-        for name, words in OTHER_SECTIONS.items():
+        for name, words in PARTS.items():
             parser.add_argument(f"--{name}", action="store_true", help=words)
         parser.add_argument(
             "--write", type=Path, metavar="FILE",
@@ -122,11 +123,11 @@ def _measure(name: str, only: list[str], *, quick: bool) -> Section:
 
 def _read_sections(options: dict[str, Any]) -> list[str]:
     """Those that were asked for; all of them for a document, else the ratios. Raises CommandError."""
-    asked = [name for name in OTHER_SECTIONS if options[name]]
+    asked = [name for name in PARTS if options[name]]
     if options["only"]:
         if options["write"]:
             raise CommandError("--only and --write: the document's table of ratios is written whole")
-        return ["ratios", *asked]
+        return ["ratios", *(name for name in asked if name != "ratios")]
     return asked or (list(SECTIONS) if options["write"] else ["ratios"])
 
 
