@@ -174,7 +174,7 @@ class Archiver:
 
     async def _read_order(self, order: DoubtfulOrder) -> OrderRecord | None:
         keys, member = self._venue.keys, order_member(order.order_id)
-        for key in (keys.orders(order.symbol), keys.ended(order.symbol)):
+        for key in (keys.symbol(order.symbol), keys.ended(order.symbol)):
             record = await self._venue.runner.command("HGET", key, member)
             if record is not None:
                 return decode_order(record)

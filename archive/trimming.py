@@ -72,7 +72,7 @@ class Trimmer:
         for first in range(0, len(old), PAGE):
             members = old[first : first + PAGE]
             await self._venue.runner.run(
-                "forget_orders", [keys.ended(symbol), keys.client_ids], (symbol, before_ms, *members)
+                "forget_orders", [keys.ended(symbol), keys.symbol(symbol)], (symbol, before_ms, *members)
             )
 
     async def _forget_lists(self, symbol: str, before_ms: int) -> None:

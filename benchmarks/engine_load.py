@@ -180,6 +180,7 @@ def yardstick_words(sha: str, venue_name: str, start: Counters, now_ms: int) -> 
             f"{ACCOUNT}:free", f"{ACCOUNT}:locked", locked + ATOMS, free - ATOMS, level_lots, member, record,
             f"{ACCOUNT}|{SYMBOL.symbol}|{member}", update_id, now_ms, seq, order_id + 1, f"0-{seq}", event,
             f"limits:{ACCOUNT}", f"update_id:{SYMBOL.symbol}", f"changed_ms:{SYMBOL.symbol}",
+            f"a{price_ticks}",
         )  # fmt: skip
 
 

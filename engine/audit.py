@@ -89,7 +89,7 @@ async def audit(venue: Venue) -> AuditReport:
     specs = list((await venue.registry.specs()).values())
     assets = await venue.registry.assets()
     tape = await venue.registry.tape_accounts()
-    keys = [venue.keys.meta, venue.keys.open, venue.keys.client_ids]
+    keys = [venue.keys.meta, venue.keys.open]
     for spec in specs:
         keys += _keys_of(venue, spec.symbol)
     keys += [venue.keys.balance(asset) for asset in assets]
@@ -125,8 +125,6 @@ def _keys_of(venue: Venue, symbol: str) -> list[str]:
         keys.symbol(symbol),
         *(keys.book(symbol, side) for side in sides),
         *(keys.levels(symbol, side) for side in sides),
-        *(keys.depth(symbol, side) for side in sides),
-        keys.orders(symbol),
         keys.stops(symbol),
         keys.trailing(symbol),
         keys.triggered(symbol),

@@ -13,9 +13,13 @@
     {venue}:assets               hash    asset -> decimals
     {venue}:accounts             hash    "name:<name>" -> account number, "<number>" -> name
     {venue}:keys                 hash    sha256 of an API key -> KeyRecord (JSON array, begins with the account number)
-    {venue}:symbol:BTCUSDT       hash    what scripts read: status, rules ("<rules version> <base> <quote>
-                                         <base_atoms_per_lot> <multiplier> <divisor>": every order needs them all),
-                                         maker_fee_e8, taker_fee_e8, min_notional_atoms, last_price_ticks,
+    {venue}:symbol:BTCUSDT       hash    all that an order needs of its symbol: one call reads it, one call writes it.
+                                         "<order id>" -> OrderRecord of an open order, "a<price_ticks>" and
+                                         "b<price_ticks>" -> lots of the level among asks and bids,
+                                         "<account>|<symbol>|<client order id>" -> id of the newest order with that id;
+                                         status, rules ("<rules version> <base> <quote> <base_atoms_per_lot>
+                                         <multiplier> <divisor>": every order needs them all), maker_fee_e8,
+                                         taker_fee_e8, min_notional_atoms, last_price_ticks,
                                          next_trade_id, last_aggregate_id, up_ticks and
                                          down_ticks (nearest stops), trailing (how many), next_prevented_id, pending
                                          (the order with steps to come, "*": triggered ones alone, "auction": that of
@@ -28,8 +32,6 @@
     {venue}:book:BTCUSDT:bids    zset    order id -> minus price_ticks   } ties by member, so equal prices queue by age
                                          (refilled or triggered: "<queue id>:<order id>", a number of then leads)
     {venue}:levels:BTCUSDT:asks  zset    price_ticks -> +-price_ticks, best first
-    {venue}:depth:BTCUSDT:asks   hash    price_ticks -> lots
-    {venue}:orders:BTCUSDT       hash    order id -> OrderRecord of an open order
     {venue}:stops:BTCUSDT        zset    order id -> stop price in ticks, with a minus for those triggered from above
     {venue}:trailing:BTCUSDT     hash    order id -> "side,bips,stop price or 0,best price or 0" of trailing orders
     {venue}:triggered:BTCUSDT    list    what follows from earlier steps, next first: an order id that was triggered,
@@ -48,7 +50,6 @@
                                          "<account>:external" (locked for somebody outside) -> atoms
     {venue}:open                 zset    "<account>|<symbol>|<order id><marks>", score 0; marks are what limits count:
                                          A contingent orders, I icebergs, L<list id>; most orders have none
-    {venue}:client_ids           hash    "<account>|<symbol>|<client order id>" -> id of the newest order with that id
     {venue}:events               stream  0-<seq>, field "d": JSON of one event
     {venue}:refusals             stream  "<machine's ms>-<n>", field "d": JSON of a Refusal (engine/refusals.py); capped
     {venue}:listen_keys          hash    listenKey -> "<account>|<digest of its API key>|<when it ends, ms>",
@@ -73,7 +74,7 @@ from typing import Final
 from engine.records import OrderRecord
 from engine.types import Side
 
-LAYOUT: Final = 2  # of all this; data with another number are refused (open_venue). 1 had no number
+LAYOUT: Final = 3  # of all this; data with another number are refused (open_venue). 1 had no number
 _SIDE_NAMES: Final = {Side.BUY: "bids", Side.SELL: "asks"}
 
 
@@ -112,7 +113,6 @@ class Keys:
         self.accounts = f"{self._tag}:accounts"
         self.keys = f"{self._tag}:keys"
         self.open = f"{self._tag}:open"
-        self.client_ids = f"{self._tag}:client_ids"
         self.events = f"{self._tag}:events"
         self.trade_groups = f"{self._tag}:trade_groups"
         self.refusals = f"{self._tag}:refusals"
@@ -135,12 +135,6 @@ class Keys:
 
     def levels(self, symbol: str, side: Side) -> str:
         return f"{self._tag}:levels:{symbol}:{_SIDE_NAMES[side]}"
-
-    def depth(self, symbol: str, side: Side) -> str:
-        return f"{self._tag}:depth:{symbol}:{_SIDE_NAMES[side]}"
-
-    def orders(self, symbol: str) -> str:
-        return f"{self._tag}:orders:{symbol}"
 
     def ended(self, symbol: str) -> str:
         return f"{self._tag}:ended:{symbol}"
@@ -184,8 +178,7 @@ class Keys:
                 self.meta, self.symbol(symbol), self.events, self.keys,
                 self.book(symbol, buy), self.book(symbol, sell),
                 self.levels(symbol, buy), self.levels(symbol, sell),
-                self.depth(symbol, buy), self.depth(symbol, sell),
-                self.orders(symbol), self.ended(symbol), self.open, self.client_ids, self.trades(symbol),
+                self.ended(symbol), self.open, self.trades(symbol),
                 self.balance(base), self.balance(quote),
                 self.stops(symbol), self.trailing(symbol), self.triggered(symbol), self.trade_groups,
                 self.lists(symbol), self.limits,

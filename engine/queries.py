@@ -121,7 +121,7 @@ class Queries:
 
         Rejected NO_SUCH_ORDER: unknown, foreign, or so old that only SQL has it.
         """
-        keys = [self._keys.orders(symbol), self._keys.ended(symbol), self._keys.client_ids]
+        keys = [self._keys.symbol(symbol), self._keys.ended(symbol)]
         member = "" if order_id is None else order_member(order_id)
         (record,) = await self._read("read_order", keys, (account, symbol, member, client_order_id))
         if not record:
@@ -130,7 +130,7 @@ class Queries:
 
     async def open_orders(self, account: int, symbols: list[str]) -> list[OrderRecord]:
         """Open orders of the account on these symbols, oldest first within a symbol."""
-        keys = [self._keys.open, *(self._keys.orders(symbol) for symbol in symbols)]
+        keys = [self._keys.open, *(self._keys.symbol(symbol) for symbol in symbols)]
         (records,) = await self._read("read_open_orders", keys, (account, *symbols))
         return [decode_order(record) for record in records]
 
@@ -146,7 +146,7 @@ class Queries:
         if not members:
             return []
         command = self._runner.command
-        open_now = await command("HMGET", self._keys.orders(symbol), *members)
+        open_now = await command("HMGET", self._keys.symbol(symbol), *members)
         ended = await command("HMGET", self._keys.ended(symbol), *members)  # read last: an order may end in between
         found = (decode_order(last or first) for first, last in zip(open_now, ended, strict=True) if last or first)
         return [order for order in found if order.account == account]
@@ -203,7 +203,7 @@ class Queries:
         buy, sell = Side.BUY, Side.SELL
         keys = [
             self._keys.meta, self._keys.symbol(symbol), self._keys.levels(symbol, buy),
-            self._keys.levels(symbol, sell), self._keys.depth(symbol, buy), self._keys.depth(symbol, sell),
+            self._keys.levels(symbol, sell),
         ]  # fmt: skip
         return await self._read("read_depth", keys, (symbol, limit))
 
@@ -246,7 +246,8 @@ class Queries:
 
     async def book_orders(self, spec: SymbolSpec) -> list[OrderRecord]:
         """Every open order of a symbol, for the admin and the audit; oldest first."""
-        records = await self._runner.command("HVALS", self._keys.orders(spec.symbol))
+        flat = await self._runner.command("HGETALL", self._keys.symbol(spec.symbol))
+        records = [record for field, record in zip(flat[::2], flat[1::2], strict=True) if field.isdigit()]
         return sorted((decode_order(record) for record in records), key=lambda order: order.order_id)
 
 

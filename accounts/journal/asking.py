@@ -207,7 +207,7 @@ async def _why_unknown(venue: Venue, order_id: int) -> str:
 async def _record(venue: Venue, symbols: list[str], order_id: int) -> tuple[str, OrderRecord | None]:
     """The order as Redis has it, and its symbol. Looked up as open first: one that ends meanwhile is found as ended."""
     keys = venue.keys
-    places = [(symbol, key) for symbol in symbols for key in (keys.orders(symbol), keys.ended(symbol))]
+    places = [(symbol, key) for symbol in symbols for key in (keys.symbol(symbol), keys.ended(symbol))]
     try:
         records = await venue.connection.pipeline([("HGET", key, order_member(order_id)) for _, key in places])
     except (NotSent, ReplyLost) as error:

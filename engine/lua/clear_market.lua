@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
 --[[
 clear_market: cancel every open order of a symbol and forget its trades, candles and ended orders.
-KEYS   Keys.of_market (see place_order), 27 tape bids 28 tape asks 29 tape touched 30 candles
+KEYS   Keys.of_market (see place_order), 23 tape bids 24 tape asks 25 tape touched 26 candles
 ARGV   1 symbol
 Reply  {"ok", seq} or {"pending"}
 Event  market_cleared
 Cost   O(N), N orders open and ended
 ]]
 --- @include "lib/market"
-local TAIL = '^"(%u+)",%d+,"[A-Z_]+","%u+",%d+,"([^"]*)"'
+--- @include "lib/fields"
 local CHUNK = 1000
 
 local function commit_removals(command, key, members)
@@ -32,24 +32,20 @@ end
 -- Read.
 local market, verdict = read_market(ARGV[1], "0")
 if verdict then return verdict end
-local open, ended = redis.call("HGETALL", ORDERS), redis.call("HGETALL", ENDED)
+local fields = redis.call("HGETALL", SYMBOL)
 
 -- Plan.
-local closed, client_fields = {}, {}
+local closed, gone = {}, {} -- of OPEN, of SYMBOL
 local ledgers = { BUY = { market.quote }, SELL = { market.base } }
-for i = 1, #open, 2 do
-  local order = read_record(open[i + 1])
-  local side = string.match(order.tail, TAIL)
-  plan_return(ledgers[side], order)
-  order.member = open[i]
-  closed[#closed + 1] = open_member(market.symbol, order)
-end
-for _, list in ipairs({ open, ended }) do
-  for i = 1, #list, 2 do
-    local order = read_record(list[i + 1])
-    local _, client_id = string.match(order.tail, TAIL)
-    client_fields[#client_fields + 1] = order.account .. "|" .. market.symbol .. "|" .. client_id
+for i = 1, #fields, 2 do
+  local kind = kind_of_field(fields[i])
+  if kind == "order" then
+    local order = read_record(fields[i + 1])
+    plan_return(ledgers[side_and_price(order)], order)
+    order.member = fields[i]
+    closed[#closed + 1] = open_member(market.symbol, order)
   end
+  if kind then gone[#gone + 1] = fields[i] end
 end
 for _, side in ipairs({ "BUY", "SELL" }) do
   for _, ledger in ipairs(ledgers[side]) do
@@ -63,10 +59,9 @@ for _, side in ipairs({ "BUY", "SELL" }) do
   for _, ledger in ipairs(ledgers[side]) do commit_ledger(ledger) end
 end
 commit_removals("ZREM", OPEN, closed)
-commit_removals("HDEL", CLIENT_IDS, client_fields)
-redis.call("DEL", KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], ORDERS, ENDED, TRADES,
-  KEYS[27], KEYS[28], KEYS[29], KEYS[30], STOPS, TRAILING_ORDERS,
-  LISTS)
+commit_removals("HDEL", SYMBOL, gone)
+redis.call("DEL", KEYS[5], KEYS[6], KEYS[7], KEYS[8], ENDED, TRADES, KEYS[23], KEYS[24], KEYS[25], KEYS[26], STOPS,
+  TRAILING_ORDERS, LISTS)
 redis.call("HSET", SYMBOL, "last_price_ticks", "0", "up_ticks", "", "down_ticks", "", "trailing", "0",
   "price_window", "", "buckets", "")
 redis.call("HSET", META, "last_ms", int(market.now_ms), "seq", int(market.seq),

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[
 forget_orders: drop orders that ended before a time, and their client order ids, once they are in SQL.
-KEYS   1 ended 2 client ids
+KEYS   1 ended 2 symbol
 ARGV   1 symbol 2 time in ms 3... order ids (16 digits), at most 1,000
 Reply  {"ok", how many were dropped}
 Event  none: SQL answers for them from here on

@@ -1,11 +1,10 @@
 #!lua
 --[[
 place_order: a new order meets the other side of the book; what is left rests or expires.
-KEYS   Keys.of_market: 1 meta 2 symbol 3 events 4 api keys 5 bids 6 asks 7 bid levels 8 ask levels 9 bid depth
-       10 ask depth 11 orders 12 ended 13 open 14 client ids 15 trades 16 base balances 17 quote balances
-       18 stops 19 trailing 20 triggered 21 trade groups 22 lists 23 counts of requests and orders; then, of a symbol
-       that allows a discount, Keys.of_discount: 24 its asset's balances 25 the symbol that says what base is worth
-       26 that of quote
+KEYS   Keys.of_market: 1 meta 2 symbol 3 events 4 api keys 5 bids 6 asks 7 bid levels 8 ask levels 9 ended 10 open
+       11 trades 12 base balances 13 quote balances 14 stops 15 trailing 16 triggered 17 trade groups 18 lists
+       19 counts of requests and orders; then, of a symbol that allows a discount, Keys.of_discount: 20 its asset's
+       balances 21 the symbol that says what base is worth 22 that of quote
 ARGV   1 account 2 symbol 3 credential or "" 4 rules version 5 side 6 type 7 time in force 8 price_ticks (0: no limit)
        9 lots 10 quote_order_atoms (one of the two is 0) 11 client order id 12 PlaceOrder.terms: what few orders have
        13 Charge.word: what to count it as, "" to count nothing
@@ -27,7 +26,7 @@ end
 
 -- A new LIMIT or LIMIT_MAKER order that meets nobody: the short way. The long way (lib/placing.lua) gives the same
 -- record, reply and event for it; a test compares the two.
-local function rest_order(s, m, now, client_field, price_ticks)
+local function rest_order(s, m, now, client_field, level_field, price_ticks)
   local account, symbol, side, price, lots_text, rules = ARGV[1], ARGV[2], ARGV[5], ARGV[8], ARGV[9], s[1]
   local own, funds, asset, signed_price = BID, QUOTE, rules.quote_asset, nil
   local lots, divisor = tonumber(lots_text), rules.divisor
@@ -39,7 +38,7 @@ local function rest_order(s, m, now, client_field, price_ticks)
   else
     signed_price, atoms = "-" .. price, math.floor(product / divisor)
   end
-  local before = redis.call("HGET", own.depth, price)
+  local before = s[6]
   local level = before and tonumber(before) + lots or lots
   if product >= EXACT or base_atoms >= EXACT or level >= EXACT then
     return { "rejected", "AMOUNT_TOO_LARGE", "", "price_ticks", price, "lots", lots_text }
@@ -70,12 +69,10 @@ local function rest_order(s, m, now, client_field, price_ticks)
     redis.call("HINCRBY", funds, free_field, "-" .. change)
     redis.call("HINCRBY", funds, locked_field, change)
   end
-  redis.call("HSET", own.depth, price, level_text)
+  redis.call("HSET", SYMBOL, member, record, client_field, member, level_field, level_text)
   if not before then redis.call("ZADD", own.levels, signed_price, price) end
   redis.call("ZADD", own.book, signed_price, member)
-  redis.call("HSET", ORDERS, member, record)
   redis.call("ZADD", OPEN, "0", account .. "|" .. symbol .. "|" .. member)
-  redis.call("HSET", CLIENT_IDS, client_field, member)
   redis.call("HSET", META, "last_ms", now, "seq", seq, "next_order_id", successor(id),
     "update_id:" .. symbol, update_id, "changed_ms:" .. symbol, now)
   redis.call("XADD", EVENTS, "0-" .. seq, "d", event)
@@ -84,26 +81,26 @@ end
 
 -- Read.
 local account, symbol, side = ARGV[1], ARGV[2], ARGV[5]
-local s, m = read_fields(symbol, account)
+local client_field, level_field = account .. "|" .. symbol .. "|" .. ARGV[11], (side == "BUY" and "b" or "a") .. ARGV[8]
+local s, m = read_fields(symbol, account, client_field, level_field)
 local verdict = early_verdict(s, ARGV[4])
 if verdict then return verdict end
 local now = read_clock(m[1], m[2])
-local client_field = account .. "|" .. symbol .. "|" .. ARGV[11]
 
 -- Check.
-local charge = m[9] and ARGV[13] ~= "" and read_charge(KEYS[23], m[9], ARGV[13], account, tonumber(now))
+local charge = m[9] and ARGV[13] ~= "" and read_charge(KEYS[19], m[9], ARGV[13], account, tonumber(now))
 local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", now)
   or charge and (charge.refusal or charge.order_refusal)
   or s[3] ~= "TRADING" and refusal_by_status(s[3], ARGV[6], ARGV[7], ARGV[12])
 if refusal then return refusal end
-local holder = holder_of_client_id(client_field, m[6], now)
+local holder = holder_of_client_id(s[5], m[6], now)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 
 -- Most orders only rest. They take a short way, on numbers in hand.
 local price = whole(ARGV[8])
 if ARGV[7] == "GTC" and price > 0 and ARGV[12] == "" and not s[4] and not m[7]
   and (s[3] == "AUCTION_MATCH" or not meets_other_side(side == "BUY", price)) then
-  return with_counts(KEYS[23], charge, rest_order(s, m, now, client_field, price))
+  return with_counts(KEYS[19], charge, rest_order(s, m, now, client_field, level_field, price))
 end
 
 local market = new_market(symbol, s, m, tonumber(now))
@@ -111,7 +108,7 @@ if lacks_keys(market) then return { "keys" } end
 market.charge = charge
 
 -- Write.
-return with_counts(KEYS[23], charge, commit_new_order(market, {
+return with_counts(KEYS[19], charge, commit_new_order(market, {
   account = account, side = side, type = ARGV[6], time_in_force = ARGV[7], price = ARGV[8], lots = ARGV[9],
   quote_order = ARGV[10], client_id = ARGV[11], terms = ARGV[12], client_field = client_field,
 }))

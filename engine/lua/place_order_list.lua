@@ -67,7 +67,7 @@ local requests = read_requests(account, symbol)
 
 -- Check.
 local charge = market.rate_limits and ARGV[7] ~= ""
-  and read_charge(KEYS[23], market.rate_limits, ARGV[7], account, market.now_ms)
+  and read_charge(KEYS[19], market.rate_limits, ARGV[7], account, market.now_ms)
 local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", int(market.now_ms))
   or charge and (charge.refusal or charge.order_refusal)
 if refusal then return refusal end
@@ -75,7 +75,8 @@ if market.status ~= "TRADING" then return refusal_by_status(market.status, kind,
 local holder = holder_of_list_id(list_field)
 if holder then return { "rejected", "DUPLICATE_ORDER", holder, "detail", "list" } end
 for i, request in ipairs(requests) do
-  holder = holder_of_client_id(request.client_field, market.client_order_ids, int(market.now_ms))
+  local bearer = redis.call("HGET", SYMBOL, request.client_field)
+  holder = holder_of_client_id(bearer, market.client_order_ids, market.now_ms)
   if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
   for j = 1, i - 1 do
     if requests[j].client_id == request.client_id then
@@ -128,16 +129,16 @@ end
 
 -- Write.
 market.charge = charge
-if charge then commit_charge(KEYS[23], charge, charge.orders) end
+if charge then commit_charge(KEYS[19], charge, charge.orders) end
 commit_limits(market)
 commit_ledger(market.base)
 commit_ledger(market.quote)
 redis.call("HSET", META, "next_list_id", int(tonumber(list_id) + 1))
 redis.call("HSET", LISTS, list_id, list_record, list_field, list_id)
 for i, order in ipairs(orders) do
-  redis.call("HSET", ORDERS, order.member, records[i])
+  redis.call("HSET", SYMBOL, order.member, records[i])
   redis.call("ZADD", OPEN, "0", open_member(symbol, order))
-  redis.call("HSET", CLIENT_IDS, order.request.client_field, order.member)
+  redis.call("HSET", SYMBOL, order.request.client_field, order.member)
   if order.begins then
     redis.call("RPUSH", TRIGGERED, "+" .. order.member)
     market.waiting = market.waiting + 1
@@ -147,4 +148,4 @@ commit_gate(market)
 commit_market(market, "list_placed", list_record .. ",[" .. table.concat(records, ",") .. "]")
 local seq = market.seq
 commit_cascade(market, MAX_FILLS)
-return with_counts(KEYS[23], charge, { "ok", seq, list_record, records, market.pending and 0 or 1 })
+return with_counts(KEYS[19], charge, { "ok", seq, list_record, records, market.pending and 0 or 1 })

@@ -1,7 +1,7 @@
 #!lua
 --[[
 play_tape_trade: a recorded trade: an immediate-or-cancel order of the tape at the recorded price.
-KEYS   Keys.of_market (see place_order), 27 tape bids 28 tape asks 29 touched
+KEYS   Keys.of_market (see place_order), 23 tape bids 24 tape asks 25 touched
 ARGV   1 symbol 2 rules version 3 now_ms 4 the mark it follows or "" 5 its mark 6 account that rests 7 that takes
        8 taker's side 9 price_ticks 10 lots
 Reply  {"ok", seq of its last event}, {"pending"}, {"stale"} or {"rejected", why}

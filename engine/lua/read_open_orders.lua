@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 --[[
 read_open_orders: an account's open orders on some symbols, oldest first within each.
-KEYS   1 open 2... orders, of each symbol in the order of ARGV
+KEYS   1 open 2... symbol, of each in the order of ARGV
 ARGV   1 account 2... symbols
 Reply  {"ok", {record, ...}}
 Cost   O(log N + M), M orders found

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 --[[
 read_order: an order, open or ended, by its id or by its client order id (then the newest of that id), or by both.
-KEYS   1 orders 2 ended 3 client ids
+KEYS   1 symbol 2 ended
 ARGV   1 account 2 symbol 3 order id (16 digits) or "" 4 client order id or ""
 Reply  {"ok", record}, the record "" when there is no such order of this account
 Cost   O(1)
@@ -11,7 +11,7 @@ Cost   O(1)
 -- Read.
 local member, client_id = ARGV[3], ARGV[4]
 if member == "" then
-  member = redis.call("HGET", KEYS[3], ARGV[1] .. "|" .. ARGV[2] .. "|" .. client_id) or ""
+  member = redis.call("HGET", KEYS[1], ARGV[1] .. "|" .. ARGV[2] .. "|" .. client_id) or ""
   client_id = ""
 end
 local record = redis.call("HGET", KEYS[1], member) or redis.call("HGET", KEYS[2], member)

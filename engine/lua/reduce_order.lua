@@ -67,7 +67,8 @@ local old_client_id, old_lots = client_id_of(order), order.lots
 local is_renamed = client_id ~= "" and client_id ~= old_client_id
 local client_start = account .. "|" .. symbol .. "|"
 if is_renamed then
-  local holder = holder_of_client_id(client_start .. client_id, market.client_order_ids, market.now_ms)
+  local bearer = redis.call("HGET", SYMBOL, client_start .. client_id)
+  local holder = holder_of_client_id(bearer, market.client_order_ids, market.now_ms)
   if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
 end
 
@@ -103,10 +104,10 @@ finish_leaving(market, leaving)
 
 -- Write.
 commit_leaving(market, leaving)
-redis.call("HSET", ORDERS, unpack(records))
+redis.call("HSET", SYMBOL, unpack(records))
 if is_renamed then
-  redis.call("HDEL", CLIENT_IDS, client_start .. old_client_id)
-  redis.call("HSET", CLIENT_IDS, client_start .. client_id, order.member)
+  redis.call("HDEL", SYMBOL, client_start .. old_client_id)
+  redis.call("HSET", SYMBOL, client_start .. client_id, order.member)
   if list then redis.call("HSET", LISTS, list.id, list_record) end
 end
 commit_market(market, "order_reduced", record .. ',"' .. old_client_id .. '",' .. int(old_lots) .. ",["

@@ -19,7 +19,8 @@ Cost   O(F log N) for F fills among N orders
 local function commit_replacement(market, account, symbol)
   if market.charge and market.charge.order_refusal then return market.charge.order_refusal end
   local client_field = account .. "|" .. symbol .. "|" .. ARGV[11]
-  local holder = holder_of_client_id(client_field, market.client_order_ids, int(market.now_ms))
+  local bearer = redis.call("HGET", SYMBOL, client_field)
+  local holder = holder_of_client_id(bearer, market.client_order_ids, market.now_ms)
   if holder then return { "rejected", "DUPLICATE_ORDER", holder } end
   return commit_new_order(market, {
     account = account, side = ARGV[5], type = ARGV[6], time_in_force = ARGV[7], price = ARGV[8], lots = ARGV[9],
@@ -44,7 +45,7 @@ local order = find_by_either_id(symbol, account, ARGV[14], ARGV[15])
 
 -- Check.
 local charge = market.rate_limits and ARGV[13] ~= ""
-  and read_charge(KEYS[23], market.rate_limits, ARGV[13], account, market.now_ms)
+  and read_charge(KEYS[19], market.rate_limits, ARGV[13], account, market.now_ms)
 local refusal = refusal_of_caller(API_KEYS, ARGV[3], account, "T", int(market.now_ms))
   or charge and (charge.refusal or ARGV[19] ~= "1" and charge.order_refusal)
   or refusal_by_status(market.status, ARGV[6], ARGV[7], ARGV[12])
@@ -63,7 +64,7 @@ if charge and placed[1] ~= "ok" then
   local was_tried = #placed > 0
   if was_tried and canceled[1] ~= "ok" then return { "ok", canceled, placed, {} } end -- nothing has happened
   -- One that was not tried counts, as on Binance, but never above the limit.
-  commit_charge(KEYS[23], charge, (was_tried or charge.order_refusal) and 0 or charge.orders)
+  commit_charge(KEYS[19], charge, (was_tried or charge.order_refusal) and 0 or charge.orders)
 end
 local unmet = #placed == 0 and charge and charge.order_refusal or {}
-return with_counts(KEYS[23], charge, { "ok", canceled, placed, unmet })
+return with_counts(KEYS[19], charge, { "ok", canceled, placed, unmet })

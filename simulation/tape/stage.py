@@ -102,11 +102,12 @@ async def _active(venue: Venue, specs: dict[str, SymbolSpec]) -> set[int]:
 async def _active_accounts(venue: Venue, spec: SymbolSpec) -> set[int]:
     """Whose orders, open or ended, and trades Redis has on a symbol."""
     found: set[int] = set()
-    for key in (venue.keys.orders(spec.symbol), venue.keys.ended(spec.symbol)):
+    for key in (venue.keys.symbol(spec.symbol), venue.keys.ended(spec.symbol)):
         cursor = b"0"
         while True:
             cursor, flat = await venue.runner.command("HSCAN", key, cursor, "COUNT", PAGE)
-            found.update(decode_order(record).account for record in flat[1::2])
+            pairs = zip(flat[::2], flat[1::2], strict=True)
+            found.update(decode_order(record).account for field, record in pairs if field.isdigit())
             if cursor == b"0":
                 break
     position = "-"

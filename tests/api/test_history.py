@@ -140,7 +140,7 @@ async def test_an_order_that_redis_has_forgotten_is_in_sql(
     known = await alice.ok("GET", "/order", symbol="BTCUSDT", origClientOrderId="first")
     await alice.ok("GET", "/allOrders", symbol="BTCUSDT")  # waits until all is in SQL
     await venue.runner.command("DEL", venue.keys.ended("BTCUSDT"))
-    await venue.runner.command("HDEL", venue.keys.client_ids, "1|BTCUSDT|first")
+    await venue.runner.command("HDEL", venue.keys.symbol("BTCUSDT"), "1|BTCUSDT|first")
     assert await alice.ok("GET", "/order", symbol="BTCUSDT", origClientOrderId="first") == known
     assert await alice.ok("GET", "/order", symbol="BTCUSDT", orderId=1) == known
 

@@ -55,7 +55,7 @@ FIRST = "0000000000000001"
              "but credited 2000000.00000000 - debited 0.00000000 is 2000000.00000000"],
         ),
         (
-            ("HSET", "depth:BTCUSDT:asks", "10001", 7), ("HSET", "depth:BTCUSDT:asks", "10001", 50_000),
+            ("HSET", "symbol:BTCUSDT", "a10001", 7), ("HSET", "symbol:BTCUSDT", "a10001", 50_000),
             ["BTCUSDT SELL: level 10001 has lots 7, the open orders make it 50000"],
         ),
         (
@@ -80,7 +80,7 @@ FIRST = "0000000000000001"
             ["the list of open orders has 7|BTCUSDT|1, which is not open"],
         ),
         (
-            ("HDEL", "client_ids", "1|BTCUSDT|one"), ("HSET", "client_ids", "1|BTCUSDT|one", FIRST),
+            ("HDEL", "symbol:BTCUSDT", "1|BTCUSDT|one"), ("HSET", "symbol:BTCUSDT", "1|BTCUSDT|one", FIRST),
             ["BTCUSDT: order 0000000000000001 has the client order id 'one', which leads to no order"],
         ),
         (
@@ -107,7 +107,7 @@ async def _command(venue: Venue, words: tuple[str | int, ...]) -> None:
 
 
 async def test_only_the_tape_s_orders_may_have_no_client_id(busy: Venue) -> None:
-    key = busy.keys.orders("BTCUSDT")
+    key = busy.keys.symbol("BTCUSDT")
     record = await busy.runner.command("HGET", key, FIRST)
     await busy.runner.command("HSET", key, FIRST, record.replace(b'"one"', b'""'))
     assert (await audit(busy)).differences == [
@@ -154,7 +154,7 @@ async def _damaged(venue: Venue, key: str, field: str | int, old: bytes, new: by
 async def test_lists_and_their_orders_must_agree(busy: Venue, carol: int) -> None:
     placed = await busy.gateway.place_order_list(oco_sale(carol, above=10_100, stop=9_500, price=9_400))
     assert (await audit(busy)).differences == []
-    lists, orders = busy.keys.lists("BTCUSDT"), busy.keys.orders("BTCUSDT")
+    lists, orders = busy.keys.lists("BTCUSDT"), busy.keys.symbol("BTCUSDT")
     maker, stop = (order_member(order.order_id) for order in placed.orders)
     ids = [order.order_id for order in placed.orders]
     assert await _damaged(busy, lists, 1, b"false", b"true") == [

@@ -134,26 +134,26 @@ CASES: dict[str, Case] = {
 }
 
 COSTS: dict[str, Cost] = {
-    "an order rests at a new price": Cost("fcall 1 hget 2 hmget 3 hset 5 xadd 1 zadd 3 zrange 1", 248),
-    "an order rests behind another": Cost("fcall 1 hget 2 hmget 3 hset 5 xadd 1 zadd 2 zrange 1", 247),
-    "an order rests, with key and limits": Cost("fcall 1 hget 4 hmget 4 hscan 1 hset 7 xadd 1 zadd 3 zrange 1", 248),
-    "an order fills one": Cost("fcall 1 hdel 2 hget 1 hincrby 2 hmget 8 hset 7 xadd 2 zrange 2 zrem 3", 537),
-    "an order fills ten": Cost("fcall 1 hdel 2 hget 1 hincrby 2 hmget 10 hset 7 xadd 2 zrange 4 zrem 3", 2288),
-    "an order fills a part of one": Cost("fcall 1 hget 1 hincrby 2 hmget 8 hset 8 xadd 2 zrange 2", 546),
+    "an order rests at a new price": Cost("fcall 1 hmget 3 hset 3 xadd 1 zadd 3 zrange 1", 248),
+    "an order rests behind another": Cost("fcall 1 hmget 3 hset 3 xadd 1 zadd 2 zrange 1", 247),
+    "an order rests, with key and limits": Cost("fcall 1 hget 2 hmget 4 hscan 1 hset 5 xadd 1 zadd 3 zrange 1", 248),
+    "an order fills one": Cost("fcall 1 hdel 2 hincrby 2 hmget 8 hset 7 xadd 2 zrange 2 zrem 3", 537),
+    "an order fills ten": Cost("fcall 1 hdel 2 hincrby 2 hmget 10 hset 7 xadd 2 zrange 4 zrem 3", 2288),
+    "an order fills a part of one": Cost("fcall 1 hincrby 2 hmget 8 hset 8 xadd 2 zrange 2", 546),
     "an order fills one and rests": Cost(
-        "fcall 1 hdel 2 hget 1 hincrby 2 hmget 9 hset 8 xadd 2 zadd 3 zrange 3 zrem 3", 581
+        "fcall 1 hdel 2 hincrby 2 hmget 9 hset 8 xadd 2 zadd 3 zrange 3 zrem 3", 581
     ),
     "an order fills one, with key and limits": Cost(
-        "fcall 1 hdel 2 hget 3 hincrby 2 hmget 9 hscan 1 hset 10 xadd 2 zrange 2 zrem 3", 537
+        "fcall 1 hdel 2 hget 2 hincrby 2 hmget 9 hscan 1 hset 10 xadd 2 zrange 2 zrem 3", 537
     ),
-    "a market order fills one": Cost("fcall 1 hdel 2 hget 1 hincrby 2 hmget 8 hset 7 xadd 2 zrange 1 zrem 3", 530),
+    "a market order fills one": Cost("fcall 1 hdel 2 hincrby 2 hmget 8 hset 7 xadd 2 zrange 1 zrem 3", 530),
     "an order is cancelled": Cost("fcall 1 hdel 2 hget 1 hmget 5 hset 3 xadd 1 zrem 3", 248),
     "an order is cancelled by its name": Cost("fcall 1 hdel 2 hget 2 hmget 5 hset 3 xadd 1 zrem 3", 248),
     "ten orders are cancelled": Cost("fcall 1 hdel 2 hget 10 hmget 5 hset 3 xadd 1 zrangebylex 1 zrem 3", 1423),
     "an order is replaced": Cost("fcall 1 hdel 2 hget 2 hmget 7 hset 8 xadd 2 zadd 3 zrange 1 zrem 3", 493),
-    "a stop waits": Cost("fcall 1 hget 1 hmget 4 hset 5 xadd 1 zadd 2 zrange 2", 276),
+    "a stop waits": Cost("fcall 1 hmget 4 hset 5 xadd 1 zadd 2 zrange 2", 276),
     "a trade triggers a stop": Cost(
-        "fcall 1 hdel 3 hget 2 hincrby 4 hmget 13 hset 17 lindex 1 lpop 1 rpush 1 xadd 4 zrange 6 zrem 5", 1173
+        "fcall 1 hdel 3 hget 1 hincrby 4 hmget 13 hset 17 lindex 1 lpop 1 rpush 1 xadd 4 zrange 6 zrem 5", 1173
     ),
     "a pair is placed": Cost("fcall 1 hget 6 hmget 6 hset 16 lindex 2 lpop 2 rpush 2 xadd 3 zadd 5 zrange 5", 1055),
     "a pair is cancelled": Cost(

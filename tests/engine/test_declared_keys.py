@@ -28,7 +28,7 @@ def script(body: str) -> Script:
 )
 async def test_a_script_that_touches_a_key_it_did_not_declare_is_refused(venue: Venue, body: str) -> None:
     with pytest.raises(ResponseError, match=r"ACL|permission|NOPERM|can't access"):
-        await venue.connection.run(script(body), [venue.keys.open], [venue.keys.client_ids])
+        await venue.connection.run(script(body), [venue.keys.open], [venue.keys.events])
 
 
 async def test_a_declared_key_is_granted_for_one_script_only(venue: Venue) -> None:

@@ -97,7 +97,7 @@ SCENARIOS: dict[str, tuple[Act | None, Act]] = {
     "uncross": (orders_collect, lambda venue: venue.gateway.uncross("BTCUSDT")),
     "forget_orders": (
         order_is_gone,
-        run("forget_orders", lambda venue: [venue.keys.ended("BTCUSDT"), venue.keys.client_ids],
+        run("forget_orders", lambda venue: [venue.keys.ended("BTCUSDT"), venue.keys.symbol("BTCUSDT")],
             "BTCUSDT", 10**15, order_member(4)),
     ),
     "forget_lists": (list_is_gone, run("forget_lists", lambda venue: [venue.keys.lists("BTCUSDT")], 10**15, 1)),

@@ -775,7 +775,7 @@ MUTANTS = [
     ),
     Mutant(
         "reduce_order.lua",
-        '  redis.call("HDEL", CLIENT_IDS, client_start .. old_client_id)\n',
+        '  redis.call("HDEL", SYMBOL, client_start .. old_client_id)\n',
         "",
         "an order that is called otherwise keeps its old name as well",
     ),

@@ -59,7 +59,7 @@ WRITES = frozenset(
         "ZREMRANGEBYSCORE",
     ]
 )
-KEY_FIELDS = frozenset(["book", "levels", "depth", "tape", "key"])  # of a side of the book, and of a ledger
+KEY_FIELDS = frozenset(["book", "levels", "tape", "key"])  # of a side of the book, and of a ledger
 FORBIDDEN = {
     r"\btostring\b": "tostring loses digits: use int()",
     r"\bcjson\b": "cjson keeps 14 digits",

@@ -100,7 +100,7 @@ local function commit_auction_step(market, auction, room)
   commit_money(market)
   commit_match(market, bids.plan)
   commit_match(market, asks.plan)
-  if #market.beside > 0 then redis.call("HSET", ORDERS, unpack(market.beside)) end
+  if #market.beside > 0 then redis.call("HSET", SYMBOL, unpack(market.beside)) end
   commit_levels(bid_levels)
   commit_levels(ask_levels)
   commit_triggers(market)

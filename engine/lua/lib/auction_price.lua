@@ -20,7 +20,7 @@ local function read_crossing(side, limit)
   local found = redis.call("ZRANGE", side.book, "-inf", int(side.sign * limit), "BYSCORE", "WITHSCORES")
   local members, levels, total = {}, {}, 0
   for i = 1, #found, 2 do members[#members + 1] = member_at(found[i]) end
-  for i, text in ipairs(read_many(ORDERS, members)) do
+  for i, text in ipairs(read_many(SYMBOL, members)) do
     local price, lots, level = side.sign * tonumber(found[2 * i]), read_record(text).left, levels[#levels]
     if not level or level.price ~= price then
       level = { price = price, lots = 0 }

@@ -124,7 +124,7 @@ local function commit_activated(market, order, room)
   redis.call("LPOP", TRIGGERED)
   market.waiting = market.waiting - 1
   if status == "NEW" then
-    redis.call("HSET", ORDERS, order.member, record)
+    redis.call("HSET", SYMBOL, order.member, record)
     commit_waiting(market, order)
     commit_gate(market)
   else

@@ -75,8 +75,8 @@ local function find_conversion(market, asset)
       from = wide.product(wide.of(tonumber(c)), wide.of(tonumber(d))) }
   end
   if discount == market.base_asset or discount == market.quote_asset then return "own" end
-  if asset == market.base_asset then return read_conversion(KEYS[25], discount, asset) end
-  return read_conversion(KEYS[26], discount, asset)
+  if asset == market.base_asset then return read_conversion(KEYS[21], discount, asset) end
+  return read_conversion(KEYS[22], discount, asset)
 end
 
 -- How to convert what a side received into the discount asset; false: nobody knows what it is worth.
@@ -127,7 +127,7 @@ end
 
 -- The ledger of the discount asset with what the payers have.
 local function read_discount(market, payers)
-  local ledger = market.discount or new_ledger(market.discount_asset, KEYS[24])
+  local ledger = market.discount or new_ledger(market.discount_asset, KEYS[20])
   if market.discount_asset == market.base_asset then ledger = market.base end
   if market.discount_asset == market.quote_asset then ledger = market.quote end
   for _, side in ipairs(payers) do move(ledger, side.account, 0, 0) end

@@ -60,9 +60,9 @@ function place_contingent(market, order, client_field)
 
   -- Write.
   commit_ledger(pays)
-  redis.call("HSET", ORDERS, order.member, record)
+  redis.call("HSET", SYMBOL, order.member, record)
   redis.call("ZADD", OPEN, "0", open_member(market.symbol, order))
-  redis.call("HSET", CLIENT_IDS, client_field, order.member)
+  redis.call("HSET", SYMBOL, client_field, order.member)
   commit_waiting(market, order)
   commit_market(market, "order_placed", record .. ",true")
   return { "ok", market.seq, record, "[]", "[]", 1, 1 }

@@ -3,9 +3,9 @@
 --- @include "lib/caller"
 
 -- The keys of a market command by name; read_fields says which they are.
-local META, SYMBOL, EVENTS, API_KEYS, ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES, BASE, QUOTE
+local META, SYMBOL, EVENTS, API_KEYS, ENDED, OPEN, TRADES, BASE, QUOTE
 local STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS
-local BID, ASK = { sign = -1, name = "BUY" }, { sign = 1, name = "SELL" } -- and book, levels and depth
+local BID, ASK = { sign = -1, name = "BUY", mark = "b" }, { sign = 1, name = "SELL", mark = "a" } -- and book, levels
 
 -- What the text of a symbol's rules says, by symbol: nothing else outlives a call, and it follows from the text alone.
 local RULES = {}
@@ -24,17 +24,16 @@ end
 
 -- The fields of the symbol and of the venue that every market command needs; among them the limits of the symbol and of
 -- the account that places an order ("" for commands of others) and those of requests (lib/charging.lua), false where
--- there are none, and the number of the book's last change. The symbol's rules come as a table.
+-- there are none, and the number of the book's last change. The symbol's rules come as a
+-- table; the symbol's fields that are named beside come last.
 -- It is asked first, and so names this call's keys, in the order of Keys.of_market: a command is built once and called
 -- many times.
-local function read_fields(symbol, account)
+local function read_fields(symbol, account, ...)
   META, SYMBOL, EVENTS, API_KEYS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-  BID.book, BID.levels, BID.depth = KEYS[5], KEYS[7], KEYS[9]
-  ASK.book, ASK.levels, ASK.depth = KEYS[6], KEYS[8], KEYS[10]
-  ORDERS, ENDED, OPEN, CLIENT_IDS, TRADES = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-  BASE, QUOTE, STOPS, TRAILING_ORDERS, TRIGGERED = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
-  TRADE_GROUPS, LISTS = KEYS[21], KEYS[22]
-  local s = redis.call("HMGET", SYMBOL, "rules", "pending", "status", "limits")
+  BID.book, BID.levels, ASK.book, ASK.levels = KEYS[5], KEYS[7], KEYS[6], KEYS[8]
+  ENDED, OPEN, TRADES, BASE, QUOTE = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+  STOPS, TRAILING_ORDERS, TRIGGERED, TRADE_GROUPS, LISTS = KEYS[14], KEYS[15], KEYS[16], KEYS[17], KEYS[18]
+  local s = redis.call("HMGET", SYMBOL, "rules", "pending", "status", "limits", ...)
   s[1] = s[1] and read_rules(symbol, s[1])
   return s, redis.call("HMGET", META, "clock", "last_ms", "seq", "epoch", "next_order_id", "client_order_ids",
       "limits:" .. account, "update_id:" .. symbol, "rate_limits")

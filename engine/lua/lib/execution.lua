@@ -16,7 +16,7 @@ local PARTS = '^"(%u+)",(%d+),"([A-Z_]+)","(%u+)",%d+,"[^"]*",(%d+)'
 
 -- An open order as a step needs it, from its record.
 function read_order(member)
-  local order = read_record(redis.call("HGET", ORDERS, member))
+  local order = read_record(redis.call("HGET", SYMBOL, member))
   local side, price, kind, time_in_force, quote_order = string.match(order.tail, PARTS)
   order.member, order.side, order.price, order.type = member, side, tonumber(price), kind
   order.time_in_force, order.quote_order = time_in_force, tonumber(quote_order)
@@ -136,11 +136,11 @@ end
 
 end
 
--- What the records, ledgers and books of the step become; `was_open` when the order has stood in ORDERS before.
+-- What the records, ledgers and books of the step become; `was_open` when the order has stood in SYMBOL before.
 local function commit_execution(market, order, plan, was_open)
   commit_money(market)
   commit_match(market, plan)
-  if #market.beside > 0 then redis.call("HSET", ORDERS, unpack(market.beside)) end
+  if #market.beside > 0 then redis.call("HSET", SYMBOL, unpack(market.beside)) end
   commit_levels(plan.other_levels)
   if plan.rests then
     local own = own_side(order.side)
@@ -148,12 +148,12 @@ local function commit_execution(market, order, plan, was_open)
     redis.call("ZADD", own.book, int(own.sign * order.price), place_of(order, order.member))
   end
   if plan.rests or plan.is_pending then
-    redis.call("HSET", ORDERS, order.member, plan.record)
+    redis.call("HSET", SYMBOL, order.member, plan.record)
     if not was_open then redis.call("ZADD", OPEN, "0", open_member(market.symbol, order)) end
   else
     redis.call("HSET", ENDED, order.member, plan.record)
     if was_open then
-      redis.call("HDEL", ORDERS, order.member)
+      redis.call("HDEL", SYMBOL, order.member)
       redis.call("ZREM", OPEN, open_member(market.symbol, order))
     end
   end

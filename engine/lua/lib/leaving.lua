@@ -6,7 +6,7 @@
 
 -- The order at `member` as a table with side, price and member; nil unless it is open and `account`'s own.
 local function find_open_order(member, account)
-  local text = member and redis.call("HGET", ORDERS, member)
+  local text = member and redis.call("HGET", SYMBOL, member)
   if not text then return nil end
   local order = read_record(text)
   if order.account ~= account then return nil end
@@ -18,7 +18,7 @@ end
 -- By id, by client order id, or by both, which then must agree.
 local function find_by_either_id(symbol, account, member, client_id)
   if member == "" then
-    member = redis.call("HGET", CLIENT_IDS, account .. "|" .. symbol .. "|" .. client_id)
+    member = redis.call("HGET", SYMBOL, account .. "|" .. symbol .. "|" .. client_id)
     client_id = ""
   end
   local order = find_open_order(member, account)
@@ -81,7 +81,7 @@ local function commit_leaving(market, leaving)
   if #leaving.SELL.places > 0 then redis.call("ZREM", ASK.book, unpack(leaving.SELL.places)) end
   commit_not_waiting(market, leaving.waiting)
   if #leaving.members == 0 then return end
-  redis.call("HDEL", ORDERS, unpack(leaving.members))
+  redis.call("HDEL", SYMBOL, unpack(leaving.members))
   redis.call("ZREM", OPEN, unpack(leaving.closed))
   redis.call("HSET", ENDED, unpack(leaving.ended))
   commit_touched_lists(market)

@@ -116,7 +116,7 @@ local function position_of(market, account, start)
   local held, members = redis.call("HMGET", BASE, account .. ":free", account .. ":locked"), {}
   local atoms = wide.sum(wide.of_text(held[1] or "0"), wide.of_text(held[2] or "0"))
   for i, name in ipairs(read_members(start)) do members[i] = string.sub(name, #start + 1, #start + 16) end
-  for _, record in ipairs(read_many(ORDERS, members)) do
+  for _, record in ipairs(read_many(SYMBOL, members)) do
     local order = read_record(record)
     if side_and_price(order) == "BUY" then
       atoms = wide.sum(atoms, wide.of(order.left * market.base_atoms_per_lot))

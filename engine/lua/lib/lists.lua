@@ -42,7 +42,7 @@ end
 
 -- The orders of a list with their statuses; one that is not open has only that.
 local function read_legs(list)
-  local legs, open, ended = {}, redis.call("HMGET", ORDERS, unpack(list.members)),
+  local legs, open, ended = {}, redis.call("HMGET", SYMBOL, unpack(list.members)),
     redis.call("HMGET", ENDED, unpack(list.members))
   for i, member in ipairs(list.members) do
     local leg = open[i] and read_record(open[i]) or {}
@@ -219,7 +219,7 @@ function commit_list(market, id, chosen, is_queued)
     redis.call("LPUSH", TRIGGERED, "+" .. begins[i].member)
     market.waiting = market.waiting + 1
   end
-  if #kept > 0 then redis.call("HSET", ORDERS, unpack(kept)) end
+  if #kept > 0 then redis.call("HSET", SYMBOL, unpack(kept)) end
   if #records > 0 then commit_leaving(market, leaving) end
   commit_gate(market)
   if not is_changed then return true end

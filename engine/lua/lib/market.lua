@@ -68,7 +68,7 @@ end
 -- Whether the caller has not declared the balances of the asset that fees may be paid in.
 function lacks_keys(market)
   local name = market.discount_asset and ":balance:" .. market.discount_asset
-  return name and string.sub(KEYS[24] or "", -#name) ~= name
+  return name and string.sub(KEYS[20] or "", -#name) ~= name
 end
 
 -- The market, or a verdict that ends the command; both while an order is pending. `account` is whose limits count, nil
@@ -188,7 +188,7 @@ function commit_market(market, kind, body)
     .. ",[" .. table.concat(market.fills, ",") .. "],[" .. table.concat(market.makers, ",")
     .. "],[" .. table.concat(market.levels, ",") .. "],[" .. table.concat(balances, ",") .. "]," .. body)
   if market.halt then commit_halt(market) end
-  if market.first_fills and #market.first_fills > 0 then commit_first_fills(KEYS[23], market) end
+  if market.first_fills and #market.first_fills > 0 then commit_first_fills(KEYS[19], market) end
   market.is_told = true
 end
 

@@ -356,11 +356,11 @@ function commit_match(market, plan)
   for _, maker in ipairs(plan.kept) do
     if not maker.is_gone then kept[#kept + 1], kept[#kept + 2] = maker.member, market.makers[maker.told] end
   end
-  if #kept > 0 then redis.call("HSET", ORDERS, unpack(kept)) end
+  if #kept > 0 then redis.call("HSET", SYMBOL, unpack(kept)) end
   if #plan.gone_places > 0 then redis.call("ZREM", plan.side.book, unpack(plan.gone_places)) end
   if #plan.new_places > 0 then redis.call("ZADD", plan.side.book, unpack(plan.new_places)) end
   if #plan.gone == 0 then return end
-  redis.call("HDEL", ORDERS, unpack(plan.gone))
+  redis.call("HDEL", SYMBOL, unpack(plan.gone))
   redis.call("ZREM", OPEN, unpack(plan.closed))
   redis.call("HSET", ENDED, unpack(plan.ended))
 end

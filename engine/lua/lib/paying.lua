@@ -15,7 +15,7 @@ local function payee_of(market, order_id)
   for _, payee in ipairs(market.payees) do
     if payee.member == member then return payee end
   end
-  local payee = read_record(redis.call("HGET", ORDERS, member))
+  local payee = read_record(redis.call("HGET", SYMBOL, member))
   payee.member = member
   market.payees[#market.payees + 1] = payee
   return payee

@@ -59,7 +59,8 @@ local function shown_lots(side, enough)
   while found < enough do
     local prices = redis.call("ZRANGE", side.levels, first, first + LEVELS_AT_ONCE - 1)
     if #prices == 0 then break end
-    for _, lots in ipairs(redis.call("HMGET", side.depth, unpack(prices))) do found = found + tonumber(lots) end
+    local levels = redis.call("HMGET", SYMBOL, unpack(level_fields(side, prices)))
+    for _, lots in ipairs(levels) do found = found + tonumber(lots) end
     first = first + LEVELS_AT_ONCE
   end
   return found
@@ -154,8 +155,8 @@ function commit_new_order(market, request)
   check_money(market)
 
   -- Write.
-  redis.call("HSET", CLIENT_IDS, request.client_field, order.member)
-  if market.charge then commit_charge(KEYS[23], market.charge, market.charge.orders) end -- before its own fills
+  redis.call("HSET", SYMBOL, request.client_field, order.member)
+  if market.charge then commit_charge(KEYS[19], market.charge, market.charge.orders) end -- before its own fills
   commit_limits(market)
   commit_execution(market, order, plan, false)
   commit_step_event(market, "order_placed", plan)

@@ -2,12 +2,11 @@
 
 -- What a new order has to know of the others: whether its name is taken, and whether it would meet one.
 
--- The id of an order that keeps this one from using its client order id, if any.
-local function holder_of_client_id(field, client_order_ids, now)
+-- The id of an order that keeps a new one from using its client order id, if any; `member` is who bore it last.
+local function holder_of_client_id(member, client_order_ids, now)
   local day_ms = 86400000
-  local member = redis.call("HGET", CLIENT_IDS, field)
   if not member then return nil end
-  if redis.call("HEXISTS", ORDERS, member) == 1 then return member end
+  if redis.call("HEXISTS", SYMBOL, member) == 1 then return member end
   if client_order_ids ~= "day" then return nil end
   local record = redis.call("HGET", ENDED, member)
   local ended_ms = record and string.match(record, "^%[%d+,%d+,%d+,%d+,(%d+)")

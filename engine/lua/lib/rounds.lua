@@ -95,7 +95,7 @@ local function rounds_of(market, taker, room)
       walk.inherited[member] = true
       if #members > room then break end -- one more than the step can meet
     end
-    for i, record in ipairs(read_many(ORDERS, members)) do
+    for i, record in ipairs(read_many(SYMBOL, members)) do
       local maker = read_record(record)
       maker.member, maker.place, maker.share = members[i], place_of(maker, members[i]), shares[i]
       maker.price = select(2, side_and_price(maker))

@@ -21,7 +21,7 @@ local GROWN = 1125899906842624 -- 2^50: an order that has traded so many quote a
 -- The market with its clock at the event's time, or the verdict that ends the command.
 function read_tape_market()
   local market, verdict = read_market(ARGV[1], ARGV[2])
-  BID.tape, ASK.tape, TOUCHED = KEYS[27], KEYS[28], KEYS[29]
+  BID.tape, ASK.tape, TOUCHED = KEYS[23], KEYS[24], KEYS[25]
   if verdict then return nil, verdict end
   if ARGV[4] ~= "" and redis.call("HGET", META, "tape") ~= ARGV[4] then return nil, { "stale" } end
   if market.mode ~= "virtual" then return nil, { "rejected", "CLOCK_NOT_VIRTUAL" } end
@@ -51,7 +51,7 @@ function read_tape_levels(side, prices)
       members[#members + 1], owners[#owners + 1] = member, level
     end
   end
-  local records = read_many(ORDERS, members)
+  local records = read_many(SYMBOL, members)
   for i, level in ipairs(owners) do
     if records[i] then
       local order = read_record(records[i])
@@ -70,14 +70,14 @@ end
 -- Prices of a side, best first, that are at least as good as `price` (better, with "("), and the lots at each.
 function read_reached(side, price, bound)
   local prices = redis.call("ZRANGE", side.levels, "-inf", bound .. int(side.sign * price), "BYSCORE")
-  return prices, read_many(side.depth, prices)
+  return prices, read_many(SYMBOL, level_fields(side, prices))
 end
 
 -- Notes which levels' last order of the tape is also the last of the queue: it may grow, nobody stands behind it.
 function read_growing(side, levels)
   local prices = {}
   for i, level in ipairs(levels) do prices[i] = level.price end
-  local depth = read_many(side.depth, prices)
+  local depth = read_many(SYMBOL, level_fields(side, prices))
   for i, level in ipairs(levels) do
     local order = level.orders[#level.orders]
     if order and tonumber(depth[i]) ~= level.actual then
@@ -241,11 +241,11 @@ local function commit_step(market, step)
   commit_levels(step.asks)
   commit_pages("ZREM", BID.book, step.gone.BUY)
   commit_pages("ZREM", ASK.book, step.gone.SELL)
-  commit_pages("HDEL", ORDERS, step.dead)
+  commit_pages("HDEL", SYMBOL, step.dead)
   commit_pages("ZREM", OPEN, step.closed)
   commit_pages("ZADD", BID.book, step.placed.BUY)
   commit_pages("ZADD", ASK.book, step.placed.SELL)
-  commit_pages("HSET", ORDERS, step.kept)
+  commit_pages("HSET", SYMBOL, step.kept)
   commit_pages("ZADD", OPEN, step.opened)
   commit_texts(step)
   commit_market(market, "tape_frame_applied", "[]")

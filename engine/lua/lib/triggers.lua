@@ -142,7 +142,7 @@ function plan_triggers(market)
   end
   plan.records = {}
   if #plan.begun > 0 then
-    for i, text in ipairs(read_many(ORDERS, plan.begun)) do
+    for i, text in ipairs(read_many(SYMBOL, plan.begun)) do
       local order = read_record(text)
       order.terms[TRAILING_MS] = int(market.now_ms)
       plan.records[2 * i - 1], plan.records[2 * i] = plan.begun[i], write_record(order, "NEW", int(order.updated_ms))
@@ -165,7 +165,7 @@ end
 function commit_triggers(market)
   local plan = market.triggers
   if not plan then return end
-  commit_pages("HSET", ORDERS, plan.records)
+  commit_pages("HSET", SYMBOL, plan.records)
   commit_pages("HSET", TRAILING_ORDERS, plan.texts)
   if #plan.members == 0 then return end
   commit_pages("ZREM", STOPS, plan.stops)

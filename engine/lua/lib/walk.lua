@@ -38,7 +38,7 @@ local function read_page(walk)
     members[#members + 1] = member_at(page[i])
   end
   if #page < 2 * walk.size then walk.stop = walk.stop or "empty" end
-  if #members > 0 then walk.records = redis.call("HMGET", ORDERS, unpack(members)) end
+  if #members > 0 then walk.records = redis.call("HMGET", SYMBOL, unpack(members)) end
   walk.members, walk.offset, walk.size = members, walk.offset + walk.size, math.min(walk.size * 8, LARGEST_PAGE)
 end
 
