@@ -88,7 +88,7 @@ class Up:
             assert self.process.poll() is None, self.printed
             return "The exchange is open." in self.printed
 
-        until(opened, 40)
+        until(opened, 90)
         return self
 
     def is_ready(self) -> bool:

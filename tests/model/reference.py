@@ -76,12 +76,14 @@ class Exchange(Tape):
     def cancel_list(
         self, *, account: int, symbol: str, list_id: int | None, client_id: str, own_id: str, key: str
     ) -> tuple[OrderList, list[Order]]:
-        """The list and all of its orders. By its name the newest one is meant that ever had it."""
+        """The list and all of its orders. A name means the newest one that ever had it; "" is none."""
         market = self._market(symbol)
         self._check_key(key, account)
         own = [one for one in self.lists.values() if (one.account, one.symbol) == (account, symbol)]
-        named = [one for one in own if client_id in ("", one.client_id)]
-        meant = named[-1:] if list_id is None else [one for one in named if one.id == list_id]
+        if list_id is None:
+            meant = [one for one in own if one.client_id == client_id][-1:]
+        else:
+            meant = [one for one in own if one.id == list_id and client_id in ("", one.client_id)]
         still_open = [order for order_list in meant for order in order_list.orders if order.is_open]
         if not still_open:
             raise Refused("UNKNOWN_ORDER")
