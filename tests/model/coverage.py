@@ -45,9 +45,9 @@ LEAST_PER_20_000 = {
     "tape_frame_applied": 80, "tape_trade_played": 50, "triggered by the tape": 5, "tape quotes that cross": 4,
     "tape quotes that meet users": 20, "tape shared out by a rule": 3, "list after tape_trade_played": 1,
     "renamed": 20, "renamed in a list": 4, "name of an ended order": 2, "interrupted": 12, "list canceled": 15,
-    "external_lock_changed": 25, "refused: OUTSIDE_WINDOW": 0.8, "market_cleared": 0.5,
+    "external_lock_changed": 8, "refused: OUTSIDE_WINDOW": 0.8, "market_cleared": 0.5,
     "counted": 100, "refused: RATE_LIMITED": 30, "refused: TOO_MANY_ORDERS": 20, "no longer unfilled": 100, "banned": 1,
-    "banned again": 0.4,
+    "banned again": 0.2,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 6, "not replaced": 10,
 }  # fmt: skip
 
