@@ -245,7 +245,7 @@ OPTIONS = (
         socket_count,
         None,
         "1 to 1000000",
-        "WebSockets that one address may open within five minutes in each web process; "
+        "WebSockets that one address may open within five minutes; "
         f"empty: {SOCKET_ATTEMPTS}, from loopback as many as it likes",
     ),
     Option(
@@ -258,6 +258,13 @@ OPTIONS = (
     Option("EXCHANGE_SOCKET_STREAMS", socket_count, 1_024, "1 to 1000000", "streams that one socket may listen to"),
     Option("EXCHANGE_SOCKET_PING_S", seconds, 20.0, "seconds", "between two pings to a socket"),
     Option("EXCHANGE_SOCKET_PONG_S", seconds, 60.0, "seconds", "until the answer to a ping must be there"),
+    Option(
+        "EXCHANGE_SOCKET_IDLE_S",
+        seconds,
+        60.0,
+        "seconds",
+        "until a socket is closed that neither listens to anything nor has asked for anything of an account's",
+    ),
     Option("EXCHANGE_SOCKET_LIFE_S", seconds, 86_400.0, "seconds", "until a socket is closed, however well it behaves"),
     Option(
         "EXCHANGE_LOG_LEVEL",

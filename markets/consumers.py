@@ -36,7 +36,6 @@ class StreamConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = ""  # none: a channel layer drops silently when it is full
     max_messages = MAX_MESSAGES
     max_bytes = MAX_BYTES
-    idle_limit_s = 60.0
 
     runtime: Runtime
     subscriber: Subscriber
@@ -86,7 +85,8 @@ class StreamConsumer(AsyncWebsocketConsumer):
         self._sending = asyncio.create_task(self._send_queued())
         if self.subscriber.cut_code is not None:
             self._on_cut(self.subscriber.cut_code)
-        self._idle = self._later(self.idle_limit_s, lambda: self.subscriber.cut(POLICY_VIOLATION))
+        idle_s = settings.EXCHANGE_SOCKET_IDLE_S
+        self._idle = self._later(idle_s, lambda: self.hang_up(f"nothing was subscribed within {idle_s:g} seconds"))
         life_s = settings.EXCHANGE_SOCKET_LIFE_S
         self._later(max(life_s - FAREWELL_S, life_s / 2), self._say_farewell)
         self._later(life_s, lambda: self.hang_up(f"a connection lasts {life_s:g} seconds", GOING_AWAY))

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from pytest_django import Settings
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -221,15 +222,16 @@ async def test_a_key_that_would_be_refused_now_closes_its_sockets(
 
 
 async def test_who_neither_authenticates_nor_subscribes_may_not_stay(
-    ws_url: str, venue: Venue, alice: int, monkeypatch: pytest.MonkeyPatch
+    ws_url: str, venue: Venue, alice: int, settings: Settings
 ) -> None:
     await give_key(venue, alice, "alice", "k")
-    monkeypatch.setattr(MarketSocket, "idle_limit_s", 0.3)
+    settings.EXCHANGE_SOCKET_IDLE_S = 0.3
     async with connected(ws_url) as idle, connected(ws_url) as listener, connected(ws_url) as user:
         await listener.subscribe("BTCUSDT@trade")
         await user.auth("k")
         await idle.ask("ping")
         assert await close_code(idle) == 1008
+        assert idle.socket.close_reason == "nothing was subscribed within 0.3 seconds"
         await asyncio.sleep(0.3)
         assert (await listener.ask("ping"))["result"] == (await user.ask("ping"))["result"] == "pong"
 
