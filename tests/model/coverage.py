@@ -34,7 +34,7 @@ LEAST_PER_20_000 = {
     "pegged and expired when triggered": 5, "amends counted": 10, "accounts killed": 3, "BREAK": 2,
     "OPO list_placed": 25, "OPOCO list_placed": 25, "commission from what is free": 6,
     "commission from what was bought": 6, "paid orders begin": 8, "paid orders refused": 5, "paid in vain": 2,
-    "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 4, "begun without a price": 3,
+    "refused: AMEND_PENDING_OPO": 5, "pegged in a list": 25, "pegged and begun later": 2, "begun without a price": 3,
     "relocked beside a pegged order": 1,
     "auctions": 7, "auctions in steps": 5, "auctions that trigger": 0.7, "auction at nobody's price": 0.7,
     "auction with itself": 3, "refused: AUCTION_COLLECTS": 80, "refused: AUCTION_UNMATCHED": 1,

@@ -346,7 +346,13 @@ MUTANTS = [
         "for i = walk.turn + 1, #walk.round do",
         "the next step passes over whom the step could not meet any more",
     ),
-    Mutant("rules/pro_rata.lua", "own - shares[i], left", "own, left", "what rounding leaves over exceeds an order"),
+    Mutant(
+        "rules/pro_rata.lua",
+        "own - shares[i], left",
+        "own, left",
+        "what rounding leaves over exceeds an order",
+        "tests/model/test_sharing.py",
+    ),
     Mutant(
         "rules/price_time_pro_rata.lua",
         "own - shares[i]\n",
@@ -426,6 +432,7 @@ MUTANTS = [
         "if up and select(2, compare(price, average, up)) then return up end",
         "if up and not compare(price, average, up) then return up end",
         "the highest price allowed is refused",
+        "tests/engine/test_limits.py",
     ),
     Mutant(
         "lib/bands.lua",
