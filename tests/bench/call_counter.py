@@ -19,7 +19,8 @@ from typing import Any, Final, Self
 
 import msgspec
 
-ROOT: Final = str(Path(__file__).resolve().parents[2])
+ROOT: Final = Path(__file__).resolve().parents[2]
+OURS: Final = tuple(f"{package.parent}{os.sep}" for package in ROOT.glob("*/__init__.py"))  # .venv is in ROOT too
 os.environ["EXCHANGE_DATA_DIR"] = sys.argv[1]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_project.settings")
 
@@ -56,7 +57,7 @@ class Calls:
         self.is_on = False
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
-        if self.is_on and event == "call" and frame.f_code.co_filename.startswith(ROOT):
+        if self.is_on and event == "call" and frame.f_code.co_filename.startswith(OURS):
             self.count += 1
 
 
