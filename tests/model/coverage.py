@@ -27,7 +27,7 @@ LEAST_PER_20_000 = {
     "working order filled at once": 12, "begun later": 35, "pending maker that would match": 3,
     "pending stop that would trigger": 15, "pair ended by a fill": 2, "lists after prevention": 20,
     "ended while it waited for its turn": 8, "inherited": 12, "list after order_placed": 30,
-    "list after order_triggered": 15, "list after order_continued": 8, "list after order_activated": 40,
+    "list after order_triggered": 8, "list after order_continued": 8, "list after order_activated": 40,
     "list after order_canceled": 30, "pairs reduced": 10,
     **dict.fromkeys([f"refused: {reason}" for reason in LIMITS], 0.4), "symbol_halted": 5, "halted amid steps": 1,
     "pegged": 60, "pegged taker": 12, "pegged and triggered": 15, "pegged without a price when triggered": 3,
@@ -47,7 +47,6 @@ LEAST_PER_20_000 = {
     "renamed": 20, "renamed in a list": 4, "name of an ended order": 2, "interrupted": 12, "list canceled": 15,
     "external_lock_changed": 8, "refused: OUTSIDE_WINDOW": 0.8, "market_cleared": 0.5,
     "counted": 100, "refused: RATE_LIMITED": 30, "refused: TOO_MANY_ORDERS": 20, "no longer unfilled": 100, "banned": 1,
-    "banned again": 0.2,
     "replaced": 60, "replaced by nothing": 10, "replaced nothing": 6, "not replaced": 10,
 }  # fmt: skip
 
