@@ -16,7 +16,7 @@ from django.conf import settings
 
 from exchange_project.protocols import CuttingProtocol, HttpProtocol
 
-LARGEST_FRAME = 262_144  # one that is larger ends the connection; from 64 KiB on it is refused in words
+LARGEST_FRAME = 1_048_576  # one that is larger ends the connection; from 64 KiB on it is refused in words
 OPEN_FILES = 10_240  # macOS grants no process more
 GARBAGE_OBJECTS = 10_000  # new ones before the youngest are looked through; 700 by default, the objects of a few orders
 

@@ -21,7 +21,7 @@ from api.runtime import Runtime, current
 from api.subscriptions import MAX_BYTES, MAX_MESSAGES, POLICY_VIOLATION, WRITE_TEXT, Subscriber
 from engine.errors import EngineUnavailable
 
-LARGEST_FRAME = 65_536  # that is looked into; the server takes a little more, so that the refusal can be told
+LARGEST_FRAME = 65_536  # that is looked into; the server takes more, so that the refusal can be told
 SERVICE_RESTART = 1012
 GOING_AWAY = 1001
 FAREWELL_S = 10.0  # before its end a connection is told that it comes; half its life if that is shorter

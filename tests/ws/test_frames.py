@@ -1,7 +1,7 @@
 """Below the requests: frames that are too large, in pieces, or no frames at all. Which close code, and who is hurt.
 
 The fact a newcomer would get wrong: a request that makes no sense is answered and the connection stays, even if it is
-not UTF-8 or larger than 64 KiB; what breaks the WebSocket protocol itself ends it: 1002, 1009 beyond 256 KiB.
+not UTF-8 or larger than 64 KiB; what breaks the WebSocket protocol itself ends it: 1002, 1009 beyond 1 MiB.
 """
 
 import asyncio
@@ -94,9 +94,9 @@ PING_REQUEST = b'{"method":"ping"}'
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (frame(TEXT, b"x" * 300_000), 1009),
-        (frame(BINARY, b"x" * 300_000), 1009),
-        (frame(TEXT, b"x" * 140_000, is_last=False) + frame(0, b"x" * 140_000), 1009),
+        (frame(TEXT, b"x" * 1_100_000), 1009),
+        (frame(BINARY, b"x" * 1_100_000), 1009),
+        (frame(TEXT, b"x" * 600_000, is_last=False) + frame(0, b"x" * 600_000), 1009),
         (b"\x81\xff" + struct.pack(">Q", 2**62) + b"\0\0\0\0", 1009),
         (b"\x81\xff" + struct.pack(">Q", 2**63 + 5) + b"\0\0\0\0", 1009),
         (frame(TEXT, PING_REQUEST, is_masked=False), 1002),
